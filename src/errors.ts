@@ -1,0 +1,10 @@
+/** A mistake of the user's or of his files: one line that names what is wrong, where, and the remedy. */
+export class UserError extends Error {
+  override name = "UserError";
+}
+
+/** Refuses `value` unless it is one of `valid`, and lists those. */
+export function oneOf<T extends string>(what: string, value: string, valid: readonly T[]): T {
+  if ((valid as readonly string[]).includes(value)) return value as T;
+  throw new UserError(`unknown ${what} "${value}": choose one of ${valid.join(", ")}`);
+}

@@ -1,0 +1,124 @@
+/** The nouns of an experiment: all of it data, so that a new task, method or preset is a new entry, never a new code path. */
+
+/** A data set with its encoder and the paper's protocol for it. */
+export interface Task {
+  name: string;
+  title: string;
+  /** What the paper used and what stands in for it here. */
+  paper: { data: string; encoder: string };
+  here: { data: string; encoder: string };
+  /** File of the shipped features, in `data/features/`. */
+  features: string;
+  classes: string[];
+  /** Folds test on one part of the groups each; runs share one train/test split and differ by seed. */
+  split: "folds" | "runs";
+  loss: { kind: "cross-entropy" } | { kind: "focal"; alpha: number; gamma: number };
+  batch: number;
+  /** Gradient-norm clip. */
+  clipNorm: number;
+  /** Column heads of the paper's table: F1…F5, R1…R5. */
+  paperRuns: string[];
+}
+
+/** One stage between hidden states and decoder; sizes that depend on the encoder are resolved when a model is built. */
+export type Stage =
+  /** Keep these layers (counted from 0) alone. */
+  | { kind: "layers"; indices: number[] }
+  /** Density adaptive attention; `train` names what learns (both by default). */
+  | { kind: "density"; heads: number; train?: ("meanOffset" | "scaledVariance")[] }
+  /** Mixture of densities as a density block (adds its input). */
+  | { kind: "mixture"; heads: number; gaussians: number }
+  | { kind: "dot-product"; heads: number; over: "layers" | "batch" }
+  | { kind: "linear"; features: number }
+  | { kind: "grouped-query"; queryHeads: number; keyValueHeads: number; form: GroupedQueryForm }
+  | { kind: "layer-weights" }
+  | { kind: "batch-norm" };
+
+export type GroupedQueryForm = "published" | "scaled-once" | "standard";
+
+/** A row of a table. */
+export interface Method {
+  name: string;
+  title: string;
+  /** In which block of the table it stands. */
+  group: "published" | "corrected" | "ablation";
+  /** The stages for a task at the encoder's size: heads scale with layers, widths with features. */
+  stages(size: { layers: number; features: number; task: string }): Stage[];
+  /** The paper's row of the same name (key of `paper.ts`), where there is one. */
+  paperRow?: string;
+  note?: string;
+}
+
+/** How much of everything a run takes. */
+export interface Preset {
+  name: string;
+  /** Channels between the two convolutions. */
+  hidden: number;
+  tasks: Record<string, TaskBudget>;
+  /** Tasks whose ablations run. */
+  ablations: string[];
+}
+
+export interface TaskBudget {
+  runs: number;
+  epochs: number;
+  learningRate: number;
+  /** The first so many of every split, in file order and balanced; all when left out. */
+  trainItems?: number;
+  testItems?: number;
+}
+
+/** Everything that decides a cell's figures, and nothing else. */
+export interface CellConfig {
+  preset: string;
+  task: string;
+  method: string;
+  /** 1-based run or fold. */
+  run: number;
+  seed: number;
+  stages: Stage[];
+  hidden: number;
+  epochs: number;
+  learningRate: number;
+  weightDecay: number;
+  batch: number;
+  clipNorm: number;
+  loss: Task["loss"];
+  trainItems?: number;
+  testItems?: number;
+}
+
+/** One epoch: losses and rates are means over the epoch, metrics are of the test items, in 0–1. */
+export interface EpochRecord {
+  epoch: number;
+  learningRate: number;
+  trainLoss: number;
+  testLoss: number;
+  accuracy: number;
+  /** Mean over classes of F1, and of recall. */
+  macroF1: number;
+  unweightedRecall: number;
+}
+
+/** The JSON of a finished cell. */
+export interface CellResult {
+  name: string;
+  config: CellConfig;
+  curve: EpochRecord[];
+  /** Highest test accuracy over the epochs (the paper's figure), and the last epoch's. */
+  best: EpochRecord;
+  last: EpochRecord;
+  /** Base64 of one byte (or two, little-endian, beyond 256 classes) a test item, in the order of the feature file. */
+  predictions: { best: string; last: string };
+  /** Last epoch: row = true class, column = predicted. Left out beyond 20 classes (the predictions give it). */
+  confusion?: number[][];
+  /** Learned mean offsets and scaled variances, where the method has density attention. */
+  learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
+  /** Attention map of density attention averaged over items, last epoch, [layers][features]; test and training items. */
+  attention?: { test: string; train: string; layers: number; features: number };
+  parameters: { total: number; withoutLastLinear: number; attention: number };
+  seconds: number;
+  peakMemoryMB: number;
+  backend: string;
+  versions: Record<string, string>;
+}
