@@ -1,3 +1,9 @@
+import type { Stage } from "../models/stages.js";
+import type { LossSpec } from "../training/losses.js";
+import type { EpochRecord } from "../training/train.js";
+
+export type { EpochRecord, Stage };
+
 /** The nouns of an experiment: all of it data, so that a new task, method or preset is a new entry, never a new code path. */
 
 /** A data set with its encoder and the paper's protocol for it. */
@@ -12,29 +18,13 @@ export interface Task {
   classes: string[];
   /** Folds test on one part of the groups each; runs share one train/test split and differ by seed. */
   split: "folds" | "runs";
-  loss: { kind: "cross-entropy" } | { kind: "focal"; alpha: number; gamma: number };
+  loss: LossSpec;
   batch: number;
   /** Gradient-norm clip. */
   clipNorm: number;
   /** Column heads of the paper's table: F1…F5, R1…R5. */
   paperRuns: string[];
 }
-
-/** One stage between hidden states and decoder; sizes that depend on the encoder are resolved when a model is built. */
-export type Stage =
-  /** Keep these layers (counted from 0) alone. */
-  | { kind: "layers"; indices: number[] }
-  /** Density adaptive attention; `train` names what learns (both by default). */
-  | { kind: "density"; heads: number; train?: ("meanOffset" | "scaledVariance")[] }
-  /** Mixture of densities as a density block (adds its input). */
-  | { kind: "mixture"; heads: number; gaussians: number }
-  | { kind: "dot-product"; heads: number; over: "layers" | "batch" }
-  | { kind: "linear"; features: number }
-  | { kind: "grouped-query"; queryHeads: number; keyValueHeads: number; form: GroupedQueryForm }
-  | { kind: "layer-weights" }
-  | { kind: "batch-norm" };
-
-export type GroupedQueryForm = "published" | "scaled-once" | "standard";
 
 /** A row of a table. */
 export interface Method {
@@ -83,21 +73,9 @@ export interface CellConfig {
   weightDecay: number;
   batch: number;
   clipNorm: number;
-  loss: Task["loss"];
+  loss: LossSpec;
   trainItems?: number;
   testItems?: number;
-}
-
-/** One epoch: losses and rates are means over the epoch, metrics are of the test items, in 0–1. */
-export interface EpochRecord {
-  epoch: number;
-  learningRate: number;
-  trainLoss: number;
-  testLoss: number;
-  accuracy: number;
-  /** Mean over classes of F1, and of recall. */
-  macroF1: number;
-  unweightedRecall: number;
 }
 
 /** The JSON of a finished cell. */

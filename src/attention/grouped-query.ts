@@ -1,0 +1,97 @@
+import * as tf from "@tensorflow/tfjs";
+import { UserError } from "../errors.js";
+import { linear, requireDivisible } from "./dot-product.js";
+import { constant, trainable, xavierNormal, type Module, type Parameters } from "./module.js";
+
+/**
+ * `published`: the similarities of a group's query heads are summed before the softmax, and 1/sqrt(head width) is applied twice;
+ * `scaled-once`: the same, scaled once; `standard`: one softmax a query head, heads concatenated (Ainslie et al., 2023).
+ */
+export type GroupedQueryForm = "published" | "scaled-once" | "standard";
+
+export interface GroupedQueryOptions {
+  layers: number;
+  features: number;
+  queryHeads: number;
+  keyValueHeads: number;
+  form: GroupedQueryForm;
+}
+
+const NORM_EPSILON = 1e-5;
+
+/**
+ * Grouped-query attention over the layers, with a layer norm before the output projection; Xavier-normal kernels, zero biases.
+ * Query head h · g + i belongs to key-value head h (g query heads a group).
+ * Parameters: `queryKernel`, `keyKernel`, `valueKernel` [in, out] and biases, `normScale`, `normOffset`, `outKernel`, `outBias`.
+ * @throws UserError where heads and features do not fit.
+ */
+export function groupedQueryAttention(options: GroupedQueryOptions): Module {
+  const { layers, features, queryHeads, keyValueHeads, form } = options;
+  requireDivisible(features, queryHeads);
+  if (queryHeads % keyValueHeads !== 0) {
+    throw new UserError(
+      `${queryHeads} query heads do not divide into ${keyValueHeads} key-value heads: choose a divisor of ${queryHeads}`,
+    );
+  }
+  const narrow = (features / queryHeads) * keyValueHeads;
+  const inner = form === "standard" ? features : narrow;
+  const kernel = (from: number, to: number) => trainable([from, to], xavierNormal(from, to));
+  const bias = (width: number) => trainable([width], constant(0));
+  return {
+    parameters: {
+      queryKernel: kernel(features, features),
+      queryBias: bias(features),
+      keyKernel: kernel(features, narrow),
+      keyBias: bias(narrow),
+      valueKernel: kernel(features, narrow),
+      valueBias: bias(narrow),
+      normScale: trainable([inner], constant(1)),
+      normOffset: bias(inner),
+      outKernel: kernel(inner, features),
+      outBias: bias(features),
+    },
+    outputShape: [layers, features],
+    apply: (x, p) => tf.tidy(() => attend(x, p, options)),
+    map: (x, p) => tf.tidy(() => weights(x, p, options).map),
+  };
+}
+
+function attend(x: tf.Tensor3D, p: Parameters, options: GroupedQueryOptions): tf.Tensor3D {
+  const [batch, layers] = x.shape;
+  const { map, value } = weights(x, p, options);
+  const mixed = tf
+    .matMul(map, value)
+    .transpose([0, 2, 1, 3])
+    .reshape([batch * layers, -1]); // (B, H, N, w) → (B·N, H·w)
+  const normed = layerNorm(mixed as tf.Tensor2D, p.normScale!, p.normOffset!);
+  return linear(normed, p.outKernel!, p.outBias!).reshape(x.shape);
+}
+
+/** Map [batch, heads, query, key] (key-value heads, or query heads in the standard form) and as many heads of values. */
+function weights(x: tf.Tensor3D, p: Parameters, { queryHeads, keyValueHeads, form }: GroupedQueryOptions) {
+  const [batch, layers, features] = x.shape;
+  const width = features / queryHeads;
+  const group = queryHeads / keyValueHeads;
+  const flat = x.reshape([batch * layers, features]);
+  const heads = (kernel: tf.Tensor, bias: tf.Tensor, count: number) =>
+    linear(flat, kernel, bias).reshape([batch, layers, count, width]).transpose([0, 2, 1, 3]) as tf.Tensor4D; // (B, H, N, w)
+  const query = heads(p.queryKernel!, p.queryBias!, queryHeads);
+  const key = heads(p.keyKernel!, p.keyBias!, keyValueHeads);
+  const value = heads(p.valueKernel!, p.valueBias!, keyValueHeads);
+  const similar = (q: tf.Tensor, k: tf.Tensor, scale: number) =>
+    tf.softmax(tf.matMul(q.mul(scale), k, false, true)) as tf.Tensor4D;
+  if (form === "standard") {
+    const shared = (t: tf.Tensor4D) =>
+      t.expandDims(2).tile([1, 1, group, 1, 1]).reshape([batch, queryHeads, layers, width]) as tf.Tensor4D;
+    return { map: similar(query, shared(key), 1 / Math.sqrt(width)), value: shared(value) };
+  }
+  // Σ over a group of q·k is (Σ q)·k.
+  const summed = query.reshape([batch, keyValueHeads, group, layers, width]).sum(2);
+  return { map: similar(summed, key, form === "published" ? 1 / width : 1 / Math.sqrt(width)), value };
+}
+
+function layerNorm(x: tf.Tensor2D, scale: tf.Tensor, offset: tf.Tensor): tf.Tensor2D {
+  const centred = x.sub(x.mean(1, true));
+  const sd = centred.square().mean(1, true).add(NORM_EPSILON).sqrt();
+  return centred.div(sd).mul(scale).add(offset);
+}
