@@ -52,22 +52,28 @@ export function groupedQueryAttention(options: GroupedQueryOptions): Module {
     },
     outputShape: [layers, features],
     apply: (x, p) => tf.tidy(() => attend(x, p, options)),
-    map: (x, p) => tf.tidy(() => weights(x, p, options).map),
+    map: (x, p) =>
+      tf.tidy(() => {
+        const { map } = weights(x, p, options);
+        return map.reshape([x.shape[0], form === "standard" ? queryHeads : keyValueHeads, layers, layers]);
+      }),
   };
 }
 
 function attend(x: tf.Tensor3D, p: Parameters, options: GroupedQueryOptions): tf.Tensor3D {
-  const [batch, layers] = x.shape;
+  const [batch, layers, features] = x.shape;
   const { map, value } = weights(x, p, options);
-  const mixed = tf
-    .matMul(map, value)
-    .transpose([0, 2, 1, 3])
-    .reshape([batch * layers, -1]); // (B, H, N, w) → (B·N, H·w)
+  const width = features / options.queryHeads;
+  const heads = tf.matMul(map, value).reshape([batch, -1, layers, width]); // (B, G, g·N, w) → (B, H, N, w)
+  const mixed = heads.transpose([0, 2, 1, 3]).reshape([batch * layers, -1]); // → (B·N, H·w)
   const normed = layerNorm(mixed as tf.Tensor2D, p.normScale!, p.normOffset!);
   return linear(normed, p.outKernel!, p.outBias!).reshape(x.shape);
 }
 
-/** Map [batch, heads, query, key] (key-value heads, or query heads in the standard form) and as many heads of values. */
+/**
+ * Map [batch, key-value heads, rows, key] and values [batch, key-value heads, key, width]: the rows are the queries of one
+ * summed head, or in the standard form those of every query head of the group, one after the other.
+ */
 function weights(x: tf.Tensor3D, p: Parameters, { queryHeads, keyValueHeads, form }: GroupedQueryOptions) {
   const [batch, layers, features] = x.shape;
   const width = features / queryHeads;
@@ -78,16 +84,12 @@ function weights(x: tf.Tensor3D, p: Parameters, { queryHeads, keyValueHeads, for
   const query = heads(p.queryKernel!, p.queryBias!, queryHeads);
   const key = heads(p.keyKernel!, p.keyBias!, keyValueHeads);
   const value = heads(p.valueKernel!, p.valueBias!, keyValueHeads);
-  const similar = (q: tf.Tensor, k: tf.Tensor, scale: number) =>
-    tf.softmax(tf.matMul(q.mul(scale), k, false, true)) as tf.Tensor4D;
-  if (form === "standard") {
-    const shared = (t: tf.Tensor4D) =>
-      t.expandDims(2).tile([1, 1, group, 1, 1]).reshape([batch, queryHeads, layers, width]) as tf.Tensor4D;
-    return { map: similar(query, shared(key), 1 / Math.sqrt(width)), value: shared(value) };
-  }
-  // Σ over a group of q·k is (Σ q)·k.
-  const summed = query.reshape([batch, keyValueHeads, group, layers, width]).sum(2);
-  return { map: similar(summed, key, form === "published" ? 1 / width : 1 / Math.sqrt(width)), value };
+  const rows: tf.Tensor =
+    form === "standard"
+      ? query.reshape([batch, keyValueHeads, group * layers, width])
+      : query.reshape([batch, keyValueHeads, group, layers, width]).sum(2); // Σ over a group of q·k is (Σ q)·k
+  const scale = form === "published" ? 1 / width : 1 / Math.sqrt(width);
+  return { map: tf.softmax(tf.matMul(rows.mul(scale), key, false, true)), value };
 }
 
 function layerNorm(x: tf.Tensor2D, scale: tf.Tensor, offset: tf.Tensor): tf.Tensor2D {

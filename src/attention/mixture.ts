@@ -1,42 +1,44 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
-import { trainable, type Module } from "./module.js";
+import { constant, trainable, type Module, type Parameters } from "./module.js";
 
 export interface MixtureOptions {
+  layers: number;
+  features: number;
   heads: number;
   gaussians: number;
-  /** Entries equal to it take no part in the statistics' values and pass through unchanged. */
+  /** 1, over the layers (the default), or 2, over the features. */
+  axis?: 1 | 2;
+  /** Adds the input: the density block (the default). */
+  residual?: boolean;
+  /** Entries equal to it count as zeros in the statistics and pass through unchanged. */
   paddingValue?: number;
-  /** ε of the variance and of the normalising sum. */
-  epsilon?: number;
 }
 
 /**
- * A mixture of densities over the layers as a density block: it adds its input (paper, appendix).
+ * A mixture of densities, as a density block (paper, appendix).
  * Parameters: `meanOffset` m [heads, gaussians], starts at 0; `scaledVariance` c [heads, gaussians], starts at exp(N(0, 1)).
- * @throws UserError where a head would hold fewer than two layers.
+ * @throws UserError where a head would hold fewer than two entries
  */
-export function mixtureAttention(options: MixtureOptions & { layers: number; features: number }): Module {
-  const { layers, features, heads, gaussians } = options;
-  headSizes(layers, heads);
+export function mixtureAttention(options: MixtureOptions): Module {
+  const { layers, features, heads, gaussians, axis = 1, residual = true, paddingValue } = options;
+  headSizes(axis === 1 ? layers : features, heads);
   const shape = [heads, gaussians];
+  const mixture = (x: tf.Tensor3D, p: Parameters) =>
+    mixtureOfDensities(x, {
+      axis,
+      paddingValue,
+      meanOffset: p.meanOffset!,
+      scaledVariance: p.scaledVariance!,
+    });
   return {
     parameters: {
-      meanOffset: trainable(shape, { kind: "constant", value: 0 }),
+      meanOffset: trainable(shape, constant(0)),
       scaledVariance: trainable(shape, { kind: "exp-normal" }),
     },
     outputShape: [layers, features],
-    apply: (x, p) =>
-      densityBlock(x, [
-        { axis: 1, meanOffset: p.meanOffset!, scaledVariance: p.scaledVariance!, ...options },
-      ]),
-    map: (x, p) =>
-      mixtureOfDensities(x, {
-        axis: 1,
-        meanOffset: p.meanOffset!,
-        scaledVariance: p.scaledVariance!,
-        ...options,
-      }).map,
+    apply: (x, p) => tf.tidy(() => (residual ? mixture(x, p).y.add(x) : mixture(x, p).y)),
+    map: (x, p) => tf.tidy(() => mixture(x, p).map),
   };
 }
 
@@ -47,7 +49,9 @@ export interface MixtureArguments {
   meanOffset: tf.Tensor;
   /** c, float32 [heads, gaussians]. */
   scaledVariance: tf.Tensor;
+  /** Entries equal to it count as zeros in the statistics and pass through unchanged. */
   paddingValue?: number;
+  /** ε of the variance and of the normalising sum. */
   epsilon?: number;
 }
 

@@ -52,8 +52,10 @@ export class Model {
 
   /** Logits [batch, classes] of hidden states, float32 [batch, layers, features]. */
   forward(x: tf.Tensor3D, training = false): tf.Tensor2D {
-    const y = this.modules.reduce((y, module, i) => module.apply(y, this.stageParameters[i]!, training), x);
-    return decode(y, this.decoder);
+    return tf.tidy(() => {
+      const y = this.modules.reduce((y, module, i) => module.apply(y, this.stageParameters[i]!, training), x);
+      return decode(y, this.decoder);
+    });
   }
 
   /** Weights of the first density stage, [batch, layers, features], or nothing where the method has none. */
