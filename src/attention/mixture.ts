@@ -82,8 +82,9 @@ export function mixtureOfDensities<T extends tf.Tensor>(x: T, options: MixtureAr
 
   const [y, map] = tf.tidy(() => {
     const flat = x.reshape([outer, n, inner]) as tf.Tensor3D;
-    const padded = paddingValue === undefined ? undefined : flat.equal(paddingValue);
-    const visible = padded ? (tf.where(padded, tf.zerosLike(flat), flat) as tf.Tensor3D) : flat;
+    // 0 where padded, else 1: a sign, because tfjs has no gradient through a comparison.
+    const visible = paddingValue === undefined ? undefined : flat.sub(paddingValue).abs().sign();
+    const zeroed = visible ? (flat.mul(visible) as tf.Tensor3D) : flat;
     const bell = asOneBell(meanOffset, scaledVariance);
     // Equal heads go through together; a longer last one by itself.
     const equal = sizes.at(-1) === sizes[0] ? heads : heads - 1;
@@ -96,7 +97,7 @@ export function mixtureOfDensities<T extends tf.Tensor>(x: T, options: MixtureAr
           .reshape([outer, count, size, inner]) as tf.Tensor4D;
       const of = (t: tf.Tensor) => t.slice([from], [count]).reshape([count, 1, 1]); // (H) → (H, 1, 1)
       const raw = take(flat);
-      const seen = padded ? take(visible) : raw;
+      const seen = visible ? take(zeroed) : raw;
       const mean = seen.mean(2, true); // (outer, H, 1, inner)
       const variance = seen
         .sub(mean)
@@ -109,8 +110,7 @@ export function mixtureOfDensities<T extends tf.Tensor>(x: T, options: MixtureAr
       return w.div(w.sum(2, true).maximum(epsilon)).reshape([outer, count * size, inner]);
     });
     const w = (weights.length === 1 ? weights[0]! : tf.concat(weights, 1)) as tf.Tensor3D;
-    const product = flat.mul(w);
-    const y = padded ? tf.where(padded, flat, product) : product;
+    const y = flat.mul(visible ? w.sub(1).mul(visible).add(1) : w);
     return [y.reshape(x.shape) as T, w.reshape(x.shape) as T];
   });
   return { y: y!, map: map! };
