@@ -2,6 +2,8 @@
 import type { CellResult } from "../experiments/types.js";
 import { summarise } from "./statistics.js";
 
+const present = <T>(list: (T | undefined)[]): T[] => list.filter((entry): entry is T => entry !== undefined);
+
 type Items = "test" | "train";
 
 /** A cell's attention map [layers][features], averaged over test or training items; undefined without density attention. */
@@ -20,7 +22,7 @@ export function meanAttentionMap(
   results: readonly CellResult[],
   items: Items = "test",
 ): number[][] | undefined {
-  const maps = results.map((result) => attentionMap(result, items)).filter((map) => map !== undefined);
+  const maps = present(results.map((result) => attentionMap(result, items)));
   return maps[0]?.map((row, l) =>
     row.map((_, f) => maps.reduce((sum, map) => sum + map[l]![f]!, 0) / maps.length),
   );
@@ -40,14 +42,11 @@ export function shareOfLayers(
   results: readonly CellResult[],
   items: Items = "test",
 ): { mean: number[]; sd: number[] } | undefined {
-  const shares = results
-    .map((result) => attentionMap(result, items))
-    .filter((map) => map !== undefined)
-    .map((map) => {
-      const sums = map.map((row) => row.reduce((sum, value) => sum + value, 0));
-      const total = sums.reduce((sum, value) => sum + value, 0);
-      return sums.map((sum) => (100 * sum) / total);
-    });
+  const shares = present(results.map((result) => attentionMap(result, items))).map((map) => {
+    const sums = map.map((row) => row.reduce((sum, value) => sum + value, 0));
+    const total = sums.reduce((sum, value) => sum + value, 0);
+    return sums.map((sum) => (100 * sum) / total);
+  });
   if (!shares[0]) return undefined;
   const layers = shares[0].map((_, layer) => summarise(shares.map((share) => share[layer]!)));
   return { mean: layers.map(({ mean }) => mean), sd: layers.map(({ sd }) => sd) };
@@ -55,7 +54,7 @@ export function shareOfLayers(
 
 /** Widest learned range over cells: [lowest minimum, highest maximum] of δ and of c. */
 export function learnedRange(results: readonly CellResult[]): CellResult["learned"] {
-  const learned = results.map((result) => result.learned).filter((range) => range !== undefined);
+  const learned = present(results.map((result) => result.learned));
   if (!learned.length) return undefined;
   const widest = (key: "meanOffset" | "scaledVariance"): [number, number] => [
     Math.min(...learned.map((range) => range[key][0])),

@@ -1,0 +1,113 @@
+/**
+ * What notebooks need beyond `console.log`: figures, tables, Markdown and a progress line.
+ *
+ * tslab's public `display.*` sends one type an output. Several types in one output let each viewer pick the best it can show;
+ * tslab's internal sender does that.
+ */
+import prettyMilliseconds from "pretty-ms";
+import * as tslab from "tslab";
+// The default import is the live CommonJS exports; a named import would keep the first cell's sender.
+import jupyter from "tslab/dist/jupyter.js";
+import type { DataFrame } from "danfojs-node";
+import type { Figure } from "../report/figure.js";
+import { saveFigure } from "../report/save.js";
+import { toPng, toSvg } from "../report/static.js";
+
+type MimeBundle = Record<string, unknown>;
+
+/** Outside of a kernel (tests, scripts) nothing is shown. */
+const inKernel = (): boolean => (jupyter.lastWriteDisplayData as unknown) !== null;
+
+function send(data: MimeBundle): void {
+  if (inKernel())
+    jupyter.lastWriteDisplayData(
+      { data: data as Record<string, string>, metadata: {}, transient: {} },
+      false,
+    );
+}
+
+/**
+ * Shows a figure: interactive where Plotly's renderer is there, as a PNG elsewhere (plain JupyterLab, code hosts).
+ * @param path also saves `path`.svg, .png and .html.
+ */
+export async function show(figure: Figure, path?: string): Promise<void> {
+  if (path) await saveFigure(figure, path);
+  if (inKernel()) send(await figureBundle(figure));
+}
+
+/** PNG, not SVG or HTML: viewers show it in untrusted notebooks too. */
+export async function figureBundle({ data, layout }: Figure): Promise<MimeBundle> {
+  return {
+    "application/vnd.plotly.v1+json": { config: { displaylogo: false }, data, layout },
+    "image/png": toPng(await toSvg({ data, layout }), 1).toString("base64"),
+    "text/plain": `[figure] ${(layout.title as { text: string }).text}`,
+  };
+}
+
+/** Shows Markdown. */
+export function markdown(text: string): void {
+  send({ "text/markdown": text, "text/plain": text });
+}
+
+/** Shows a data frame as a table, its first column as row heads. */
+export function table(frame: DataFrame): void {
+  send(tableBundle(frame));
+}
+
+/** The table as HTML (no scripts or styles: code hosts strip them) and as aligned text. */
+export function tableBundle(frame: DataFrame): MimeBundle {
+  const columns = frame.columns.map(String);
+  const rows = (frame.values as unknown[][]).map((row) => row.map(cellText));
+  const head = columns.map((name) => `<th align="left">${escapeHtml(name)}</th>`).join("");
+  const body = rows.map(([first = "", ...rest]) => {
+    const cells = rest.map((cell) => `<td align="right">${escapeHtml(cell)}</td>`).join("");
+    return `<tr><th align="left">${escapeHtml(first)}</th>${cells}</tr>`;
+  });
+  return {
+    "text/html": `<table>\n<thead><tr>${head}</tr></thead>\n<tbody>\n${body.join("\n")}\n</tbody>\n</table>`,
+    "text/plain": alignedText(columns, rows),
+  };
+}
+
+const cellText = (value: unknown): string =>
+  typeof value === "number" && !Number.isInteger(value)
+    ? String(Number(value.toPrecision(4)))
+    : String(value ?? "");
+
+const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+function alignedText(columns: string[], rows: string[][]): string {
+  const all = [columns, ...rows];
+  const widths = columns.map((_, i) => Math.max(...all.map((row) => [...row[i]!].length)));
+  const pad = (cell: string, i: number) => {
+    const space = " ".repeat(widths[i]! - [...cell].length);
+    return i ? space + cell : cell + space;
+  };
+  return all.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
+}
+
+/** Reports that `done` steps are finished; `note` says what happens now. */
+export type Progress = (done: number, total: number, note?: string) => void;
+
+/**
+ * A progress line with the time left, redrawn at most ten times a second. What remains in the saved notebook is one line
+ * without times or notes, so that a second run leaves no diff.
+ */
+export function progress(label: string): Progress {
+  const line = inKernel() ? tslab.newDisplay() : undefined;
+  const start = Date.now();
+  let last = 0;
+  let first: number | undefined;
+  return (done, total, note = "") => {
+    first ??= done;
+    const now = Date.now();
+    if (!line || (done < total && now - last < 100)) return;
+    last = now;
+    const filled = total ? Math.round((20 * done) / total) : 20;
+    const bar = `${label} [${"#".repeat(filled)}${".".repeat(20 - filled)}] ${done}/${total}`;
+    if (done >= total) return line.text(bar);
+    const left = done > first ? ((now - start) / (done - first)) * (total - done) : undefined;
+    const time = left === undefined ? "" : `, ${prettyMilliseconds(left, { secondsDecimalDigits: 0 })} left`;
+    line.text(`${bar}${time} ${note}`.trimEnd());
+  };
+}
