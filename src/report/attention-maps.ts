@@ -1,4 +1,5 @@
 /** Attention maps and predictions as cells store them, back to numbers. */
+import { type DensityMap, importanceFactor, layerShares } from "../attention/analysis.js";
 import type { CellResult } from "../experiments/types.js";
 import { summarise } from "./statistics.js";
 
@@ -6,49 +7,39 @@ const present = <T>(list: (T | undefined)[]): T[] => list.filter((entry): entry 
 
 type Items = "test" | "train";
 
-/** A cell's attention map [layers][features], averaged over test or training items; undefined without density attention. */
-export function attentionMap({ attention }: CellResult, items: Items = "test"): number[][] | undefined {
+/** A cell's last-epoch attention map, averaged over test or training items; undefined without density attention. */
+export function attentionMap({ attention }: CellResult, items: Items = "test"): DensityMap | undefined {
   if (!attention) return undefined;
+  const { layers, features } = attention;
   const bytes = Buffer.from(attention[items], "base64");
-  return Array.from({ length: attention.layers }, (_, layer) =>
-    Array.from({ length: attention.features }, (_, feature) =>
-      bytes.readFloatLE(4 * (layer * attention.features + feature)),
-    ),
-  );
+  return {
+    layers,
+    features,
+    values: Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i)),
+  };
 }
 
-/** Mean of the cells' maps [layers][features]; undefined when none has one. */
-export function meanAttentionMap(
+/** Importance factors [layers][features] of the cells' mean map; undefined when no cell has one. */
+export function importanceFactors(
   results: readonly CellResult[],
   items: Items = "test",
 ): number[][] | undefined {
   const maps = present(results.map((result) => attentionMap(result, items)));
-  return maps[0]?.map((row, l) =>
-    row.map((_, f) => maps.reduce((sum, map) => sum + map[l]![f]!, 0) / maps.length),
-  );
-}
-
-/** (DA − min DA) / (max DA − min DA) of a map: the paper's importance factor. A constant map gives zeros. */
-export function importanceFactors(map: number[][]): number[][] {
-  const [low, high] = [
-    Math.min(...map.map((row) => Math.min(...row))),
-    Math.max(...map.map((row) => Math.max(...row))),
-  ];
-  return map.map((row) => row.map((value) => (high > low ? (value - low) / (high - low) : 0)));
+  if (!maps[0]) return undefined;
+  const { layers, features } = maps[0];
+  const values = Array.from(maps[0].values, (_, i) => summarise(maps.map((map) => map.values[i]!)).mean);
+  const factors = importanceFactor({ layers, features, values });
+  return Array.from({ length: layers }, (_, l) => [...factors.slice(l * features, (l + 1) * features)]);
 }
 
 /** Each layer's share of all attention in %, mean and sd over cells that have a map. */
-export function shareOfLayers(
+export function sharesOfLayers(
   results: readonly CellResult[],
   items: Items = "test",
 ): { mean: number[]; sd: number[] } | undefined {
-  const shares = present(results.map((result) => attentionMap(result, items))).map((map) => {
-    const sums = map.map((row) => row.reduce((sum, value) => sum + value, 0));
-    const total = sums.reduce((sum, value) => sum + value, 0);
-    return sums.map((sum) => (100 * sum) / total);
-  });
+  const shares = present(results.map((result) => attentionMap(result, items))).map(layerShares);
   if (!shares[0]) return undefined;
-  const layers = shares[0].map((_, layer) => summarise(shares.map((share) => share[layer]!)));
+  const layers = shares[0].map((_, layer) => summarise(shares.map((share) => 100 * share[layer]!)));
   return { mean: layers.map(({ mean }) => mean), sd: layers.map(({ sd }) => sd) };
 }
 
@@ -74,23 +65,28 @@ export function predictions(
   return Array.from({ length: bytes.length / 2 }, (_, i) => bytes.readUInt16LE(2 * i));
 }
 
+/** Labels of a cell's test items, in the order of the feature file. */
+export type TestLabels = (result: CellResult) => ArrayLike<number>;
+
 /**
- * Last-epoch confusion counts [true][predicted], summed over cells.
- * @param labels of a cell's test items; needed where cells do not hold the matrix (beyond 20 classes).
+ * Last-epoch confusion counts [true][predicted], summed over cells; undefined when there is none.
+ * @param labels needed where cells do not hold the matrix (beyond 20 classes).
  */
-export function confusion(
+export function confusionCounts(
   results: readonly CellResult[],
   classes: number,
-  labels?: (result: CellResult) => ArrayLike<number>,
+  labels?: TestLabels,
 ): number[][] | undefined {
+  if (!results.length) return undefined;
   const sum = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (const result of results) {
     if (result.confusion) {
       result.confusion.forEach((row, i) => row.forEach((n, j) => (sum[i]![j]! += n)));
-    } else if (labels) {
-      const truth = labels(result);
-      predictions(result, classes).forEach((predicted, i) => sum[truth[i]!]![predicted]!++);
-    } else return undefined;
+      continue;
+    }
+    if (!labels) return undefined;
+    const truth = labels(result);
+    predictions(result, classes).forEach((predicted, i) => (sum[truth[i]!]![predicted]! += 1));
   }
-  return results.length ? sum : undefined;
+  return sum;
 }

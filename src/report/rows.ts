@@ -92,3 +92,13 @@ export function curve(
 export function rowOf(table: ResultTable, method: string): TableRow | undefined {
   return table.rows.find((row) => row.method?.name === method);
 }
+
+/** The cells of an ablation's variant: run 1 alone, also of variants that are rows of the table with more runs. */
+export function ablationEntry(
+  { label, method }: { label: string; method: Method },
+  task: Task,
+  results: readonly CellResult[],
+): { label: string; row: TableRow } {
+  const first = cellsOf(results, task, method).slice(0, 1);
+  return { label, row: { title: method.title, group: "ablation", method, results: first } };
+}

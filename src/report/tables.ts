@@ -121,23 +121,19 @@ export function toCsv({ columns, rows }: TextTable): string {
   return Papa.unparse({ fields: columns, data: rows }, { newline: "\n" }) + "\n";
 }
 
-/** An ablation as a table; `entries` come from `ablations()`, rows of other tables are found by method name. */
-export function ablationTable(
-  entries: { label: string; row: TableRow | undefined }[],
-  runs: number,
-): TextTable {
+/** An ablation as a table: a line a variant. */
+export function ablationTable(entries: readonly { label: string; row: TableRow }[]): TextTable {
   return {
     columns: ["variant", "runs", "best epoch", "last epoch", "parameters of attention", "s / run"],
     rows: entries.map(({ label, row }) => {
-      if (!row?.results.length) return [label, "0", notRun, notRun, "", ""];
-      const text = (protocol: "best" | "last") =>
-        accuracyText(row, Math.min(runs, row.results.length), summary(row, protocol));
+      const first = row.results[0];
+      if (!first) return [label, "0", notRun, notRun, "", ""];
       return [
         label,
         String(row.results.length),
-        text("best"),
-        text("last"),
-        row.results[0]!.parameters.attention.toLocaleString("en"),
+        accuracyText(row, 0, summary(row, "best")),
+        accuracyText(row, 0, summary(row, "last")),
+        first.parameters.attention.toLocaleString("en"),
         seconds(row).toFixed(1),
       ];
     }),
