@@ -1,7 +1,7 @@
 /** Notebook files (nbformat 4), read and written as Python's nbformat does: Jupyter re-saves them without a diff. */
 import { readFileSync } from "node:fs";
 import { UserError } from "../errors.js";
-import { writeWhole } from "../report/save.js";
+import { writeWhole } from "../files.js";
 
 /** Text is one string or a list of lines in the file; lists on writing. */
 type Text = string | string[];

@@ -1,5 +1,6 @@
 /** Figures that explain density attention on a few numbers (notebook 00). Pure: numbers in, a Plotly figure out. */
 import type { Data, Layout } from "plotly.js";
+import { gaussianEntropy, productOfGaussians, shannonEntropy } from "../attention/analysis.js";
 import { brief, colours, dashes, type Figure, ink, look, panelTitle, symbols } from "./figure.js";
 
 export interface Line {
@@ -67,7 +68,7 @@ export function linePanels(title: string, panels: Panel[]): Figure {
     layout: look(title, {
       width: panels.length > 1 ? 940 : 720,
       height,
-      margin: { l: 64, r: panels.some((panel) => panel.levels) ? 70 : 24, t: 72, b: bottom },
+      margin: { l: 72, r: panels.some((panel) => panel.levels) ? 70 : 24, t: 72, b: bottom },
       showlegend: true,
       annotations: annotations as Layout["annotations"],
       shapes: shapes as Layout["shapes"],
@@ -165,6 +166,48 @@ export function boundedScores(limit = 12): Figure {
         x,
         y: scores.map((score) => score[i]!),
       })),
+    },
+  ]);
+}
+
+/**
+ * Two views of entropy in nats: of the Gaussian that K equal Gaussians of one head act as, and of the weights of `values` under
+ * softmax(s · x) and under density weights of scaled variance c = 1/s, normalised, as the sharpness s grows.
+ */
+export function entropies(values: number[], gaussians: number[] = [1, 2, 4]): Figure {
+  const sd = span(0.2, 2, 91);
+  const sharpness = span(0, 8, 161);
+  const z = standardise(values);
+  const softmax = (s: number) => shannonEntropy(values.map((x) => Math.exp(s * x)));
+  const density = (s: number) => shannonEntropy(z.map((score) => Math.exp((-s * score ** 2) / 2)));
+  return linePanels("Entropy of density attention and of softmax", [
+    {
+      title: "a head of K Gaussians",
+      xTitle: "standard deviation of each Gaussian",
+      yTitle: "entropy, nats",
+      lines: gaussians.map((k) => ({
+        name: k === 1 ? "K = 1" : `K = ${k}: variance σ² / ${k}`,
+        x: sd,
+        y: sd.map((each) =>
+          gaussianEntropy(productOfGaussians(Array(k).fill({ mean: 0, variance: each ** 2 })).variance),
+        ),
+      })),
+    },
+    {
+      title: `weights of ${values.length} values`,
+      xTitle: "sharpness s",
+      yTitle: "entropy, nats",
+      yRange: [0, 1.15 * Math.log(values.length)],
+      levels: [{ y: Math.log(values.length), label: `log ${values.length}` }],
+      lines: [
+        { name: "softmax(s · x)", x: sharpness, y: sharpness.map(softmax) },
+        {
+          name: "density, c = 1 / s (starts at s = 0.5)",
+          x: sharpness,
+          y: sharpness.map(density),
+          points: { x: [0.5], y: [density(0.5)] },
+        },
+      ],
     },
   ]);
 }

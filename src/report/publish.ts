@@ -1,8 +1,9 @@
 /** Publishes a run: results/<preset>/ with tables, figures, cells and a README, whole or not at all. */
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Papa from "papaparse";
 import type { CellResult, Method, Preset, Task } from "../experiments/types.js";
+import { guard, writeWhole } from "../files.js";
 import type { TestLabels } from "./attention-maps.js";
 import type { Figure } from "./figure.js";
 import type { Machine } from "./machine.js";
@@ -18,7 +19,7 @@ import {
   verdictOf,
 } from "./result-figures.js";
 import { ablationEntry, type ResultTable, resultTable } from "./rows.js";
-import { cannotWrite, saveFigure, writeWhole } from "./save.js";
+import { saveFigure } from "./save.js";
 import { ablationTable, csvTable, toCsv } from "./tables.js";
 import { claimsTable } from "./verdict.js";
 
@@ -65,14 +66,14 @@ export async function publish(folder: string, publication: Publication): Promise
   const [part, old] = [beside("part"), beside("old")];
   try {
     await write(part, publication);
-    for (const name of KEPT.filter((kept) => existsSync(join(folder, kept))))
-      cpSync(join(folder, name), join(part, name), { recursive: true });
-    if (existsSync(folder)) renameSync(folder, old);
-    renameSync(part, folder);
-  } catch (error) {
-    if (existsSync(old) && !existsSync(folder)) renameSync(old, folder);
-    throw cannotWrite(folder, error);
+    guard(folder, () => {
+      for (const name of KEPT.filter((kept) => existsSync(join(folder, kept))))
+        cpSync(join(folder, name), join(part, name), { recursive: true });
+      if (existsSync(folder)) renameSync(folder, old);
+      renameSync(part, folder);
+    });
   } finally {
+    if (existsSync(old) && !existsSync(folder)) renameSync(old, folder);
     for (const path of [part, old]) if (existsSync(path)) rmSync(path, { recursive: true });
   }
 }
@@ -116,7 +117,6 @@ export function figuresOf(parts: readonly Section[], labels?: TestLabels): Recor
 }
 
 async function write(folder: string, publication: Publication): Promise<void> {
-  mkdirSync(folder, { recursive: true });
   const parts = sections(publication);
   const file = (name: string, text: string) => writeWhole(join(folder, name), text);
   for (const { table } of parts) {
