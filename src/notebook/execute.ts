@@ -6,22 +6,20 @@
  * output, the notebook is saved up to there, the others still run, and the exit code is 1.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, writeSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createLogUpdate } from "log-update";
 import { UserError } from "../errors.js";
 import { joined, type Notebook, readNotebook, writeNotebook } from "./ipynb.js";
 import { Kernel } from "./kernel.js";
 
-const line = createLogUpdate(process.stderr);
+// Not through process.stderr: the kernel redirects that into the running cell.
+const write = (text: string) => writeSync(2, text);
+const CLEAR = process.stderr.isTTY ? "\r\x1b[2K" : "";
 /** Progress of a cell goes to a terminal alone; a log gets whole lines. */
-const status = (text: string) => process.stderr.isTTY && line(text);
-const say = (text: string) => {
-  line.clear();
-  process.stderr.write(`${text}\n`);
-};
+const status = (text: string) => CLEAR && write(CLEAR + text.slice(0, (process.stderr.columns || 80) - 1));
+const say = (text: string) => write(`${CLEAR}${text}\n`);
 
 /** Executes notebooks one after another; returns how many failed. */
 export async function executeNotebooks(paths: string[], output?: string): Promise<number> {
@@ -96,6 +94,6 @@ async function main(): Promise<void> {
 if (process.argv[1] === fileURLToPath(import.meta.url))
   await main().catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    say(error.message);
     process.exitCode = 1;
   });

@@ -21,7 +21,11 @@ export interface Cell {
 
 export interface Notebook {
   cells: Cell[];
-  metadata: { kernelspec?: { name?: string }; language_info?: object; [field: string]: unknown };
+  metadata: {
+    kernelspec?: { name?: string; [field: string]: unknown };
+    language_info?: object;
+    [field: string]: unknown;
+  };
   nbformat: number;
   nbformat_minor: number;
 }
