@@ -86,28 +86,36 @@ function alignedText(columns: string[], rows: string[][]): string {
   return all.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }
 
-/** Reports that `done` steps are finished; `note` says what happens now. */
-export type Progress = (done: number, total: number, note?: string) => void;
+/** Where a run stands; `Progress` of a run has all of it. */
+export interface Stage {
+  done: number;
+  total: number;
+  secondsLeft: number;
+  running: { name: string; epochs: number; record?: { epoch: number } }[];
+}
 
 /**
- * A progress line with the time left, redrawn at most ten times a second. What remains in the saved notebook is one line
- * without times or notes, so that a second run leaves no diff.
+ * Trains with a progress line, redrawn at most ten times a second: `await withProgress("speech", (show) => speech.finish(show))`.
+ * What remains in the saved notebook is the number of cells, whether they were trained now or before.
  */
-export function progress(label: string): Progress {
+export async function withProgress<T>(
+  label: string,
+  train: (show: (stage: Stage) => void) => Promise<T[]>,
+): Promise<T[]> {
   const line = inKernel() ? tslab.newDisplay() : undefined;
-  const start = Date.now();
   let last = 0;
-  let first: number | undefined;
-  return (done, total, note = "") => {
-    first ??= done;
-    const now = Date.now();
-    if (!line || (done < total && now - last < 100)) return;
-    last = now;
-    const filled = total ? Math.round((20 * done) / total) : 20;
-    const bar = `${label} [${"#".repeat(filled)}${".".repeat(20 - filled)}] ${done}/${total}`;
-    if (done >= total) return line.text(bar);
-    const left = done > first ? ((now - start) / (done - first)) * (total - done) : undefined;
-    const time = left === undefined ? "" : `, ${prettyMilliseconds(left, { secondsDecimalDigits: 0 })} left`;
-    line.text(`${bar}${time} ${note}`.trimEnd());
-  };
+  const results = await train((stage) => {
+    if (Date.now() - last < 100) return;
+    last = Date.now();
+    line?.text(`${label} ${stageText(stage)}`);
+  });
+  line?.text(`${label}: ${results.length} cells finished`);
+  return results;
+}
+
+function stageText({ done, total, secondsLeft, running }: Stage): string {
+  const filled = Math.round((20 * done) / total);
+  const left = prettyMilliseconds(1000 * Math.max(1, Math.round(secondsLeft)));
+  const cells = running.map(({ name, epochs, record }) => `${name} ${record?.epoch ?? 0}/${epochs}`);
+  return `[${"#".repeat(filled)}${".".repeat(20 - filled)}] ${done}/${total}, ${left} left ${cells.join(", ")}`;
 }
