@@ -24,6 +24,7 @@ export class Kernel {
 
   /** Runs cells in the current folder. Unhandled errors of this process count as errors of the running cell. */
   constructor(onUpdate: OnUpdate = () => {}) {
+    require("../../jupyter/kernels/tslab/still-files.cjs");
     const { createConverter } = require("tslab/dist/converter.js");
     const { createExecutor } = require("tslab/dist/executor.js");
     const { JupyterHandlerImpl } = require("tslab/dist/jupyter.js");

@@ -76,3 +76,15 @@ test("a missing build says `make build`, another kernel names the remedy, in one
   assert.deepEqual([other.status, other.stderr.trim().split("\n").length], [1, 1]);
   assert.match(other.stderr, /kernel "python3".*choose the kernel "TypeScript"/);
 });
+
+test("a cell may write files beside the notebook while it runs", () => {
+  const write = [
+    'import { mkdirSync, writeFileSync } from "node:fs";',
+    "for (let i = 0; i < 20; i++) {",
+    "  mkdirSync(`made-${i}/node_modules`, { recursive: true });",
+    '  writeFileSync(`made-${i}.ts`, "export {};");',
+    "  await new Promise((done) => setTimeout(done, 20));",
+    "}",
+  ];
+  assert.equal(run(notebook([write.join("\n"), 'console.log("next");'])).status, 0);
+});

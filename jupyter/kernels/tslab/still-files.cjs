@@ -1,0 +1,7 @@
+// tslab compiles cells in TypeScript's watch mode, which expects that no file changes while a cell runs; a cell that trains writes files
+// all the time, and tslab then dies of "Unexpected pending rebuildTimer". Loaded before it, this makes every file look still.
+const { sys } = require("../../../node_modules/@tslab/typescript-for-tslab");
+
+const watcher = { close() {} };
+sys.watchFile = () => watcher;
+sys.watchDirectory = () => watcher;
