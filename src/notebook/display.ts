@@ -76,14 +76,32 @@ const cellText = (value: unknown): string =>
 
 const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
+/** Columns aligned with spaces; heads that are longer than what stands below them go over several lines. */
 function alignedText(columns: string[], rows: string[][]): string {
-  const all = [columns, ...rows];
-  const widths = columns.map((_, i) => Math.max(...all.map((row) => [...row[i]!].length)));
+  const width = (text: string) => [...text].length;
+  const below = columns.map((_, i) => Math.max(12, ...rows.map((row) => width(row[i]!))));
+  const heads = columns.map((head, i) => wrap(head, below[i]!));
+  const height = Math.max(...heads.map((lines) => lines.length));
+  const headRows = Array.from({ length: height }, (_, line) =>
+    heads.map((lines) => lines[line - height + lines.length] ?? ""),
+  );
+  const all = [...headRows, ...rows];
+  const widths = columns.map((_, i) => Math.max(...all.map((row) => width(row[i]!))));
   const pad = (cell: string, i: number) => {
-    const space = " ".repeat(widths[i]! - [...cell].length);
+    const space = " ".repeat(widths[i]! - width(cell));
     return i ? space + cell : cell + space;
   };
   return all.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (longer.length <= width || !lines.at(-1)) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /** Where a run stands; `Progress` of a run has all of it. */

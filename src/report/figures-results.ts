@@ -96,7 +96,7 @@ function sideTraces(rows: VerdictRow[], side: "paper" | "here", suffix: string, 
         thickness: 1.4,
         width: 3,
       },
-      marker: { symbol, size: 8, color: colour, line: { width: 1.4, color: colour } },
+      marker: { symbol, size: key === "last" ? 11 : 7, color: colour, line: { width: 1.4, color: colour } },
       showlegend: legend,
       hovertemplate: "%{y}: %{x} %<extra></extra>",
       ...axes,
@@ -155,7 +155,7 @@ export function ablationFigure(
         thickness: 1.4,
         width: 4,
       },
-      marker: { symbol, size: 10, color: colour, line: { width: 1.6, color: colour } },
+      marker: { symbol, size: key === "last" ? 12 : 8, color: colour, line: { width: 1.6, color: colour } },
       hovertemplate: "%{y}: %{x} %<extra></extra>",
     } as Data;
   };

@@ -117,7 +117,8 @@ export function confusionMatrix(title: string, classes: string[], counts: number
         x: labels,
         y: labels,
         zmin: 0,
-        zmax: 100,
+        // With many classes even the diagonal is far from 100 %.
+        zmax: named ? 100 : Math.max(...shares.flat()),
         xgap: named ? 2 : 0.01,
         ygap: named ? 2 : 0.01,
         hovertemplate: "true %{y}<br>predicted %{x}<br>%{z:.1f} %<extra></extra>",

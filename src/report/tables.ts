@@ -44,7 +44,7 @@ export function readableTable(table: ResultTable): TextTable {
       return [
         row.title,
         row.paper ? paperText(row.paper) : "–",
-        accuracyText(row, table.runs, summary(row, "best")),
+        accuracyText(row, table.runs, summary(row, "best")) || notRun,
         shown("accuracy"),
         ...(speech ? [shown("macroF1"), shown("unweightedRecall")] : []),
         row.results[0]?.parameters.total.toLocaleString("en") ?? "",
@@ -55,7 +55,7 @@ export function readableTable(table: ResultTable): TextTable {
 }
 
 function accuracyText(row: TableRow, runs: number, value: Summary | undefined): string {
-  if (!value) return notRun;
+  if (!value) return "";
   const text = value.n > 1 ? plusMinus(value) : value.mean.toFixed(1);
   return row.results.length < runs ? `${text} (${row.results.length} of ${runs})` : text;
 }

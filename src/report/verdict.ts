@@ -13,21 +13,21 @@ export interface Comparison {
 }
 
 export const comparisons: readonly Comparison[] = [
-  { claim: "Density attention beats dot-product attention, as published", better: "daam-v1", worse: "mha" },
+  { claim: "Density attention beats dot-product attention as published", better: "daam-v1", worse: "mha" },
   {
-    claim: "… and dot-product attention over the layers, as the text has it",
+    claim: "Density attention beats dot-product attention over the layers",
     better: "daam-v1",
     worse: "mha-layers",
   },
+  { claim: "Density attention beats no attention", better: "daam-v1", worse: "no-attention" },
   {
-    claim: "Density attention adds something to the decoder alone",
+    claim: "Density attention beats softmax weights of the layers",
     better: "daam-v1",
-    worse: "no-attention",
+    worse: "softmax-weights",
   },
-  { claim: "… and to softmax weights of the layers", better: "daam-v1", worse: "softmax-weights" },
   { claim: "GQDAAM beats grouped-query attention without density", better: "gqdaam", worse: "gqa" },
   { claim: "The mixture outperforms DAAMv1", better: "mixture", worse: "daam-v1" },
-  { claim: "… and DAAMv2", better: "mixture", worse: "daam-v2" },
+  { claim: "The mixture outperforms DAAMv2", better: "mixture", worse: "daam-v2" },
 ];
 
 export type Verdict = "holds" | "contradicted" | "undecided";
@@ -55,7 +55,7 @@ export function difference(
   return left.length ? pairedDifference(left, right) : undefined;
 }
 
-const points = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+const points = (value: number) => `${Number(value.toFixed(1)) < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 
 /** "+3.2 (1.0 to 5.4)", or the difference alone for a single run. */
 function differenceText(found: Difference | undefined): string {
@@ -102,7 +102,7 @@ export function claimSentences(tables: readonly ResultTable[]): string[] {
       const found = difference(table, comparison, "last");
       return `${table.task.name} ${differenceText(found)}: ${found ? judge(found) : "open"}`;
     });
-    return `${comparison.claim.replace(/^… and/, "Likewise against")} (${title(better)} − ${title(worse)}): ${parts.join("; ")}.`;
+    return `${comparison.claim} (${title(better)} − ${title(worse)}): ${parts.join("; ")}.`;
   });
 }
 
