@@ -165,7 +165,7 @@ export function ablationFigure(
       dots("last epoch", "last", "diamond-open", colours[3]!),
     ],
     layout: look(title, {
-      width: 760,
+      width: 540 + left,
       height: 190 + 34 * points.length,
       margin: { l: left, r: 30, t: 82, b: 108 },
       xaxis: { title: { text: "test accuracy, %" } },

@@ -2,7 +2,7 @@
 import type { CellResult } from "../experiments/types.js";
 import type { Publication, Section } from "./publish.js";
 import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
-import { claimsNote, claimsTable, furtherSentences } from "./verdict.js";
+import { chanceSentence, claimsNote, claimsTable, furtherSentences } from "./verdict.js";
 
 export function readme(
   publication: Publication,
@@ -16,6 +16,7 @@ export function readme(
     `# Results of \`make reproduce PRESET=${publication.preset.name}\``,
     "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
+    rowNotes(publication),
     ...parts.flatMap((part) => taskBlocks(publication, part, image)),
     "## Paper and here",
     ...image("verdict", "Every row, the paper beside here"),
@@ -38,6 +39,11 @@ export function readme(
   return `${blocks.filter((block) => block).join("\n\n")}\n`;
 }
 
+function rowNotes({ methods }: Publication): string {
+  const notes = methods.flatMap(({ title, note }) => (note ? [`- ${title}: ${note}`] : []));
+  return notes.length ? `What rows are:\n\n${notes.join("\n")}` : "";
+}
+
 type Image = (name: string, alt: string) => string[];
 
 function taskBlocks(publication: Publication, { table, ablations }: Section, image: Image): string[] {
@@ -50,7 +56,7 @@ function taskBlocks(publication: Publication, { table, ablations }: Section, ima
   return [
     `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
     toMarkdown(readableTable(table)).trimEnd(),
-    notes.join("\n"),
+    chanceSentence(table),
     ...image(`${name}-learning-curves`, "Learning curves"),
     ...image(`${name}-confusion`, "Confusion matrix"),
     ...image(`${name}-importance-factor`, "Importance factor"),

@@ -93,12 +93,14 @@ export function rowOf(table: ResultTable, method: string): TableRow | undefined 
   return table.rows.find((row) => row.method?.name === method);
 }
 
-/** The cells of an ablation's variant: run 1 alone, also of variants that are rows of the table with more runs. */
+/** The cells of an ablation's variant: run 1 alone, also of variants that are rows of the table; a choice of layers is named. */
 export function ablationEntry(
   { label, method }: { label: string; method: Method },
   task: Task,
   results: readonly CellResult[],
 ): { label: string; row: TableRow } {
   const first = cellsOf(results, task, method).slice(0, 1);
-  return { label, row: { title: method.title, group: "ablation", method, results: first } };
+  const [stage] = first[0]?.config.stages ?? [];
+  const layers = stage?.kind === "layers" ? ` (${stage.indices.map((index) => index + 1).join(", ")})` : "";
+  return { label: label + layers, row: { title: method.title, group: "ablation", method, results: first } };
 }

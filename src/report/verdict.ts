@@ -118,15 +118,11 @@ export function chanceSentence(table: ResultTable): string {
   );
 }
 
-/** Further claims: published dot-product attention, stability, order of the rows, parameters, learned spread. */
+/** Further claims: stability, order of the rows, parameters, learned spread. */
 export function furtherSentences(tables: readonly ResultTable[]): string[] {
-  return [
-    ...tables.map(chanceSentence),
-    ...tables.map(stability),
-    ...tables.map(order),
-    ...parameters(tables[0]),
-    spread(tables),
-  ].filter((text) => text);
+  return [...tables.map(stability), ...tables.map(order), ...parameters(tables[0]), spread(tables)].filter(
+    (text) => text,
+  );
 }
 
 function stability(table: ResultTable): string {
