@@ -50,9 +50,6 @@ function taskBlocks(publication: Publication, { table, ablations }: Section, ima
   const { name, title } = table.task;
   const done = table.rows.reduce((sum, row) => sum + row.results.length, 0);
   const all = publication.methods.length * table.runs;
-  const notes = table.rows.flatMap(({ method, title: row }) =>
-    method?.note ? [`- ${row}: ${method.note}`] : [],
-  );
   return [
     `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
     toMarkdown(readableTable(table)).trimEnd(),
