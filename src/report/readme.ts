@@ -2,7 +2,7 @@
 import type { CellResult } from "../experiments/types.js";
 import type { Publication, Section } from "./publish.js";
 import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
-import { chanceSentence, claimsNote, claimsTable, furtherSentences } from "./verdict.js";
+import { chanceSentence, claimsNote, claimsTable, furtherSentences, verdictSummary } from "./verdict.js";
 
 export function readme(
   publication: Publication,
@@ -23,6 +23,9 @@ export function readme(
     "## Claims",
     claimsNote,
     toMarkdown(claimsTable(tables)).trimEnd(),
+    verdictSummary(tables, "last")
+      .map((sentence) => `- ${sentence}`)
+      .join("\n"),
     furtherSentences(tables)
       .map((sentence) => `- ${sentence}`)
       .join("\n"),

@@ -87,6 +87,24 @@ export function claimsTable(tables: readonly ResultTable[]): TextTable {
   };
 }
 
+/** Which claims hold, are contradicted or stay undecided under a protocol, and on which tasks: a line each. */
+export function verdictSummary(tables: readonly ResultTable[], protocol: Protocol): string[] {
+  const judged = comparisons.flatMap((comparison) =>
+    tables.flatMap((table) => {
+      const found = difference(table, comparison, protocol);
+      return found ? [{ claim: comparison.claim, task: table.task.name, verdict: judge(found) }] : [];
+    }),
+  );
+  return (["holds", "contradicted", "undecided"] as const).map((verdict) => {
+    const found = judged.filter((entry) => entry.verdict === verdict);
+    const claims = [...new Set(found.map(({ claim }) => claim))].map((claim) => {
+      const tasks = found.filter((entry) => entry.claim === claim).map(({ task }) => task);
+      return `${claim} (${tasks.join(", ")})`;
+    });
+    return `${verdict}, ${found.length} of ${judged.length}: ${claims.join("; ") || "none"}`;
+  });
+}
+
 /** How to read {@link claimsTable}. */
 export const claimsNote =
   "Differences in points of accuracy; in brackets the 95 % interval of Student's t over runs that share data and seeds. It speaks of the " +
