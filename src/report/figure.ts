@@ -7,7 +7,9 @@ export interface Figure {
   layout: Partial<Layout> & { width: number; height: number };
 }
 
+/** Shipped from npm for static pictures; Verdana has the same widths where a viewer lacks it. */
 export const FONT_FAMILY = "DejaVu Sans";
+const fonts = `${FONT_FAMILY}, Verdana, sans-serif`;
 export const ink = "#222222";
 export const muted = "#8a8a8a";
 
@@ -31,14 +33,14 @@ const axis = {
 /** Plotly's own way to set defaults that a figure may override. */
 const template = {
   layout: {
-    font: { family: FONT_FAMILY, size: 12, color: ink },
+    font: { family: fonts, size: 12, color: ink },
     title: { x: 0, xref: "paper", xanchor: "left", font: { size: 15 } },
     paper_bgcolor: "white",
     plot_bgcolor: "white",
     colorway: colours,
     xaxis: axis,
     yaxis: axis,
-    hoverlabel: { font: { family: FONT_FAMILY } },
+    hoverlabel: { font: { family: fonts } },
   },
   data: {
     heatmap: [

@@ -119,7 +119,7 @@ function sideTraces(rows: VerdictRow[], side: "paper" | "here", suffix: string, 
   } as Data;
   return [
     dots("here, best epoch: published rows", "best", "circle", "published"),
-    dots("corrected or added rows", "best", "circle", "corrected"),
+    dots("here, best epoch: corrected or added rows", "best", "circle", "corrected"),
     dots("here, last epoch", "last", "diamond-open"),
     ...(missing.length ? [note] : []),
   ];
