@@ -56,11 +56,11 @@ export function verdictFigure(title: string, tasks: VerdictTask[]): Figure {
         ...(s && { showticklabels: false }),
       };
       annotations.push(panelTitle(`${task.title}: ${side} (${task[side]})`, domain[0]!, yTop + 3 / inner));
-      data.push(...sideTraces(task.rows, side, suffix, t === 0));
+      data.push(...sideTraces(task.rows, side, suffix));
     });
   });
   return {
-    data,
+    data: onceInLegend(data),
     layout: look(title, {
       width: 720 + left,
       height: inner + top + bottom,
@@ -72,7 +72,7 @@ export function verdictFigure(title: string, tasks: VerdictTask[]): Figure {
   };
 }
 
-function sideTraces(rows: VerdictRow[], side: "paper" | "here", suffix: string, legend: boolean): Data[] {
+function sideTraces(rows: VerdictRow[], side: "paper" | "here", suffix: string): Data[] {
   const axes = { xaxis: `x${suffix}`, yaxis: `y${suffix}` };
   const dots = (
     name: string,
@@ -97,14 +97,15 @@ function sideTraces(rows: VerdictRow[], side: "paper" | "here", suffix: string, 
         width: 3,
       },
       marker: { symbol, size: key === "last" ? 11 : 7, color: colour, line: { width: 1.4, color: colour } },
-      showlegend: legend,
       hovertemplate: "%{y}: %{x} %<extra></extra>",
       ...axes,
     } as Data;
   };
   if (side === "paper") return [dots("paper, mean ± sd", "paper", "square-open")];
   const missing = rows.filter((row) => !row.best);
-  const start = Math.min(...rows.flatMap((row) => (row.best ? [row.best.mean - row.best.sd] : [])));
+  const start = Math.min(
+    ...rows.flatMap(({ best, last }) => (best && last ? [best.mean - best.sd, last.mean] : [])),
+  );
   const note: Data = {
     type: "scatter",
     mode: "text",
@@ -123,6 +124,17 @@ function sideTraces(rows: VerdictRow[], side: "paper" | "here", suffix: string, 
     dots("here, last epoch", "last", "diamond-open"),
     ...(missing.length ? [note] : []),
   ];
+}
+
+/** Traces of one name share the legend's entry of the first that has points. */
+function onceInLegend(traces: Data[]): Data[] {
+  const named = new Set<string>();
+  return (traces as { name?: string; x: unknown[]; showlegend?: boolean }[]).map((trace) => {
+    if (trace.name === undefined) return trace as Data;
+    const first = trace.x.length > 0 && !named.has(trace.name);
+    if (first) named.add(trace.name);
+    return { ...trace, showlegend: first } as Data;
+  });
 }
 
 export interface AblationPoint {

@@ -17,8 +17,10 @@ import { curve, type ResultTable, rowOf, summary, type TableRow } from "./rows.j
 const SHOWN = "daam-v1";
 
 const dataset = ({ task }: ResultTable) => `${task.here.data}, ${task.here.encoder}`;
-const folds = ({ task, runs }: ResultTable) =>
-  `${runs} ${task.split === "folds" ? "fold" : "run"}${runs > 1 ? "s" : ""}`;
+function folds({ task, runs, complete }: ResultTable): string {
+  const noun = `${task.split === "folds" ? "fold" : "run"}${runs > 1 ? "s" : ""}`;
+  return complete ? `${runs} ${noun}` : `the finished ones of ${runs} ${noun}`;
+}
 
 /** Test accuracy over the epochs, published rows beside corrected and added ones. */
 export function learningCurvesOf(table: ResultTable): Figure {
@@ -26,17 +28,24 @@ export function learningCurvesOf(table: ResultTable): Figure {
     table.rows
       .filter((row) => row.group === group && row.results.length)
       .map((row) => ({ name: row.title, ...curve(row) }));
-  return learningCurves(`Learning curves: ${dataset(table)}, mean ± sd of ${folds(table)}`, [
+  const panels = [
     { title: "published rows", curves: curves("published") },
     { title: "corrected or added rows", curves: curves("corrected") },
-  ]);
+  ];
+  return learningCurves(
+    `Learning curves: ${dataset(table)}, mean ± sd of ${folds(table)}`,
+    panels.filter((panel) => panel.curves.length),
+  );
 }
 
 /** Last-epoch confusion of a method, summed over runs; undefined when it has not run. */
 export function confusionOf(table: ResultTable, labels?: TestLabels, method = SHOWN): Figure | undefined {
   const row = rowOf(table, method);
   const counts = row && confusionCounts(row.results, table.task.classes.length, labels);
-  return counts && confusionMatrix(`${row.title}, last epoch, ${folds(table)}`, table.task.classes, counts);
+  return (
+    counts &&
+    confusionMatrix(`Confusion matrix: ${row.title}, last epoch, ${folds(table)}`, table.task.classes, counts)
+  );
 }
 
 /** Importance factor, feature × layer, of a method's mean map over test items; undefined without one. */
