@@ -50,7 +50,7 @@ export function learningCurves(
   return {
     data,
     layout: look(title, {
-      width: 430 * panels.length + 60,
+      width: Math.max(720, 430 * panels.length + 60),
       height,
       margin: { l: 64, r: 20, t: 76, b: bottom },
       annotations: panels.map((panel, p) => panelTitle(panel.title, p * (width + gap), 1.01)),
@@ -129,22 +129,26 @@ export function confusionMatrix(title: string, classes: string[], counts: number
         }),
       } as unknown as Data,
     ],
-    layout: look(title, {
-      width: left + side + 110,
-      height: side + 120,
-      margin: { l: left, r: 110, t: 56, b: 64 },
-      annotations: [colourTitle("% of the true class")],
-      xaxis: {
-        title: { text: named ? "predicted" : "predicted class, by number" },
-        showgrid: false,
-        ...tick,
-      },
-      yaxis: {
-        title: { text: named ? "true" : "true class, by number" },
-        autorange: "reversed",
-        showgrid: false,
-        ...tick,
-      },
-    } as Partial<Layout> & { width: number; height: number }),
+    layout: {
+      ...look(title, {
+        width: left + side + 110,
+        height: side + 120,
+        margin: { l: left, r: 110, t: 56, b: 64 },
+        annotations: [colourTitle("% of the true class")],
+        xaxis: {
+          title: { text: named ? "predicted" : "predicted class, by number" },
+          showgrid: false,
+          ...tick,
+        },
+        yaxis: {
+          title: { text: named ? "true" : "true class, by number" },
+          autorange: "reversed",
+          showgrid: false,
+          ...tick,
+        },
+      } as Partial<Layout> & { width: number; height: number }),
+      // From the edge of the picture: a small matrix is narrower than its title.
+      title: { text: title, x: 0.03, xref: "container" },
+    },
   };
 }

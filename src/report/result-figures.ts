@@ -19,7 +19,7 @@ const SHOWN = "daam-v1";
 const dataset = ({ task }: ResultTable) => `${task.here.data}, ${task.here.encoder}`;
 function folds({ task, runs, complete }: ResultTable): string {
   const noun = `${task.split === "folds" ? "fold" : "run"}${runs > 1 ? "s" : ""}`;
-  return complete ? `${runs} ${noun}` : `the finished ones of ${runs} ${noun}`;
+  return complete ? `${runs} ${noun}` : `${runs} ${noun} (incomplete)`;
 }
 
 /** Test accuracy over the epochs, published rows beside corrected and added ones. */
