@@ -1,0 +1,11 @@
+/** What notebooks import. */
+export * from "./attention/analysis.js";
+export { densityAttention } from "./attention/density.js";
+export * from "./notebook/display.js";
+export { dataFrame } from "./notebook/frame.js";
+export * from "./report/figures-density.js";
+export * from "./report/result-figures.js";
+export * from "./report/rows.js";
+export * from "./report/tables.js";
+export * from "./report/verdict.js";
+export type { Figure } from "./report/figure.js";

@@ -1,0 +1,151 @@
+/** Publishes a run: results/<preset>/ with tables, figures, cells and a README, whole or not at all. */
+import { cpSync, existsSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import Papa from "papaparse";
+import type { CellResult, Method, Preset, Task } from "../experiments/types.js";
+import { guard, writeWhole } from "../files.js";
+import type { TestLabels } from "./attention-maps.js";
+import type { Figure } from "./figure.js";
+import type { Machine } from "./machine.js";
+import { readme } from "./readme.js";
+import {
+  type AblationEntry,
+  ablationOf,
+  confusionOf,
+  importanceOf,
+  learnedRangesOf,
+  learningCurvesOf,
+  sharesOf,
+  verdictOf,
+} from "./result-figures.js";
+import { ablationEntry, type ResultTable, resultTable } from "./rows.js";
+import { saveFigure } from "./save.js";
+import { ablationTable, csvTable, toCsv } from "./tables.js";
+import { claimsTable } from "./verdict.js";
+
+/** A question of the ablations, as `ablations()` lists them. */
+export interface AblationPlan {
+  name: string;
+  title: string;
+  note?: string;
+  entries: { label: string; method: Method }[];
+}
+
+/** Everything that a published folder is made of: equal input gives equal bytes. */
+export interface Publication {
+  preset: Preset;
+  methods: readonly Method[];
+  /** The preset's tasks in order, with the ablations that run on them. */
+  tasks: { task: Task; ablations: readonly AblationPlan[] }[];
+  /** Finished cells. */
+  results: readonly CellResult[];
+  machine: Machine;
+  /** Markdown on how settings were chosen. */
+  settings: string;
+  /** The command that trains a row again. */
+  command(task: string, method: string): string;
+  /** Labels of a cell's test items; for confusion matrices beyond 20 classes. */
+  labels?: TestLabels;
+}
+
+/** A task's table and its ablations. */
+export interface Section {
+  table: ResultTable;
+  ablations: (AblationPlan & { rows: AblationEntry[] })[];
+}
+
+/** Subfolders that others write: executed notebooks of presets that take hours. */
+const KEPT = ["notebooks"];
+
+/**
+ * Writes `folder` anew. It is built beside its place and renamed, so that nothing half-written is ever there.
+ * @throws UserError where the folder cannot be written; what was there before stays.
+ */
+export async function publish(folder: string, publication: Publication): Promise<void> {
+  const beside = (suffix: string) => join(dirname(folder), `.${basename(folder)}.${process.pid}.${suffix}`);
+  const [part, old] = [beside("part"), beside("old")];
+  try {
+    await write(part, publication);
+    guard(folder, () => {
+      for (const name of KEPT.filter((kept) => existsSync(join(folder, kept))))
+        cpSync(join(folder, name), join(part, name), { recursive: true });
+      if (existsSync(folder)) renameSync(folder, old);
+      renameSync(part, folder);
+    });
+  } finally {
+    if (existsSync(old) && !existsSync(folder)) renameSync(old, folder);
+    for (const path of [part, old]) if (existsSync(path)) rmSync(path, { recursive: true });
+  }
+}
+
+/** The tables of a publication and their ablations. */
+export function sections({ preset, methods, tasks, results }: Publication): Section[] {
+  return tasks.map(({ task, ablations }) => ({
+    table: resultTable(task, methods, results, preset.tasks[task.name]!.runs),
+    ablations: ablations.map((ablation) => ({
+      ...ablation,
+      rows: ablation.entries.map((entry) => ablationEntry(entry, task, results)),
+    })),
+  }));
+}
+
+/** Every figure of a publication by file name; those whose cells are missing are left out. */
+export function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
+  const tables = parts.map(({ table }) => table);
+  const figures: Record<string, Figure | undefined> = {
+    verdict: verdictOf(tables),
+    "learned-ranges": learnedRangesOf(tables),
+  };
+  for (const { table, ablations } of parts) {
+    const { name, title } = table.task;
+    const started = table.rows.some((row) => row.results.length);
+    figures[`${name}-learning-curves`] = started ? learningCurvesOf(table) : undefined;
+    figures[`${name}-confusion`] = confusionOf(table, labels);
+    figures[`${name}-importance-factor`] = importanceOf(table);
+    figures[`${name}-layer-shares`] = sharesOf(table);
+    for (const ablation of ablations)
+      if (ablation.rows.some(({ row }) => row.results.length))
+        figures[`${name}-ablation-${ablation.name}`] = ablationOf(
+          `${ablation.title} (${title}, one run)`,
+          ablation.rows,
+          table,
+        );
+  }
+  return Object.fromEntries(
+    Object.entries(figures).filter((entry): entry is [string, Figure] => entry[1] !== undefined),
+  );
+}
+
+async function write(folder: string, publication: Publication): Promise<void> {
+  const parts = sections(publication);
+  const file = (name: string, text: string) => writeWhole(join(folder, name), text);
+  for (const { table } of parts) {
+    const { name } = table.task;
+    file(
+      `${name}.csv`,
+      csvTable(table, (method) => publication.command(name, method)),
+    );
+  }
+  file("claims.csv", toCsv(claimsTable(parts.map(({ table }) => table))));
+  const ablations = parts.flatMap(({ table, ablations }) =>
+    ablations.flatMap(({ title, rows }) => {
+      const { columns, rows: lines } = ablationTable(rows);
+      return lines.map((line) =>
+        [table.task.name, title, ...line].map((cell, i) => [["task", "ablation", ...columns][i], cell]),
+      );
+    }),
+  );
+  if (ablations.length)
+    file(
+      "ablations.csv",
+      Papa.unparse(
+        ablations.map((line) => Object.fromEntries(line)),
+        { newline: "\n" },
+      ) + "\n",
+    );
+  for (const result of publication.results) file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);
+  const figures = figuresOf(parts, publication.labels);
+  for (const [name, figure] of Object.entries(figures))
+    await saveFigure(figure, join(folder, "figures", name));
+  file("README.md", readme(publication, parts, Object.keys(figures)));
+}

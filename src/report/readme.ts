@@ -1,0 +1,133 @@
+/** The README of a published run. */
+import type { CellResult } from "../experiments/types.js";
+import type { Publication, Section } from "./publish.js";
+import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
+import { chanceSentence, claimsNote, claimsTable, furtherSentences, verdictSummary } from "./verdict.js";
+
+export function readme(
+  publication: Publication,
+  parts: readonly Section[],
+  figures: readonly string[],
+): string {
+  const tables = parts.map(({ table }) => table);
+  const image = (name: string, alt: string) =>
+    figures.includes(name) ? [`![${alt}](figures/${name}.png)`] : [];
+  const blocks = [
+    `# Results of \`make reproduce PRESET=${publication.preset.name}\``,
+    "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
+      `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
+    rowNotes(publication),
+    ...parts.flatMap((part) => taskBlocks(publication, part, image)),
+    "## Paper and here",
+    ...image("verdict", "Every row, the paper beside here"),
+    "## Claims",
+    claimsNote,
+    toMarkdown(claimsTable(tables)).trimEnd(),
+    verdictSummary(tables, "last")
+      .map((sentence) => `- ${sentence}`)
+      .join("\n"),
+    furtherSentences(tables)
+      .map((sentence) => `- ${sentence}`)
+      .join("\n"),
+    ...image("learned-ranges", "Learned ranges of δ and c"),
+    "## Settings",
+    settings(publication),
+    publication.settings.trim(),
+    "## Machine",
+    machine(publication),
+    "## Commands",
+    "Each trains one row of one task again.",
+    commands(publication),
+  ];
+  return `${blocks.filter((block) => block).join("\n\n")}\n`;
+}
+
+function rowNotes({ methods }: Publication): string {
+  const notes = methods.flatMap(({ title, note }) => (note ? [`- ${title}: ${note}`] : []));
+  return notes.length ? `What rows are:\n\n${notes.join("\n")}` : "";
+}
+
+type Image = (name: string, alt: string) => string[];
+
+function taskBlocks(publication: Publication, { table, ablations }: Section, image: Image): string[] {
+  const { name, title } = table.task;
+  const done = table.rows.reduce((sum, row) => sum + row.results.length, 0);
+  const all = publication.methods.length * table.runs;
+  return [
+    `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
+    toMarkdown(readableTable(table)).trimEnd(),
+    chanceSentence(table),
+    ...image(`${name}-learning-curves`, "Learning curves"),
+    ...image(`${name}-confusion`, "Confusion matrix"),
+    ...image(`${name}-importance-factor`, "Importance factor"),
+    ...image(`${name}-layer-shares`, "Layer shares"),
+    ...ablations.flatMap((ablation) => [
+      `### ${ablation.title} (one run${ablation.rows.every(({ row }) => row.results.length) ? "" : ", incomplete"})`,
+      ablation.note ?? "",
+      toMarkdown(ablationTable(ablation.rows)).trimEnd(),
+      ...image(`${name}-ablation-${ablation.name}`, ablation.title),
+    ]),
+  ];
+}
+
+function settings({ preset, tasks }: Publication): string {
+  const rows = tasks.map(({ task }) => {
+    const { runs, epochs, learningRate, trainItems, testItems } = preset.tasks[task.name]!;
+    const loss =
+      task.loss.kind === "focal" ? `focal, α=${task.loss.alpha}, γ=${task.loss.gamma}` : "cross-entropy";
+    const items = (count: number | undefined) => (count === undefined ? "all" : count.toLocaleString("en"));
+    return [
+      task.name,
+      `${runs} ${task.split}`,
+      String(epochs),
+      String(learningRate),
+      String(task.batch),
+      loss,
+      items(trainItems),
+      items(testItems),
+      String(preset.hidden),
+    ];
+  });
+  const columns = [
+    "task",
+    "runs",
+    "epochs",
+    "rate",
+    "batch",
+    "loss",
+    "training items",
+    "test items",
+    "channels",
+  ];
+  return toMarkdown({ columns, rows }).trimEnd();
+}
+
+function machine({ machine, results }: Publication): string {
+  const { cpu, cores, memoryGB, system, node } = machine;
+  const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
+  const peak = Math.max(0, ...results.map((result) => result.peakMemoryMB));
+  return [
+    `- ${cpu}, ${cores} cores, ${memoryGB} GB, ${system}, Node ${node}`,
+    ...tally(results, ({ backend }) => `backend ${backend}`),
+    ...tally(results, ({ versions }) =>
+      Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(", "),
+    ),
+    `- ${results.length} cells, ${Math.round(seconds)} s of training in all workers together, at most ${Math.round(peak)} MB a worker`,
+  ].join("\n");
+}
+
+function tally(results: readonly CellResult[], text: (result: CellResult) => string): string[] {
+  const counts = new Map<string, number>();
+  for (const result of results) counts.set(text(result), (counts.get(text(result)) ?? 0) + 1);
+  return [...counts].map(([line, n]) => `- ${line}${counts.size > 1 ? ` (${n} cells)` : ""}`);
+}
+
+function commands({ tasks, methods, command }: Publication): string {
+  const rows = tasks.flatMap(({ task }) =>
+    methods.map((method) => [`${task.name}: ${method.title}`, `\`${command(task.name, method.name)}\``]),
+  );
+  const table = toMarkdown({ columns: ["row", "command"], rows }).replace("---:", "---");
+  return `<details><summary>${rows.length} rows</summary>\n\n${table}\n</details>`;
+}

@@ -1,0 +1,122 @@
+/** From result tables to the figures of notebooks and of published results. */
+import { paperLearned } from "../experiments/paper.js";
+import {
+  confusionCounts,
+  importanceFactors,
+  learnedRange,
+  sharesOfLayers,
+  type TestLabels,
+} from "./attention-maps.js";
+import type { Figure } from "./figure.js";
+import { importanceHeatmap, layerShares, learnedRanges } from "./figures-attention.js";
+import { ablationFigure, verdictFigure } from "./figures-results.js";
+import { confusionMatrix, learningCurves } from "./figures-training.js";
+import { curve, type ResultTable, rowOf, summary, type TableRow } from "./rows.js";
+
+/** The row whose attention is shown: the paper's figures are of DAAMv1. */
+const SHOWN = "daam-v1";
+
+const dataset = ({ task }: ResultTable) => `${task.here.data}, ${task.here.encoder}`;
+function folds({ task, runs, complete }: ResultTable): string {
+  const noun = `${task.split === "folds" ? "fold" : "run"}${runs > 1 ? "s" : ""}`;
+  return complete ? `${runs} ${noun}` : `${runs} ${noun} (incomplete)`;
+}
+
+/** Test accuracy over the epochs, published rows beside corrected and added ones. */
+export function learningCurvesOf(table: ResultTable): Figure {
+  const curves = (group: TableRow["group"]) =>
+    table.rows
+      .filter((row) => row.group === group && row.results.length)
+      .map((row) => ({ name: row.title, ...curve(row) }));
+  const panels = [
+    { title: "published rows", curves: curves("published") },
+    { title: "corrected or added rows", curves: curves("corrected") },
+  ];
+  return learningCurves(
+    `Learning curves: ${dataset(table)}, mean ± sd of ${folds(table)}`,
+    panels.filter((panel) => panel.curves.length),
+  );
+}
+
+/** Last-epoch confusion of a method, summed over runs; undefined when it has not run. */
+export function confusionOf(table: ResultTable, labels?: TestLabels, method = SHOWN): Figure | undefined {
+  const row = rowOf(table, method);
+  const counts = row && confusionCounts(row.results, table.task.classes.length, labels);
+  return (
+    counts &&
+    confusionMatrix(`Confusion matrix: ${row.title}, last epoch, ${folds(table)}`, table.task.classes, counts)
+  );
+}
+
+/** Importance factor, feature × layer, of a method's mean map over test items; undefined without one. */
+export function importanceOf(table: ResultTable, method = SHOWN): Figure | undefined {
+  const row = rowOf(table, method);
+  const factors = row && importanceFactors(row.results);
+  return (
+    factors &&
+    importanceHeatmap(`Importance factor: ${row.title}, ${dataset(table)}, mean of ${folds(table)}`, factors)
+  );
+}
+
+/** Share of each layer in a method's attention over test items; undefined without a map. */
+export function sharesOf(table: ResultTable, method = SHOWN): Figure | undefined {
+  const row = rowOf(table, method);
+  const shares = row && sharesOfLayers(row.results);
+  const title = `Share of each layer in the attention: ${row?.title}, ${dataset(table)}`;
+  return shares && layerShares(title, row.results.length > 1 ? shares : { mean: shares.mean });
+}
+
+/** Learned δ and c of a method, widest over runs, beside the paper's. */
+export function learnedRangesOf(tables: readonly ResultTable[], method = SHOWN): Figure {
+  const title = rowOf(tables[0]!, method)?.title ?? method;
+  return learnedRanges(
+    `Learned δ and c of ${title}: smallest to largest, all runs`,
+    tables.map((table) => {
+      const here = learnedRange(rowOf(table, method)?.results ?? []);
+      const paper = (paperLearned as Record<string, typeof here>)[table.task.name];
+      return { task: table.task.name, ...(paper && { paper }), ...(here && { here }) };
+    }),
+  );
+}
+
+/** Every row of every table, the paper beside here. */
+export function verdictOf(tables: readonly ResultTable[]): Figure {
+  return verdictFigure(
+    "Accuracy of every row in %: the paper beside here",
+    tables.map(({ task, rows }) => ({
+      title: task.title,
+      paper: `${task.paper.data}, ${task.paper.encoder}`,
+      here: `${task.here.data}, ${task.here.encoder}`,
+      rows: rows.map((row) => {
+        const [best, last] = [summary(row, "best"), summary(row, "last")];
+        return {
+          label: row.title,
+          group: row.group,
+          ...(row.paper && { paper: row.paper.cells }),
+          ...(best && { best }),
+          ...(last && { last }),
+        };
+      }),
+    })),
+  );
+}
+
+/** A variant of an ablation and its cells. */
+export interface AblationEntry {
+  label: string;
+  row: TableRow;
+}
+
+/** Variants of an ablation; the dashed line is no attention on all layers, last epoch. */
+export function ablationOf(title: string, entries: readonly AblationEntry[], table: ResultTable): Figure {
+  const none = rowOf(table, "no-attention");
+  const value = none && summary({ ...none, results: none.results.slice(0, 1) }, "last")?.mean;
+  return ablationFigure(
+    title,
+    entries.map(({ label, row }) => {
+      const [best, last] = [summary(row, "best"), summary(row, "last")];
+      return { label, ...(best && { best }), ...(last && { last }) };
+    }),
+    value === undefined ? undefined : { label: "no attention, run 1, last epoch", value },
+  );
+}

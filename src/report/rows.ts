@@ -1,0 +1,106 @@
+/** From finished cells to the rows of a table, beside the paper's. */
+import { paperRows, type PaperRow } from "../experiments/paper.js";
+import type { CellResult, EpochRecord, Method, Task } from "../experiments/types.js";
+import { summarise, type Summary } from "./statistics.js";
+
+/** The paper reports the best test epoch of a run; the last epoch involves no choice on test data. */
+export type Protocol = "best" | "last";
+export type Metric = "accuracy" | "macroF1" | "unweightedRecall";
+
+export interface TableRow {
+  title: string;
+  group: Method["group"] | "recorded";
+  /** Left out for rows that only the paper has. */
+  method?: Method;
+  paper?: PaperRow;
+  /** Finished cells in the order of their runs. */
+  results: CellResult[];
+}
+
+export interface ResultTable {
+  task: Task;
+  /** Runs or folds that every row has when complete. */
+  runs: number;
+  rows: TableRow[];
+  /** Whether every row that is trained here has all of its runs. */
+  complete: boolean;
+}
+
+/**
+ * The table of a task: rows that are only recorded (LoRA, LoRA+), then the published ones, then the corrected and added.
+ * @param results cells of any task; others are passed over.
+ * @param runs how many runs or folds a complete row has.
+ */
+export function resultTable(
+  task: Task,
+  methods: readonly Method[],
+  results: readonly CellResult[],
+  runs: number,
+): ResultTable {
+  const paper = paperRows(task.name);
+  const trained = methods.map((method): TableRow => {
+    const row = paper.find(({ title }) => title === method.paperRow);
+    return {
+      title: method.title,
+      group: method.group,
+      method,
+      results: cellsOf(results, task, method),
+      ...(row && { paper: row }),
+    };
+  });
+  const recorded = paper
+    .filter((row) => !methods.some((method) => method.paperRow === row.title))
+    .map((row): TableRow => ({ title: row.title, group: "recorded", paper: row, results: [] }));
+  const inGroup = (group: TableRow["group"]) => trained.filter((row) => row.group === group);
+  return {
+    task,
+    runs,
+    rows: [...recorded, ...inGroup("published"), ...inGroup("corrected"), ...inGroup("ablation")],
+    complete: trained.every((row) => row.results.length >= runs),
+  };
+}
+
+function cellsOf(results: readonly CellResult[], task: Task, method: Method): CellResult[] {
+  return results
+    .filter(({ config }) => config.task === task.name && config.method === method.name)
+    .sort((a, b) => a.config.run - b.config.run);
+}
+
+/** A metric of every finished run, in %. */
+export function values(row: TableRow, protocol: Protocol, metric: Metric = "accuracy"): number[] {
+  return row.results.map((result) => Number((100 * result[protocol][metric]).toPrecision(12)));
+}
+
+/** Mean and population sd of a metric over the finished runs, in %; undefined without runs. */
+export function summary(row: TableRow, protocol: Protocol, metric: Metric = "accuracy"): Summary | undefined {
+  return row.results.length ? summarise(values(row, protocol, metric)) : undefined;
+}
+
+/** Mean and population sd over runs of an epoch's metric in %, one entry an epoch that all runs have. */
+export function curve(
+  row: TableRow,
+  metric: keyof EpochRecord = "accuracy",
+): { mean: number[]; sd: number[] } {
+  const epochs = Math.min(...row.results.map((result) => result.curve.length));
+  const points = Array.from({ length: Number.isFinite(epochs) ? epochs : 0 }, (_, epoch) =>
+    summarise(row.results.map((result) => 100 * result.curve[epoch]![metric])),
+  );
+  return { mean: points.map(({ mean }) => mean), sd: points.map(({ sd }) => sd) };
+}
+
+/** The row of a method in a table. */
+export function rowOf(table: ResultTable, method: string): TableRow | undefined {
+  return table.rows.find((row) => row.method?.name === method);
+}
+
+/** The cells of an ablation's variant: run 1 alone, also of variants that are rows of the table; a choice of layers is named. */
+export function ablationEntry(
+  { label, method }: { label: string; method: Method },
+  task: Task,
+  results: readonly CellResult[],
+): { label: string; row: TableRow } {
+  const first = cellsOf(results, task, method).slice(0, 1);
+  const [stage] = first[0]?.config.stages ?? [];
+  const layers = stage?.kind === "layers" ? ` (${stage.indices.map((index) => index + 1).join(", ")})` : "";
+  return { label: label + layers, row: { title: method.title, group: "ablation", method, results: first } };
+}
