@@ -1,0 +1,2 @@
+export { runJob, serve } from "./threads";
+export { BLOCK, convolveScratch, filterGradientScratch, transformFilter } from "./winograd";

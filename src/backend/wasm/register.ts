@@ -1,0 +1,9 @@
+import { registerConvolutions } from "./convolution.js";
+import { Native } from "./native.js";
+import { registerThreadedWasm } from "./threads.js";
+
+/** Makes "wasm" the current backend, with SIMD, threads, and the kernels that tfjs lacks or has only slowly. */
+export async function registerWasm(threads: number): Promise<void> {
+  const native = new Native(await registerThreadedWasm(threads), threads);
+  registerConvolutions(native);
+}
