@@ -1,2 +1,4 @@
+export { LANES } from "./layout";
+export { COLUMNS, PRODUCT_SCRATCH, ROWS } from "./product";
 export { runJob, serve } from "./threads";
 export { BLOCK, convolveScratch, filterGradientScratch, transformFilter } from "./winograd";

@@ -4,6 +4,7 @@
  * transformed positions are 16 independent matrix products over channels. All matrices hold 0, ±1 and ±½ only, so the error
  * stays near that of the definition. Channels go four to a vector; lanes beyond the last channel hold rubbish and are dropped.
  */
+import { storeLanes } from "./layout";
 import { columns4x4, columns4x8, rows4x8, rows8x4 } from "./tiles";
 
 /** Tiles of one task. */
@@ -199,17 +200,6 @@ function outputTiles(
       if (below) storeLanes(lower, y10, lanes);
       if (below && right) storeLanes(lower + bytes, y11, lanes);
     }
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function storeLanes(to: usize, value: v128, lanes: i32): void {
-  if (lanes >= 4) v128.store(to, value);
-  else {
-    store<f32>(to, f32x4.extract_lane(value, 0));
-    if (lanes > 1) store<f32>(to, f32x4.extract_lane(value, 1), 4);
-    if (lanes > 2) store<f32>(to, f32x4.extract_lane(value, 2), 8);
   }
 }
 

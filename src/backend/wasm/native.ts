@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import type { WasmModule } from "./threads.js";
 
 /** Kernels by their number in assembly/kernels.ts. */
-const KERNELS = ["convolve", "filterGradient"] as const;
+const KERNELS = ["convolve", "filterGradient", "product", "sumRows", "transpose"] as const;
 export type Kernel = (typeof KERNELS)[number];
 
 /** What assembly/index.ts exports. */
@@ -13,6 +13,10 @@ export interface NativeExports {
   runJob(job: number, tasks: number): void;
   serve(job: number, thread: number): void;
   BLOCK: WebAssembly.Global;
+  ROWS: WebAssembly.Global;
+  COLUMNS: WebAssembly.Global;
+  PRODUCT_SCRATCH: WebAssembly.Global;
+  LANES: WebAssembly.Global;
   convolveScratch(inputs: number, outputs: number): number;
   filterGradientScratch(small: number, large: number, chunk: number): number;
   transformFilter(w: number, u: number, inputs: number, outputs: number, rotate: boolean): void;
@@ -79,6 +83,14 @@ export class Native {
       this.scratchBytes = bytes;
     }
     return this.scratch;
+  }
+
+  /** Integers in memory while `use` runs. */
+  lend<T>(words: readonly number[], use: (address: number) => T): T {
+    return this.borrow(4 * words.length, (address) => {
+      this.wasm.HEAP32.set(words, address >>> 2);
+      return use(address);
+    });
   }
 
   /** Memory that lives until `use` returns. */
