@@ -11,13 +11,13 @@ const DEPTH: i32 = 512;
 export const PRODUCT_SCRATCH: i32 = 4 * DEPTH * (8 + ROWS) + 128;
 
 /**
- * One block of C[m×n] = op(A)·op(B) (+ bias).
+ * One block of C[m×n] = relu?(op(A)·op(B) + bias).
  * Arguments: table of a batch's addresses (A, B in turn), C, batch, m, n, k, transpose A (A is [k×m]), transpose B (B is [n×k]),
- * bias[n] or 0.
+ * bias[n] or 0, ReLU.
  */
 export function product(args: usize, task: i32, scratch: usize): void {
   const table = load<usize>(args), m = load<i32>(args, 12), n = load<i32>(args, 16), k = load<i32>(args, 20);
-  const transposeA = load<i32>(args, 24) != 0, transposeB = load<i32>(args, 28) != 0, bias = load<usize>(args, 32);
+  const transposeA = load<i32>(args, 24) != 0, transposeB = load<i32>(args, 28) != 0, bias = load<usize>(args, 32), relu = load<i32>(args, 36) != 0;
   const down = (m + ROWS - 1) / ROWS, across = (n + COLUMNS - 1) / COLUMNS;
   const batch = task / (down * across), block = task % (down * across);
   const a = load<usize>(table + 8 * batch), b = load<usize>(table + 8 * batch, 4);
@@ -50,6 +50,7 @@ export function product(args: usize, task: i32, scratch: usize): void {
   }
   if (k == 0) for (let i = top; i < bottom; i++) memory.fill(c + <usize>i * ldc + 4 * left, 0, 4 * (right - left));
   if (bias) for (let i = top; i < bottom; i++) addRow(c + <usize>i * ldc + 4 * left, bias + 4 * left, right - left);
+  if (relu) for (let i = top; i < bottom; i++) rectifyRow(c + <usize>i * ldc + 4 * left, right - left);
 }
 
 /** panel[k][8] of rows of B, `wide` columns of them. */
@@ -100,4 +101,9 @@ function copyEdge(edge: usize, out: usize, ldc: usize, high: i32, wide: i32, add
 function addRow(to: usize, row: usize, count: i32): void {
   for (; count >= 4; count -= 4, to += 16, row += 16) v128.store(to, f32x4.add(v128.load(to), v128.load(row)));
   for (; count > 0; count--, to += 4, row += 4) store<f32>(to, load<f32>(to) + load<f32>(row));
+}
+
+function rectifyRow(to: usize, count: i32): void {
+  for (; count >= 4; count -= 4, to += 16) v128.store(to, f32x4.max(v128.load(to), f32x4.splat(0)));
+  for (; count > 0; count--, to += 4) store<f32>(to, max<f32>(load<f32>(to), 0));
 }

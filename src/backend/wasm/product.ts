@@ -9,14 +9,17 @@ export function registerProducts(native: Native): void {
     const { bias, preluActivationWeights } = call.inputs;
     const { activation } = call.attrs;
     if (preluActivationWeights || !["linear", "relu"].includes(activation)) return base!(call);
-    const result = multiply(native, call, bias);
-    if (!result) return base!(call);
-    return activation === "linear" ? result : tf.tidy(() => tf.relu(result as tf.Tensor));
+    return multiply(native, call, bias, activation === "relu") ?? base!(call);
   });
 }
 
 /** Undefined for what is left to tfjs: integers, and a bias that is not one of columns. */
-function multiply(native: Native, { inputs, attrs, backend }: Call, bias?: tf.TensorInfo): tf.TensorInfo | undefined {
+function multiply(
+  native: Native,
+  { inputs, attrs, backend }: Call,
+  bias?: tf.TensorInfo,
+  relu = false,
+): tf.TensorInfo | undefined {
   const { a, b } = inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
   const { transposeA, transposeB } = attrs as { transposeA: boolean; transposeB: boolean };
   if (a.dtype !== "float32" || b.dtype !== "float32") return undefined;
@@ -48,6 +51,7 @@ function multiply(native: Native, { inputs, attrs, backend }: Call, bias?: tf.Te
         Number(transposeA),
         Number(transposeB),
         bias ? address(backend, bias) : 0,
+        Number(relu),
       ]),
   );
   return out;
