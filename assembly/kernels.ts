@@ -1,5 +1,7 @@
+import { density, densityGradient } from "./density";
 import { sumRows, transpose } from "./layout";
 import { product } from "./product";
+import { adamw, rectifierGradient } from "./training";
 import { convolve, filterGradient } from "./winograd";
 
 /** Kernels by number, as `KERNELS` in src/backend/wasm/native.ts names them. */
@@ -15,5 +17,13 @@ export function runTask(kernel: i32, args: usize, task: i32, scratch: usize): vo
       return sumRows(args, task, scratch);
     case 4:
       return transpose(args, task, scratch);
+    case 5:
+      return density(args, task, scratch);
+    case 6:
+      return densityGradient(args, task, scratch);
+    case 7:
+      return rectifierGradient(args, task, scratch);
+    case 8:
+      return adamw(args, task, scratch);
   }
 }

@@ -29,6 +29,8 @@ export function sumRows(args: usize, task: i32, _scratch: usize): void {
 }
 
 /** The first `lanes` of four floats, zeros behind them. */
+// @ts-ignore: decorator
+@inline
 export function loadLanes(x: usize, lanes: i32): v128 {
   if (lanes >= 4) return v128.load(x);
   let v = f32x4.replace_lane(f32x4.splat(0), 0, load<f32>(x));

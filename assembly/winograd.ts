@@ -12,21 +12,30 @@ export const BLOCK: i32 = 32;
 /** Input channels whose products are summed before they go to memory. */
 const DEPTH: i32 = 128;
 /** Output channels that a task holds at once. */
-const WIDTH: i32 = 64;
+const WIDTH: i32 = 32;
+
+/** Bytes between the 16 positions of a block, beyond its own: at powers of two they would fall into the same cache lines. */
+const SKEW: i32 = 64;
 
 function padded(channels: i32): i32 {
   return (channels + 3) & ~3;
 }
 
+/** Bytes of one position of a block of `rows` rows. */
+function positionBytes(rows: i32, columns: i32): i32 {
+  return 4 * rows * columns + SKEW;
+}
+
 /** Bytes of scratch that `convolve` needs for one thread. */
 export function convolveScratch(inputs: i32, outputs: i32): i32 {
-  return 64 + 4 * padded(inputs) + 64 * BLOCK * (min(padded(inputs), DEPTH) + min(padded(outputs), WIDTH));
+  const depth = min(padded(inputs), DEPTH), width = min(padded(outputs), WIDTH);
+  return 64 + 4 * padded(inputs) + 16 * (positionBytes(BLOCK, depth) + positionBytes(BLOCK, width));
 }
 
 /** Bytes of scratch that `filterGradient` needs for one thread: `chunk` channels of the larger side, `small` of the other. */
 export function filterGradientScratch(small: i32, large: i32, chunk: i32): i32 {
   const m = padded(small), n = padded(chunk);
-  return 64 + 4 * padded(max(small, large)) + 64 * (BLOCK * (m + n) + m * n);
+  return 64 + 4 * padded(max(small, large)) + 16 * (positionBytes(BLOCK, m) + positionBytes(BLOCK, n) + 4 * m * n);
 }
 
 /**
@@ -215,11 +224,11 @@ export function convolve(args: usize, block: i32, scratch: usize): void {
   const first = block * BLOCK, count = min(BLOCK, tiles - first);
   const rows = (count + 7) & ~7;
   const columns = padded(outputs), depth = min(padded(inputs), DEPTH);
-  const zeros = scratch + 64, v = zeros + 4 * <usize>padded(inputs), m = v + 64 * <usize>(BLOCK * depth);
+  const zeros = scratch + 64, v = zeros + 4 * <usize>padded(inputs), m = v + 16 * positionBytes(BLOCK, depth);
   memory.fill(zeros, 0, 4 * padded(inputs));
-  const vRow = 4 * <usize>depth, vPosition = vRow * BLOCK, uRow = 4 * <usize>columns, uPosition = uRow * inputs;
+  const vRow = 4 * <usize>depth, vPosition: usize = positionBytes(BLOCK, depth), uRow = 4 * <usize>columns, uPosition = uRow * inputs;
   for (let n = 0; n < outputs; n += WIDTH) {
-    const wide = min(WIDTH, columns - n), mRow = 4 * <usize>wide, mPosition = mRow * BLOCK;
+    const wide = min(WIDTH, columns - n), mRow = 4 * <usize>wide, mPosition: usize = positionBytes(BLOCK, wide);
     for (let k = 0; k < inputs; k += DEPTH) {
       const deep = min(DEPTH, inputs - k);
       if (n == 0 || inputs > DEPTH)
@@ -235,7 +244,7 @@ export function convolve(args: usize, block: i32, scratch: usize): void {
             rows8x4(a + i * vRow, vRow, b + 4 * j, uRow, c + i * mRow + 4 * j, mRow, deep, k > 0);
       }
     }
-    outputTiles(m, 4 * <usize>wide, 4 * <usize>(wide * BLOCK), bias, relu, y, height, width, outputs, n, min(n + WIDTH, outputs), first, count);
+    outputTiles(m, mRow, mPosition, bias, relu, y, height, width, outputs, n, min(n + WIDTH, outputs), first, count);
   }
 }
 
@@ -251,7 +260,8 @@ export function filterGradient(args: usize, task: i32, scratch: usize): void {
   const tiles = batch * ((height + 1) >> 1) * ((width + 1) >> 1);
   const from = task * chunk, to = min(from + chunk, ns);
   const m = padded(ms), n = padded(to - from);
-  const aRow = 4 * <usize>m, bRow = 4 * <usize>n, aPosition = aRow * BLOCK, bPosition = bRow * BLOCK, position = bRow * m;
+  const aRow = 4 * <usize>m, bRow = 4 * <usize>n, position = bRow * m;
+  const aPosition: usize = positionBytes(BLOCK, m), bPosition: usize = positionBytes(BLOCK, n);
   const zeroBytes = 4 * <usize>padded(max(ms, ns));
   const zeros = scratch + 64, a = zeros + zeroBytes, b = a + 16 * aPosition, sum = b + 16 * bPosition;
   memory.fill(zeros, 0, zeroBytes);

@@ -5,7 +5,17 @@ import { Worker } from "node:worker_threads";
 import type { WasmModule } from "./threads.js";
 
 /** Kernels by their number in assembly/kernels.ts. */
-const KERNELS = ["convolve", "filterGradient", "product", "sumRows", "transpose"] as const;
+const KERNELS = [
+  "convolve",
+  "filterGradient",
+  "product",
+  "sumRows",
+  "transpose",
+  "density",
+  "densityGradient",
+  "rectifierGradient",
+  "adamw",
+] as const;
 export type Kernel = (typeof KERNELS)[number];
 
 /** What assembly/index.ts exports. */
@@ -17,6 +27,9 @@ export interface NativeExports {
   COLUMNS: WebAssembly.Global;
   PRODUCT_SCRATCH: WebAssembly.Global;
   LANES: WebAssembly.Global;
+  FEATURES: WebAssembly.Global;
+  PART: WebAssembly.Global;
+  sumOfSquares(x: number, count: number): number;
   convolveScratch(inputs: number, outputs: number): number;
   filterGradientScratch(small: number, large: number, chunk: number): number;
   transformFilter(w: number, u: number, inputs: number, outputs: number, rotate: boolean): void;

@@ -1,4 +1,5 @@
 import { registerConvolutions } from "./convolution.js";
+import { registerFused } from "./fused.js";
 import { registerLayout } from "./layout.js";
 import { registerMissing } from "./missing.js";
 import { Native } from "./native.js";
@@ -11,5 +12,6 @@ export async function registerWasm(threads: number): Promise<void> {
   registerConvolutions(native);
   registerProducts(native);
   registerLayout(native);
+  registerFused(native);
   registerMissing();
 }
