@@ -70,7 +70,7 @@ export function densityGradient(args: usize, task: i32, _scratch: usize): void {
       const x = load<usize>(args, 4) + at, dy = load<usize>(args) + at, dx = load<usize>(args, 16) + at;
       const mean = meanOf(x, stride, layers, lanes), sd = deviationOf(x, stride, layers, lanes, mean);
       let tSum = f32x4.splat(0), szSum = tSum;
-      for (let l: usize = 0; l < head; l += stride) {
+      for (let l = 0; l < head; l += stride) {
         const v = loadLanes(x + l, lanes);
         const z = f32x4.div(f32x4.sub(f32x4.sub(v, mean), offset), sd);
         const dyw = f32x4.mul(loadLanes(dy + l, lanes), exp(f32x4.div(f32x4.mul(z, z), scale)));
@@ -80,7 +80,7 @@ export function densityGradient(args: usize, task: i32, _scratch: usize): void {
       }
       const count = f32x4.splat(<f32>layers), spread = f32x4.div(szSum, f32x4.mul(f32x4.mul(sd, sd), count));
       const level = f32x4.div(tSum, count);
-      for (let l: usize = 0; l < head; l += stride) {
+      for (let l = 0; l < head; l += stride) {
         const d = f32x4.sub(loadLanes(x + l, lanes), mean);
         storeLanes(dx + l, f32x4.add(loadLanes(dx + l, lanes), f32x4.add(level, f32x4.mul(spread, d))), lanes);
       }
