@@ -41,7 +41,10 @@ test("auto takes tensorflow, or says that it is missing", async () => {
   const { name, line } = await chooseBackend("auto");
   assert.equal(name, present("tensorflow") ? "tensorflow" : "wasm");
   assert.equal(tf.getBackend(), name);
-  assert.match(line, name === "wasm" ? /^backend: wasm, SIMD, \d+ threads? \(.*tfjs-node .*\)$/ : /libtensorflow/);
+  assert.match(
+    line,
+    name === "wasm" ? /^backend: wasm, SIMD, \d+ threads? \(.*tfjs-node .*\)$/ : /libtensorflow/,
+  );
 });
 
 test("DAAM_BACKEND is the default", async () => {

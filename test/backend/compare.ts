@@ -15,7 +15,11 @@ type Operation = (...inputs: any[]) => tf.Tensor | tf.Tensor[];
  * @param shapes of its float inputs
  * @param tolerance largest error, as a part of the largest value
  */
-export async function sameOnWasm(shapes: readonly number[][], operation: Operation, tolerance = 1e-5): Promise<void> {
+export async function sameOnWasm(
+  shapes: readonly number[][],
+  operation: Operation,
+  tolerance = 1e-5,
+): Promise<void> {
   const inputs = shapes.map((shape) => [shape, values(shape)] as const);
   const run = async (backend: string) => {
     await tf.setBackend(backend);
@@ -49,5 +53,12 @@ export const gradients =
   (operation: (...inputs: any[]) => tf.Tensor) =>
   (...inputs: tf.Tensor[]): tf.Tensor[] => {
     const value = operation(...inputs);
-    return [value, ...tf.grads((...x: tf.Tensor[]) => operation(...x).square().sum())(inputs)];
+    return [
+      value,
+      ...tf.grads((...x: tf.Tensor[]) =>
+        operation(...x)
+          .square()
+          .sum(),
+      )(inputs),
+    ];
   };

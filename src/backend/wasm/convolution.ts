@@ -33,7 +33,11 @@ export function registerConvolutions(native: Native): void {
   });
 }
 
-const info = (input: number[], filter: number[], { strides, dilations = 1, pad, dimRoundingMode, dataFormat }: any) =>
+const info = (
+  input: number[],
+  filter: number[],
+  { strides, dilations = 1, pad, dimRoundingMode, dataFormat }: any,
+) =>
   tf.backend_util.computeConv2DInfo(
     input as Shape4D,
     filter as Shape4D,
@@ -57,12 +61,26 @@ function winograd(c: ConvInfo): boolean {
 }
 
 /** Undefined for what only XNNPACK computes. */
-function convolve(native: Native, { inputs, attrs, backend }: Call, conv: ConvInfo): tf.TensorInfo | undefined {
+function convolve(
+  native: Native,
+  { inputs, attrs, backend }: Call,
+  conv: ConvInfo,
+): tf.TensorInfo | undefined {
   const { x, filter, bias, preluActivationWeights } = inputs;
   const activation = attrs.activation ?? "linear";
   if (!winograd(conv) || preluActivationWeights || !["linear", "relu"].includes(activation)) return undefined;
   if (bias && bias.shape.join() !== String(conv.outChannels)) return undefined;
-  return run(native, backend, x!, filter!, conv.inChannels, conv.outChannels, false, bias, activation === "relu");
+  return run(
+    native,
+    backend,
+    x!,
+    filter!,
+    conv.inChannels,
+    conv.outChannels,
+    false,
+    bias,
+    activation === "relu",
+  );
 }
 
 function run(
@@ -107,18 +125,23 @@ function filterGradient(native: Native, { inputs, backend }: Call, conv: ConvInf
   // Every task transforms the small side anew: few tasks where there are enough of them anyway.
   const chunk = many >= 256 ? 64 : 32;
   const out = backend.makeOutput(conv.filterShape, "float32");
-  native.run("filterGradient", Math.ceil(many / chunk), native.exports.filterGradientScratch(few, many, chunk), [
-    address(backend, small),
-    address(backend, large),
-    address(backend, out),
-    batchSize,
-    inHeight,
-    inWidth,
-    few,
-    many,
-    chunk,
-    Number(inputIsSmall),
-  ]);
+  native.run(
+    "filterGradient",
+    Math.ceil(many / chunk),
+    native.exports.filterGradientScratch(few, many, chunk),
+    [
+      address(backend, small),
+      address(backend, large),
+      address(backend, out),
+      batchSize,
+      inHeight,
+      inWidth,
+      few,
+      many,
+      chunk,
+      Number(inputIsSmall),
+    ],
+  );
   return out;
 }
 
@@ -126,15 +149,28 @@ const padded = (channels: number) => 4 * Math.ceil(channels / 4);
 const tiles = ([batch, height, width]: number[]) => batch! * Math.ceil(height! / 2) * Math.ceil(width! / 2);
 
 /** tfjs's kernel is a scalar loop; at stride 1 the gradient is a convolution of its own. */
-function strideOneInputGradient(dy: tf.TensorInfo, filter: tf.TensorInfo, c: ConvInfo): tf.TensorInfo | undefined {
+function strideOneInputGradient(
+  dy: tf.TensorInfo,
+  filter: tf.TensorInfo,
+  c: ConvInfo,
+): tf.TensorInfo | undefined {
   const { top, bottom, left, right } = c.padInfo;
-  const above = c.filterHeight - 1 - top, before = c.filterWidth - 1 - left;
-  const stepsOne = [c.strideHeight, c.strideWidth, c.dilationHeight, c.dilationWidth].every((step) => step === 1);
+  const above = c.filterHeight - 1 - top,
+    before = c.filterWidth - 1 - left;
+  const stepsOne = [c.strideHeight, c.strideWidth, c.dilationHeight, c.dilationWidth].every(
+    (step) => step === 1,
+  );
   if (c.dataFormat !== "channelsLast" || !stepsOne || above < 0 || before < 0) return undefined;
-  const below = c.filterHeight - 1 - bottom, after = c.filterWidth - 1 - right;
+  const below = c.filterHeight - 1 - bottom,
+    after = c.filterWidth - 1 - right;
   if (below < 0 || after < 0) return undefined;
   const turned = () => tf.reverse(tensor(filter), [0, 1]).transpose([0, 1, 3, 2]) as tf.Tensor4D;
-  const pad: Parameters<typeof tf.conv2d>[3] = [[0, 0], [above, below], [before, after], [0, 0]];
+  const pad: Parameters<typeof tf.conv2d>[3] = [
+    [0, 0],
+    [above, below],
+    [before, after],
+    [0, 0],
+  ];
   return tf.tidy(() => tf.conv2d(tensor(dy) as tf.Tensor4D, turned(), 1, pad));
 }
 
@@ -142,8 +178,10 @@ function strideOneInputGradient(dy: tf.TensorInfo, filter: tf.TensorInfo, c: Con
 function filterGradientByTaps(x: tf.TensorInfo, dy: tf.TensorInfo, c: ConvInfo): tf.TensorInfo {
   if (c.dataFormat !== "channelsLast") throw new Error("Conv2DBackpropFilter on wasm: NHWC only");
   const { top, left } = c.padInfo;
-  const high = (c.outHeight - 1) * c.strideHeight + 1, wide = (c.outWidth - 1) * c.strideWidth + 1;
-  const reachY = (c.filterHeight - 1) * c.dilationHeight, reachX = (c.filterWidth - 1) * c.dilationWidth;
+  const high = (c.outHeight - 1) * c.strideHeight + 1,
+    wide = (c.outWidth - 1) * c.strideWidth + 1;
+  const reachY = (c.filterHeight - 1) * c.dilationHeight,
+    reachX = (c.filterWidth - 1) * c.dilationWidth;
   return tf.tidy(() => {
     const around = tf.pad(tensor(x), [
       [0, 0],

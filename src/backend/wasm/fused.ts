@@ -48,21 +48,36 @@ export function registerFused(native: Native): void {
     const { beta1, beta2, epsilon, step, learningRate, weightDecay, clipNorm } = attrs as AdamWAttributes;
     const { PART, sumOfSquares } = native.exports;
     const pairs: [tf.TensorInfo, tf.TensorInfo][] = [];
-    for (let i = 0; inputs[`parameter${i}`]; i++) pairs.push([inputs[`parameter${i}`]!, inputs[`gradient${i}`]!]);
+    for (let i = 0; inputs[`parameter${i}`]; i++)
+      pairs.push([inputs[`parameter${i}`]!, inputs[`gradient${i}`]!]);
     const out = [mean, variance, ...pairs.map(([parameter]) => parameter)].map(({ shape }) =>
       backend.makeOutput(shape, "float32"),
     );
-    const [meanIn, varianceIn, meanOut, varianceOut] = [mean, variance, out[0]!, out[1]!].map((t) => address(backend, t));
+    const [meanIn, varianceIn, meanOut, varianceOut] = [mean, variance, out[0]!, out[1]!].map((t) =>
+      address(backend, t),
+    );
     const table: number[] = [];
     let squares = 0;
     let offset = 0;
     pairs.forEach(([parameter, gradient], i) => {
       const size = tf.util.sizeFromShape(parameter.shape);
-      const [p, g, next] = [parameter, gradient, out[2 + i]!].map((t) => address(backend, t)) as [number, number, number];
+      const [p, g, next] = [parameter, gradient, out[2 + i]!].map((t) => address(backend, t)) as [
+        number,
+        number,
+        number,
+      ];
       if (clipNorm < Infinity) squares += sumOfSquares(g, size);
       for (let from = 0; from < size; from += PART.value) {
         const [at, own] = [4 * from, 4 * (offset + from)];
-        table.push(p + at, g + at, meanIn! + own, varianceIn! + own, next + at, meanOut! + own, varianceOut! + own);
+        table.push(
+          p + at,
+          g + at,
+          meanIn! + own,
+          varianceIn! + own,
+          next + at,
+          meanOut! + own,
+          varianceOut! + own,
+        );
         table.push(Math.min(PART.value, size - from));
       }
       offset += size;

@@ -18,10 +18,19 @@ export function registerLayout(native: Native): void {
     const { x } = call.inputs as { x: tf.TensorInfo };
     if (x.dtype === "string") return base!(call);
     const { begin: from, size: wanted } = call.attrs;
-    const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, from, wanted) as [number[], number[]];
+    const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, from, wanted) as [
+      number[],
+      number[],
+    ];
     const out = call.backend.makeOutput(size, x.dtype);
     if (sizeFromShape(size) > 0) {
-      copyBlock(call.backend.typedArrayFromHeap(x), x.shape, begin, size, call.backend.typedArrayFromHeap(out));
+      copyBlock(
+        call.backend.typedArrayFromHeap(x),
+        x.shape,
+        begin,
+        size,
+        call.backend.typedArrayFromHeap(out),
+      );
     }
     return out;
   });

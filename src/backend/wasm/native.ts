@@ -136,7 +136,10 @@ export const address = (backend: BackendWasm, { dataId }: tf.TensorInfo): number
  * Puts a kernel in the place of tfjs's own for the wasm backend.
  * @param make gets the kernel so far, undefined where tfjs has none, for the cases that the new one leaves to it
  */
-export function override(kernelName: string, make: (base: KernelFunction | undefined) => KernelFunction): void {
+export function override(
+  kernelName: string,
+  make: (base: KernelFunction | undefined) => KernelFunction,
+): void {
   const base = tf.getKernel(kernelName, "wasm");
   if (base) tf.unregisterKernel(kernelName, "wasm");
   const kernelFunc = make(base?.kernelFunc as KernelFunction | undefined) as unknown as tf.KernelFunc;

@@ -27,7 +27,8 @@ function multiply(
   const [rowsB, columnsB] = b.shape.slice(-2) as [number, number];
   const [m, k] = transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
   const n = transposeB ? rowsB : columnsB;
-  if (k !== (transposeB ? columnsB : rowsB)) throw new Error(`matMul: [${a.shape}] and [${b.shape}] do not fit`);
+  if (k !== (transposeB ? columnsB : rowsB))
+    throw new Error(`matMul: [${a.shape}] and [${b.shape}] do not fit`);
   if (bias && bias.shape.join() !== String(n)) return undefined;
   const [outerA, outerB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
   const outer = tf.broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
