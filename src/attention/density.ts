@@ -51,14 +51,24 @@ export function densityAttend(x: tf.Tensor3D, meanOffset: tf.Tensor, scaledVaria
     const save = inputs.pop() as tf.GradSaveFunc;
     const [x, offset, c] = inputs as [tf.Tensor3D, tf.Tensor, tf.Tensor];
     save([x, offset, c]);
-    const { xh, w } = statistics(x, offset, c);
     return {
-      value: xh.mul(w).reshape(x.shape),
+      value: forward(x, offset, c),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
         gradients(dy, saved[0] as tf.Tensor3D, saved[1]!, saved[2]!),
     };
   });
   return attend(x, meanOffset, scaledVariance) as tf.Tensor3D;
+}
+
+/** Whether the current backend computes it in one pass: our wasm backend does. */
+const hasKernel = (name: string) => tf.getKernel(name, tf.getBackend()) !== undefined;
+
+function forward(x: tf.Tensor3D, meanOffset: tf.Tensor, scaledVariance: tf.Tensor): tf.Tensor {
+  if (hasKernel("DensityAttention")) {
+    return tf.engine().runKernel("DensityAttention", { x, meanOffset, scaledVariance });
+  }
+  const { xh, w } = statistics(x, meanOffset, scaledVariance);
+  return xh.mul(w).reshape(x.shape);
 }
 
 function statistics(x: tf.Tensor3D, meanOffset: tf.Tensor, scaledVariance: tf.Tensor) {
@@ -85,6 +95,9 @@ function gradients(
   meanOffset: tf.Tensor,
   scaledVariance: tf.Tensor,
 ): tf.Tensor[] {
+  if (hasKernel("DensityAttentionGrad")) {
+    return tf.engine().runKernel("DensityAttentionGrad", { dy, x, meanOffset, scaledVariance });
+  }
   const { xh, deviation, sd, z, c, w } = statistics(x, meanOffset, scaledVariance);
   const dyw = dy.reshape(xh.shape).mul(w);
   const s = dyw.mul(xh).mul(z).div(c); // −dL/dz

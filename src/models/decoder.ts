@@ -60,14 +60,36 @@ export function decode(x: tf.Tensor3D, p: Parameters): tf.Tensor2D {
   return linear(outer.reshape([batch, features * layers]), p.linearKernel!, p.linearBias!);
 }
 
-/** ReLU of a 3×3 convolution, fused so that one activation is kept instead of three. */
+const SAME = { strides: 1, pad: "same", dataFormat: "NHWC", dilations: 1 } as const;
+
+/**
+ * ReLU of a 3×3 convolution plus bias. tfjs fuses the three only where no gradient is asked for; written out, a training step
+ * keeps one activation instead of three.
+ */
 function convolve(x: tf.Tensor4D, filter: tf.Tensor, bias: tf.Tensor): tf.Tensor4D {
-  return tf.fused.conv2d({
-    x,
-    filter: filter as tf.Tensor4D,
-    bias,
-    strides: 1,
-    pad: "same",
-    activation: "relu",
+  const run = tf.customGrad((...inputs: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [x, filter, bias, save] = inputs as [tf.Tensor4D, tf.Tensor4D, tf.Tensor1D, tf.GradSaveFunc];
+    const attributes = { ...SAME, activation: "relu" };
+    const y: tf.Tensor4D = tf.engine().runKernel("FusedConv2D", { x, filter, bias }, attributes);
+    save([x, filter, y]);
+    return {
+      value: y,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [x, filter, y] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+        const [dSum, dBias] = rectifierGradient(dy, y);
+        const dx = tf.conv2dTranspose(dSum as tf.Tensor4D, filter, x.shape, 1, "same");
+        const attributes = { ...SAME, filterShape: filter.shape };
+        const dFilter: tf.Tensor = tf.engine().runKernel("Conv2DBackpropFilter", { x, dy: dSum }, attributes);
+        return [dx, dFilter, dBias];
+      },
+    };
   });
+  return run(x, filter, bias) as tf.Tensor4D;
+}
+
+/** Gradients of y = relu(sum + bias), from that of y: of the sum, and of the bias of the last axis. */
+function rectifierGradient(dy: tf.Tensor, y: tf.Tensor4D): [tf.Tensor, tf.Tensor] {
+  if (tf.getKernel("ReluBiasGrad", tf.getBackend())) return tf.engine().runKernel("ReluBiasGrad", { dy, y });
+  const dSum = dy.mul(tf.step(y));
+  return [dSum, dSum.sum([0, 1, 2])];
 }

@@ -31,6 +31,7 @@ export class AdamW {
   step(gradients: readonly tf.Tensor[], learningRate: number): void {
     const { weightDecay, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, clipNorm = Infinity } = this.options;
     this.steps++;
+    if (tf.getKernel("AdamWStep", tf.getBackend())) return this.stepInOneKernel(gradients, learningRate);
     const correction1 = 1 - beta1 ** this.steps;
     const correction2 = Math.sqrt(1 - beta2 ** this.steps);
     tf.tidy(() => {
@@ -53,6 +54,22 @@ export class AdamW {
         variable.assign(next.slice(at, variable.size).reshape(variable.shape));
         at += variable.size;
       }
+    });
+  }
+
+  private stepInOneKernel(gradients: readonly tf.Tensor[], learningRate: number): void {
+    const { weightDecay, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, clipNorm = Infinity } = this.options;
+    const inputs: tf.NamedTensorMap = { mean: this.mean, variance: this.variance };
+    this.variables.forEach((variable, i) => {
+      inputs[`parameter${i}`] = variable;
+      inputs[`gradient${i}`] = gradients[i]!;
+    });
+    const step = this.steps;
+    const attributes = { step, learningRate, weightDecay, beta1, beta2, epsilon, clipNorm };
+    const next: tf.Tensor[] = tf.engine().runKernel("AdamWStep", inputs, attributes);
+    [this.mean, this.variance, ...this.variables].forEach((variable, i) => {
+      variable.assign(next[i]!);
+      next[i]!.dispose();
     });
   }
 

@@ -1,0 +1,29 @@
+import { density, densityGradient } from "./density";
+import { sumRows, transpose } from "./layout";
+import { product } from "./product";
+import { adamw, rectifierGradient } from "./training";
+import { convolve, filterGradient } from "./winograd";
+
+/** Kernels by number, as `KERNELS` in src/backend/wasm/native.ts names them. */
+export function runTask(kernel: i32, args: usize, task: i32, scratch: usize): void {
+  switch (kernel) {
+    case 0:
+      return convolve(args, task, scratch);
+    case 1:
+      return filterGradient(args, task, scratch);
+    case 2:
+      return product(args, task, scratch);
+    case 3:
+      return sumRows(args, task, scratch);
+    case 4:
+      return transpose(args, task, scratch);
+    case 5:
+      return density(args, task, scratch);
+    case 6:
+      return densityGradient(args, task, scratch);
+    case 7:
+      return rectifierGradient(args, task, scratch);
+    case 8:
+      return adamw(args, task, scratch);
+  }
+}

@@ -1,0 +1,109 @@
+/** Products of matrices op(A)·op(B), batched. */
+import { columns4x8, rows1x8, rows4x8 } from "./tiles";
+
+/** Rows and columns of C of one task. */
+export const ROWS: i32 = 64;
+export const COLUMNS: i32 = 256;
+/** Products summed before they are added to C. */
+const DEPTH: i32 = 512;
+
+/** Bytes of scratch of one thread: a panel of B, a block of A, an edge tile. */
+export const PRODUCT_SCRATCH: i32 = 4 * DEPTH * (8 + ROWS) + 128;
+
+/**
+ * One block of C[m×n] = relu?(op(A)·op(B) + bias).
+ * Arguments: table of a batch's addresses (A, B in turn), C, batch, m, n, k, transpose A (A is [k×m]), transpose B (B is [n×k]),
+ * bias[n] or 0, ReLU.
+ */
+export function product(args: usize, task: i32, scratch: usize): void {
+  const table = load<usize>(args), m = load<i32>(args, 12), n = load<i32>(args, 16), k = load<i32>(args, 20);
+  const transposeA = load<i32>(args, 24) != 0, transposeB = load<i32>(args, 28) != 0, bias = load<usize>(args, 32), relu = load<i32>(args, 36) != 0;
+  const down = (m + ROWS - 1) / ROWS, across = (n + COLUMNS - 1) / COLUMNS;
+  const batch = task / (down * across), block = task % (down * across);
+  const a = load<usize>(table + 8 * batch), b = load<usize>(table + 8 * batch, 4);
+  const c = load<usize>(args, 4) + 4 * <usize>batch * (m * n);
+  const top = (block / across) * ROWS, bottom = min(top + ROWS, m);
+  const left = (block % across) * COLUMNS, right = min(left + COLUMNS, n);
+  const panel = scratch, packed = panel + 32 * DEPTH, edge = packed + 4 * ROWS * DEPTH;
+  const ldc = 4 * <usize>n;
+  for (let from = 0; from < k; from += DEPTH) {
+    const deep = min(DEPTH, k - from), add = from > 0;
+    if (transposeA) packColumns(a + 4 * (<usize>from * m + top), 4 * <usize>m, bottom - top, deep, packed);
+    for (let j = left; j < right; j += 8) {
+      const wide = min(8, right - j);
+      if (transposeB) packTransposed(b + 4 * (<usize>j * k + from), 4 * <usize>k, wide, deep, panel);
+      else packRows(b + 4 * (<usize>from * n + j), ldc, wide, deep, panel);
+      for (let i = top; i < bottom; i += 4) {
+        const high = min(4, bottom - i);
+        const whole = high == 4 && wide == 8;
+        const out = c + <usize>i * ldc + 4 * j;
+        const to = whole ? out : edge, step = whole ? ldc : 32;
+        if (transposeA) columns4x8(packed + 4 * <usize>(i - top) * deep, 16, panel, 32, to, step, deep, whole && add);
+        else {
+          const row = a + 4 * (<usize>i * k + from);
+          if (high == 4) rows4x8(row, 4 * <usize>k, panel, 32, to, step, deep, whole && add);
+          else for (let r = 0; r < high; r++) rows1x8(row + 4 * <usize>r * k, panel, 32, to + r * step, deep, false);
+        }
+        if (!whole) copyEdge(edge, out, ldc, high, wide, add);
+      }
+    }
+  }
+  if (k == 0) for (let i = top; i < bottom; i++) memory.fill(c + <usize>i * ldc + 4 * left, 0, 4 * (right - left));
+  if (bias) for (let i = top; i < bottom; i++) addRow(c + <usize>i * ldc + 4 * left, bias + 4 * left, right - left);
+  if (relu) for (let i = top; i < bottom; i++) rectifyRow(c + <usize>i * ldc + 4 * left, right - left);
+}
+
+/** panel[k][8] of rows of B, `wide` columns of them. */
+function packRows(b: usize, ldb: usize, wide: i32, deep: i32, panel: usize): void {
+  for (; deep > 0; deep--, b += ldb, panel += 32) {
+    if (wide == 8) v128.store(panel, v128.load(b)), v128.store(panel, v128.load(b, 16), 16);
+    else memory.copy(panel, b, 4 * wide);
+  }
+}
+
+/** panel[k][8] of columns of B, given as `wide` rows of Bᵀ. Lanes beyond them repeat the last row. */
+function packTransposed(b: usize, ldb: usize, wide: i32, deep: i32, panel: usize): void {
+  for (let half = 0; half < 8; half += 4, panel += 16) {
+    const b0 = b + ldb * min(half, wide - 1), b1 = b + ldb * min(half + 1, wide - 1);
+    const b2 = b + ldb * min(half + 2, wide - 1), b3 = b + ldb * min(half + 3, wide - 1);
+    let to = panel, k = 0;
+    for (; k + 4 <= deep; k += 4, to += 128) {
+      const at = 4 * <usize>k;
+      const p = v128.load(b0 + at), q = v128.load(b1 + at), r = v128.load(b2 + at), s = v128.load(b3 + at);
+      const pq = v128.shuffle<f32>(p, q, 0, 4, 1, 5), rs = v128.shuffle<f32>(r, s, 0, 4, 1, 5);
+      const PQ = v128.shuffle<f32>(p, q, 2, 6, 3, 7), RS = v128.shuffle<f32>(r, s, 2, 6, 3, 7);
+      v128.store(to, v128.shuffle<f32>(pq, rs, 0, 1, 4, 5)), v128.store(to, v128.shuffle<f32>(pq, rs, 2, 3, 6, 7), 32);
+      v128.store(to, v128.shuffle<f32>(PQ, RS, 0, 1, 4, 5), 64), v128.store(to, v128.shuffle<f32>(PQ, RS, 2, 3, 6, 7), 96);
+    }
+    for (; k < deep; k++, to += 32) {
+      const at = 4 * <usize>k;
+      store<f32>(to, load<f32>(b0 + at)), store<f32>(to, load<f32>(b1 + at), 4);
+      store<f32>(to, load<f32>(b2 + at), 8), store<f32>(to, load<f32>(b3 + at), 12);
+    }
+  }
+}
+
+/** packed[high / 4][k][4] of rows of Aᵀ. */
+function packColumns(a: usize, lda: usize, high: i32, deep: i32, packed: usize): void {
+  for (let i = 0; i < high; i += 4, a += 16) {
+    let from = a;
+    if (high - i >= 4) for (let k = 0; k < deep; k++, from += lda, packed += 16) v128.store(packed, v128.load(from));
+    else for (let k = 0; k < deep; k++, from += lda, packed += 16) memory.copy(packed, from, 4 * (high - i));
+  }
+}
+
+function copyEdge(edge: usize, out: usize, ldc: usize, high: i32, wide: i32, add: bool): void {
+  for (let i = 0; i < high; i++, edge += 32, out += ldc)
+    for (let j: usize = 0; j < 4 * <usize>wide; j += 4)
+      store<f32>(out + j, add ? load<f32>(out + j) + load<f32>(edge + j) : load<f32>(edge + j));
+}
+
+function addRow(to: usize, row: usize, count: i32): void {
+  for (; count >= 4; count -= 4, to += 16, row += 16) v128.store(to, f32x4.add(v128.load(to), v128.load(row)));
+  for (; count > 0; count--, to += 4, row += 4) store<f32>(to, load<f32>(to) + load<f32>(row));
+}
+
+function rectifyRow(to: usize, count: i32): void {
+  for (; count >= 4; count -= 4, to += 16) v128.store(to, f32x4.max(v128.load(to), f32x4.splat(0)));
+  for (; count > 0; count--, to += 4) store<f32>(to, max<f32>(load<f32>(to), 0));
+}

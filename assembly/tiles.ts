@@ -1,0 +1,116 @@
+/**
+ * Register tiles of a matrix product C (+)= A·B on float32. k runs innermost and in order, so that no digit depends on how a
+ * product was cut into tasks. Strides are in bytes. Each accumulator is a local of its own: engines keep those in registers.
+ * `add` adds to what C holds, after the sum over k.
+ */
+
+/** C[4×8], A in rows: its four rows `lda` apart, k contiguous. */
+export function rows4x8(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  const d = c + ldc, e = d + ldc, f = e + ldc;
+  let c0 = f32x4.splat(0), c1 = c0, d0 = c0, d1 = c0, e0 = c0, e1 = c0, f0 = c0, f1 = c0;
+  for (; k > 0; k--) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a1);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a2);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a3);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    b += ldb, a += 4, a1 += 4, a2 += 4, a3 += 4;
+  }
+  if (add) {
+    c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c, 16));
+    d0 = f32x4.add(d0, v128.load(d)), d1 = f32x4.add(d1, v128.load(d, 16));
+    e0 = f32x4.add(e0, v128.load(e)), e1 = f32x4.add(e1, v128.load(e, 16));
+    f0 = f32x4.add(f0, v128.load(f)), f1 = f32x4.add(f1, v128.load(f, 16));
+  }
+  v128.store(c, c0), v128.store(c, c1, 16), v128.store(d, d0), v128.store(d, d1, 16);
+  v128.store(e, e0), v128.store(e, e1, 16), v128.store(f, f0), v128.store(f, f1, 16);
+}
+
+/** C[8×4], A in rows. */
+export function rows8x4(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda, a4 = a3 + lda, a5 = a4 + lda, a6 = a5 + lda, a7 = a6 + lda;
+  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+  const half = c + 4 * ldc;
+  for (; k > 0; k--) {
+    const b0 = v128.load(b);
+    c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a), b0));
+    c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a1), b0));
+    c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a2), b0));
+    c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a3), b0));
+    c4 = f32x4.add(c4, f32x4.mul(v128.load32_splat(a4), b0));
+    c5 = f32x4.add(c5, f32x4.mul(v128.load32_splat(a5), b0));
+    c6 = f32x4.add(c6, f32x4.mul(v128.load32_splat(a6), b0));
+    c7 = f32x4.add(c7, f32x4.mul(v128.load32_splat(a7), b0));
+    b += ldb, a += 4, a1 += 4, a2 += 4, a3 += 4, a4 += 4, a5 += 4, a6 += 4, a7 += 4;
+  }
+  if (add) {
+    c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c + ldc));
+    c2 = f32x4.add(c2, v128.load(c + 2 * ldc)), c3 = f32x4.add(c3, v128.load(c + 3 * ldc));
+    c4 = f32x4.add(c4, v128.load(half)), c5 = f32x4.add(c5, v128.load(half + ldc));
+    c6 = f32x4.add(c6, v128.load(half + 2 * ldc)), c7 = f32x4.add(c7, v128.load(half + 3 * ldc));
+  }
+  v128.store(c, c0), v128.store(c + ldc, c1), v128.store(c + 2 * ldc, c2), v128.store(c + 3 * ldc, c3);
+  v128.store(half, c4), v128.store(half + ldc, c5), v128.store(half + 2 * ldc, c6), v128.store(half + 3 * ldc, c7);
+}
+
+/** C[1×8], A in rows. */
+export function rows1x8(a: usize, b: usize, ldb: usize, c: usize, k: i32, add: bool): void {
+  let c0 = f32x4.splat(0), c1 = c0;
+  for (; k > 0; k--) {
+    const s = v128.load32_splat(a);
+    c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b))), c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
+    b += ldb, a += 4;
+  }
+  if (add) c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c, 16));
+  v128.store(c, c0), v128.store(c, c1, 16);
+}
+
+/** C[4×8], A in columns: its four rows contiguous, k `lda` apart. */
+export function columns4x8(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  const d = c + ldc, e = d + ldc, f = e + ldc;
+  let c0 = f32x4.splat(0), c1 = c0, d0 = c0, d1 = c0, e0 = c0, e1 = c0, f0 = c0, f1 = c0;
+  for (; k > 0; k--) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 4);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 8);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 12);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    b += ldb, a += lda;
+  }
+  if (add) {
+    c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c, 16));
+    d0 = f32x4.add(d0, v128.load(d)), d1 = f32x4.add(d1, v128.load(d, 16));
+    e0 = f32x4.add(e0, v128.load(e)), e1 = f32x4.add(e1, v128.load(e, 16));
+    f0 = f32x4.add(f0, v128.load(f)), f1 = f32x4.add(f1, v128.load(f, 16));
+  }
+  v128.store(c, c0), v128.store(c, c1, 16), v128.store(d, d0), v128.store(d, d1, 16);
+  v128.store(e, e0), v128.store(e, e1, 16), v128.store(f, f0), v128.store(f, f1, 16);
+}
+
+/** C[4×4], A in columns. */
+export function columns4x4(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  const d = c + ldc, e = d + ldc, f = e + ldc;
+  let c0 = f32x4.splat(0), d0 = c0, e0 = c0, f0 = c0;
+  for (; k > 0; k--) {
+    const b0 = v128.load(b);
+    c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a), b0));
+    d0 = f32x4.add(d0, f32x4.mul(v128.load32_splat(a, 4), b0));
+    e0 = f32x4.add(e0, f32x4.mul(v128.load32_splat(a, 8), b0));
+    f0 = f32x4.add(f0, f32x4.mul(v128.load32_splat(a, 12), b0));
+    b += ldb, a += lda;
+  }
+  if (add) {
+    c0 = f32x4.add(c0, v128.load(c)), d0 = f32x4.add(d0, v128.load(d));
+    e0 = f32x4.add(e0, v128.load(e)), f0 = f32x4.add(f0, v128.load(f));
+  }
+  v128.store(c, c0), v128.store(d, d0), v128.store(e, e0), v128.store(f, f0);
+}

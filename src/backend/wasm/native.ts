@@ -1,0 +1,147 @@
+import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
+import * as tf from "@tensorflow/tfjs";
+import { readFileSync } from "node:fs";
+import { Worker } from "node:worker_threads";
+import type { WasmModule } from "./threads.js";
+
+/** Kernels by their number in assembly/kernels.ts. */
+const KERNELS = [
+  "convolve",
+  "filterGradient",
+  "product",
+  "sumRows",
+  "transpose",
+  "density",
+  "densityGradient",
+  "rectifierGradient",
+  "adamw",
+] as const;
+export type Kernel = (typeof KERNELS)[number];
+
+/** What assembly/index.ts exports. */
+export interface NativeExports {
+  runJob(job: number, tasks: number): void;
+  serve(job: number, thread: number): void;
+  BLOCK: WebAssembly.Global;
+  ROWS: WebAssembly.Global;
+  COLUMNS: WebAssembly.Global;
+  PRODUCT_SCRATCH: WebAssembly.Global;
+  LANES: WebAssembly.Global;
+  FEATURES: WebAssembly.Global;
+  PART: WebAssembly.Global;
+  sumOfSquares(x: number, count: number): number;
+  convolveScratch(inputs: number, outputs: number): number;
+  filterGradientScratch(small: number, large: number, chunk: number): number;
+  transformFilter(w: number, u: number, inputs: number, outputs: number, rotate: boolean): void;
+}
+
+/** What a helper thread is started with. */
+export interface Helper {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  job: number;
+  thread: number;
+}
+
+/** Words of a job before its arguments, and all of them (assembly/threads.ts). */
+const HEADER = 8;
+const WORDS = 40;
+
+/**
+ * The project's own wasm kernels, on the memory of tfjs's wasm backend: tensors are addresses to both. Work is cut into
+ * tasks by shapes alone and shared with helper threads, so that digits do not depend on the number of threads.
+ */
+export class Native {
+  readonly exports: NativeExports;
+  private readonly job: number;
+  private scratch = 0;
+  private scratchBytes = 0;
+
+  constructor(
+    private readonly wasm: WasmModule,
+    readonly threads: number,
+  ) {
+    const module = new WebAssembly.Module(readFileSync(new URL("../kernels.wasm", import.meta.url)));
+    const memory = wasm.wasmMemory;
+    this.exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as NativeExports;
+    this.job = wasm._malloc(4 * WORDS);
+    wasm.HEAP32.fill(0, this.job >>> 2, (this.job >>> 2) + WORDS);
+    for (let thread = 1; thread < threads; thread++) {
+      const workerData: Helper = { module, memory, job: this.job, thread };
+      new Worker(new URL("./native-worker.js", import.meta.url), { workerData, execArgv: [] }).unref();
+    }
+  }
+
+  /**
+   * Runs `tasks` tasks of a kernel.
+   * @param scratchBytes memory that a task may use
+   * @param args addresses and integers; floats go in as `float`
+   */
+  run(kernel: Kernel, tasks: number, scratchBytes: number, args: readonly number[]): void {
+    const scratch = this.reserve(scratchBytes * this.threads);
+    const { HEAP32 } = this.wasm;
+    const words = this.job >>> 2;
+    HEAP32[words + 4] = KERNELS.indexOf(kernel);
+    HEAP32[words + 5] = scratch;
+    HEAP32[words + 6] = scratchBytes;
+    HEAP32.set(args, words + HEADER);
+    this.exports.runJob(this.job, tasks);
+  }
+
+  /** Scratch memory, valid until the next call. */
+  private reserve(bytes: number): number {
+    if (bytes > this.scratchBytes) {
+      if (this.scratch) this.wasm._free(this.scratch);
+      this.scratch = this.wasm._malloc(bytes);
+      this.scratchBytes = bytes;
+    }
+    return this.scratch;
+  }
+
+  /** Integers in memory while `use` runs. */
+  lend<T>(words: readonly number[], use: (address: number) => T): T {
+    return this.borrow(4 * words.length, (address) => {
+      this.wasm.HEAP32.set(words, address >>> 2);
+      return use(address);
+    });
+  }
+
+  /** Memory that lives until `use` returns. */
+  borrow<T>(bytes: number, use: (address: number) => T): T {
+    const address = this.wasm._malloc(bytes);
+    try {
+      return use(address);
+    } finally {
+      this.wasm._free(address);
+    }
+  }
+}
+
+/** Bits of a float32, as kernels take their float arguments. */
+export const float = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0]!;
+
+/** What every wasm kernel is called with. */
+export interface Call {
+  inputs: Record<string, tf.TensorInfo>;
+  attrs: Record<string, any>;
+  backend: BackendWasm;
+}
+export type KernelFunction = (call: Call) => tf.TensorInfo | tf.TensorInfo[];
+
+/** Address of a tensor's values. */
+export const address = (backend: BackendWasm, { dataId }: tf.TensorInfo): number =>
+  backend.getMemoryOffset(dataId as never);
+
+/**
+ * Puts a kernel in the place of tfjs's own for the wasm backend.
+ * @param make gets the kernel so far, undefined where tfjs has none, for the cases that the new one leaves to it
+ */
+export function override(
+  kernelName: string,
+  make: (base: KernelFunction | undefined) => KernelFunction,
+): void {
+  const base = tf.getKernel(kernelName, "wasm");
+  if (base) tf.unregisterKernel(kernelName, "wasm");
+  const kernelFunc = make(base?.kernelFunc as KernelFunction | undefined) as unknown as tf.KernelFunc;
+  tf.registerKernel({ ...base, kernelName, backendName: "wasm", kernelFunc });
+}

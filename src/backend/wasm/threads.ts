@@ -1,0 +1,86 @@
+import * as tf from "@tensorflow/tfjs";
+import * as wasm from "@tensorflow/tfjs-backend-wasm";
+import { createRequire } from "node:module";
+import os from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const require = createRequire(import.meta.url);
+
+/** What this project uses of the Emscripten module behind the wasm backend. */
+export interface WasmModule {
+  wasmMemory: WebAssembly.Memory;
+  HEAP32: Int32Array;
+  HEAPF32: Float32Array;
+  _malloc(bytes: number): number;
+  _free(address: number): void;
+  cwrap(name: string, result: string | null, args: string[]): (...args: number[]) => number;
+  PThread: { runningWorkers: { unref(): void }[]; unusedWorkers: { unref(): void }[] };
+}
+
+/**
+ * Registers tfjs's threaded SIMD build as the backend "wasm" and makes it the current one. tfjs itself takes the build
+ * without threads under Node; this gives it what it lacks there. The threads do not keep the process alive.
+ * @param threads of XNNPACK, at most 8
+ */
+export async function registerThreadedWasm(threads: number): Promise<WasmModule> {
+  const folder = join(dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json")), "wasm-out");
+  const main = join(folder, "tfjs-backend-wasm-threaded-simd.js");
+  const create = require(main) as (options: object) => Promise<WasmModule>;
+  const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
+  const module = await withListenersKept(() =>
+    withCores(2 * threads, () =>
+      create({
+        wasmMemory: memory,
+        mainScriptUrlOrBlob: main,
+        locateFile: (file: string) =>
+          file.endsWith(".worker.js")
+            ? fileURLToPath(new URL("./xnnpack-worker.cjs", import.meta.url))
+            : join(folder, file),
+      }),
+    ),
+  );
+  module.wasmMemory = memory;
+  Object.assign(module, {
+    tfjs: {
+      init: module.cwrap("init", null, []),
+      initWithThreadsCount: module.cwrap("init_with_threads_count", null, ["number"]),
+      getThreadsCount: module.cwrap("get_threads_count", "number", []),
+      registerTensor: module.cwrap("register_tensor", null, ["number", "number", "number"]),
+      disposeData: module.cwrap("dispose_data", null, ["number"]),
+      dispose: module.cwrap("dispose", null, []),
+    },
+  });
+  wasm.setThreadsCount(threads);
+  tf.removeBackend("wasm");
+  tf.registerBackend("wasm", () => new wasm.BackendWasm(module as never) as tf.KernelBackend, 3);
+  await tf.setBackend("wasm");
+  for (const worker of [...module.PThread.runningWorkers, ...module.PThread.unusedWorkers]) worker.unref();
+  return module;
+}
+
+/** The module halves the number of logical cores for its pool, asking `require("os")` while it starts. */
+async function withCores<T>(count: number, start: () => Promise<T>): Promise<T> {
+  const node = require("node:os") as typeof os;
+  const { cpus } = node;
+  node.cpus = () => Array.from({ length: count }, () => cpus()[0]!);
+  try {
+    return await start();
+  } finally {
+    node.cpus = cpus;
+  }
+}
+
+/** The module installs process-wide handlers of uncaught errors, which would hide where ours come from. */
+async function withListenersKept<T>(start: () => Promise<T>): Promise<T> {
+  const events = ["uncaughtException", "unhandledRejection"] as const;
+  const before = events.map((event) => process.listeners(event as "exit"));
+  try {
+    return await start();
+  } finally {
+    events.forEach((event, i) => {
+      for (const listener of process.listeners(event as "exit"))
+        if (!before[i]!.includes(listener)) process.off(event, listener);
+    });
+  }
+}

@@ -1,0 +1,66 @@
+/** Our side of `make bench`, one backend a process: `worker.js BACKEND THREADS`, otherwise as peer_decoder.py. */
+import * as tf from "@tensorflow/tfjs";
+import { createInterface } from "node:readline";
+import { chooseBackend } from "../backend/choose.js";
+import { UserError } from "../errors.js";
+import { Model } from "../models/model.js";
+import { randomStream } from "../random.js";
+import { AdamW } from "../training/adamw.js";
+import { lossOf } from "../training/losses.js";
+import type { Case } from "./cases.js";
+
+/** A function that trains `steps` steps and returns their median time in ms. */
+async function training({ layers, features, heads, hidden, classes, batch }: Case) {
+  const stages = [{ kind: "density" as const, heads }];
+  const model = new Model({ layers, features, hidden, classes, stages, seed: 0 });
+  const variables = model.trainable;
+  const optimiser = new AdamW(variables, { weightDecay: 0.01 });
+  const random = randomStream(0, "bench");
+  const hiddenStates = Float32Array.from({ length: batch * layers * features }, () => random.normal());
+  const x = tf.tensor3d(hiddenStates, [batch, layers, features]);
+  const labels = tf.tensor1d(
+    Array.from({ length: batch }, () => random.below(classes)),
+    "int32",
+  );
+  const step = async () => {
+    const loss = () => lossOf({ kind: "cross-entropy" }, model.forward(x, true), labels);
+    const { value, grads } = tf.variableGrads(loss, variables);
+    optimiser.step(
+      variables.map(({ name }) => grads[name]!),
+      1e-4,
+    );
+    await value.data();
+    tf.dispose([value, grads]);
+  };
+  return async (steps: number) => {
+    const times: number[] = [];
+    for (let i = 0; i < steps; i++) {
+      const start = performance.now();
+      await step();
+      times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b)[steps >> 1]!;
+  };
+}
+
+const write = (message: object) => console.log(JSON.stringify(message));
+
+try {
+  const [name, threads] = process.argv.slice(2);
+  const { line } = await chooseBackend(name, { threads: Number(threads) });
+  write({ version: line });
+  const trainings = new Map<string, (steps: number) => Promise<number>>();
+  for await (const line of createInterface({ input: process.stdin })) {
+    const wanted = JSON.parse(line) as Case;
+    let train = trainings.get(wanted.name);
+    if (!train) {
+      trainings.set(wanted.name, (train = await training(wanted)));
+      // Engines compile what turns out to be hot.
+      await train(2 + wanted.steps / 2);
+    }
+    write({ ms: await train(wanted.steps) });
+  }
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  write({ error: error.message });
+}

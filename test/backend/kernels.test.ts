@@ -1,0 +1,334 @@
+import * as tf from "@tensorflow/tfjs";
+import { before, test } from "node:test";
+import { chooseBackend } from "#src/backend/choose.js";
+import { gradients, sameOnWasm } from "./compare.js";
+
+before(async () => {
+  await chooseBackend("wasm", { threads: 2 });
+});
+
+type Pad = Parameters<typeof tf.conv2d>[3];
+
+const around = (top: number, bottom: number, left: number, right: number): Pad => [
+  [0, 0],
+  [top, bottom],
+  [left, right],
+  [0, 0],
+];
+
+/** Input, filter, stride, padding. */
+const CONVOLUTIONS: [number[], number[], (number | [number, number])?, Pad?][] = [
+  // Winograd: channels on either side of 4, odd images, more than one block of tiles, of channels in and of channels out
+  [
+    [3, 8, 8, 3],
+    [3, 3, 3, 5],
+  ],
+  [
+    [2, 9, 7, 7],
+    [3, 3, 7, 2],
+  ],
+  [
+    [1, 6, 6, 1],
+    [3, 3, 1, 9],
+  ],
+  [
+    [2, 5, 5, 9],
+    [3, 3, 9, 1],
+  ],
+  [
+    [1, 1, 1, 3],
+    [3, 3, 3, 3],
+  ],
+  [
+    [9, 4, 6, 12],
+    [3, 3, 12, 66],
+  ],
+  [
+    [2, 3, 4, 135],
+    [3, 3, 135, 6],
+  ],
+  [
+    [1, 5, 3, 130],
+    [3, 3, 130, 70],
+  ],
+  [
+    [1, 4, 4, 3],
+    [3, 3, 3, 260],
+  ],
+  // and all the others
+  [[2, 9, 7, 4], [3, 3, 4, 4], 2],
+  [[2, 9, 7, 4], [3, 3, 4, 4], 2, "valid"],
+  [[2, 8, 8, 4], [3, 3, 4, 6], 1, "valid"],
+  [
+    [2, 8, 8, 4],
+    [2, 2, 4, 6],
+  ],
+  [[2, 8, 8, 4], [5, 5, 4, 6], 1, "valid"],
+  [
+    [1, 6, 6, 3],
+    [1, 1, 3, 9],
+  ],
+  [
+    [2, 8, 8, 3],
+    [3, 5, 3, 4],
+  ],
+  [
+    [2, 8, 8, 3],
+    [4, 4, 3, 4],
+  ],
+  [[2, 8, 8, 3], [3, 3, 3, 4], 1, 2],
+  [[2, 8, 8, 3], [3, 3, 3, 4], 1, around(0, 2, 1, 1)],
+  [
+    [2, 8, 9, 3],
+    [3, 3, 3, 4],
+    [1, 2],
+  ],
+];
+
+for (const [input, filter, stride = 1, pad = "same"] of CONVOLUTIONS) {
+  test(`conv2d [${input}] ∗ [${filter}], stride ${stride}, pad ${pad}`, () =>
+    sameOnWasm(
+      [input, filter],
+      gradients((x, w) => tf.conv2d(x, w, stride, pad)),
+    ));
+}
+
+test("fused convolution with bias and ReLU", () =>
+  sameOnWasm(
+    [[2, 7, 8, 3], [3, 3, 3, 6], [6]],
+    gradients((x, filter, bias) =>
+      tf.fused.conv2d({ x, filter, bias, strides: 1, pad: "same", activation: "relu" }),
+    ),
+  ));
+
+test("fused convolution with another activation", () =>
+  sameOnWasm([[2, 7, 8, 3], [3, 3, 3, 6], [6]], (x, filter, bias) =>
+    tf.fused.conv2d({ x, filter, bias, strides: 1, pad: "same", activation: "relu6" }),
+  ));
+
+test("dilated convolution, without gradients in tfjs", () =>
+  sameOnWasm(
+    [
+      [1, 9, 9, 2],
+      [3, 3, 2, 3],
+    ],
+    (x, w) => tf.conv2d(x, w, 1, "valid", "NHWC", 2),
+  ));
+
+test("conv1d with a stride", () =>
+  sameOnWasm(
+    [
+      [2, 33, 3],
+      [10, 3, 5],
+    ],
+    gradients((x, w) => tf.conv1d(x, w, 5, "valid")),
+  ));
+
+test("depthwise convolution", () =>
+  sameOnWasm(
+    [
+      [2, 7, 8, 3],
+      [3, 3, 3, 2],
+    ],
+    gradients((x, w) => tf.depthwiseConv2d(x, w, 1, "same")),
+  ));
+
+/** A, B, transpose A, transpose B. */
+const PRODUCTS: [number[], number[], boolean?, boolean?][] = [
+  [
+    [1, 1],
+    [1, 1],
+  ],
+  [
+    [5, 7],
+    [7, 3],
+  ],
+  [[7, 5], [7, 3], true],
+  [[5, 7], [3, 7], false, true],
+  [[7, 5], [3, 7], true, true],
+  [[2, 7], [300, 7], false, true],
+  [[300, 7], [2, 7], false, true],
+  [
+    [130, 66],
+    [66, 270],
+  ],
+  [[66, 130], [66, 270], true],
+  [
+    [70, 1030],
+    [1030, 9],
+  ],
+  [[1030, 70], [1030, 9], true],
+  [[70, 1030], [9, 1030], false, true],
+  [
+    [4, 5, 7],
+    [4, 7, 3],
+  ],
+  [[4, 7, 5], [4, 7, 3], true],
+  [[2, 2, 5, 7], [2, 2, 3, 7], false, true],
+  [[1, 5, 7], [1, 3, 7], false, true],
+  [
+    [1, 5, 7],
+    [4, 7, 3],
+  ],
+  [[4, 5, 7], [1, 3, 7], false, true],
+];
+
+for (const [a, b, transposeA = false, transposeB = false] of PRODUCTS) {
+  test(`matMul [${a}]${transposeA ? "ᵀ" : ""} · [${b}]${transposeB ? "ᵀ" : ""}`, () =>
+    sameOnWasm(
+      [a, b],
+      a.length === 2 || a[0] === b[0]
+        ? gradients((a, b) => tf.matMul(a, b, transposeA, transposeB))
+        : (a, b) => tf.matMul(a, b, transposeA, transposeB),
+    ));
+}
+
+test("matMul broadcasts on either side", () =>
+  sameOnWasm(
+    [
+      [2, 1, 3, 4],
+      [1, 3, 4, 5],
+    ],
+    // The cpu backend cannot: its side of the comparison is tiled.
+    (a, b) =>
+      tf.getBackend() === "cpu" ? tf.matMul(a.tile([1, 3, 1, 1]), b.tile([2, 1, 1, 1])) : tf.matMul(a, b),
+  ));
+
+test("fused matMul with bias and ReLU", () =>
+  sameOnWasm(
+    [[5, 6], [6, 9], [9]],
+    gradients((a, b, bias) => tf.fused.matMul({ a, b, bias, activation: "relu" })),
+  ));
+
+const SUMS: [number[], number[] | undefined, boolean?][] = [
+  [[64, 8], [0]],
+  [[64, 8], [0], true],
+  [
+    [4, 8, 8, 16],
+    [0, 1, 2],
+  ],
+  [[4, 8, 8, 17], [2, 0, 1], true],
+  [
+    [3, 70, 3],
+    [0, 1],
+  ],
+  [
+    [4, 8, 8, 16],
+    [1, 2],
+  ],
+  [[100, 9], [1]],
+  [[97, 130], [0]],
+  [[4, 5], undefined],
+];
+
+for (const [shape, axis, keepDims] of SUMS) {
+  test(`sum of [${shape}] over ${axis}`, () => sameOnWasm([shape], (x) => tf.sum(x, axis, keepDims)));
+}
+
+const SLICES: [number[], number[], number[]][] = [
+  [[5], [1], [3]],
+  [
+    [4, 6],
+    [1, 2],
+    [2, 3],
+  ],
+  [
+    [4, 6],
+    [1, 0],
+    [2, 6],
+  ],
+  [
+    [4, 6],
+    [1, 0],
+    [2, -1],
+  ],
+  [
+    [3, 4, 6, 5],
+    [0, 1, 2, 0],
+    [3, 2, 3, 5],
+  ],
+  [
+    [2, 3, 40],
+    [1, 1, 1],
+    [1, 1, 38],
+  ],
+  [
+    [2, 2, 2, 3, 4, 5],
+    [0, 1, 0, 1, 1, 1],
+    [2, 1, 2, 2, 2, 3],
+  ],
+];
+
+for (const [shape, begin, size] of SLICES) {
+  test(`slice of [${shape}] at ${begin}`, () => sameOnWasm([shape], (x) => tf.slice(x, begin, size)));
+}
+
+const PERMUTATIONS: [number[], number[]][] = [
+  [
+    [5, 7],
+    [1, 0],
+  ],
+  [
+    [3, 12, 8],
+    [0, 2, 1],
+  ],
+  [
+    [3, 4, 2, 5],
+    [0, 2, 3, 1],
+  ],
+  [
+    [3, 4, 2, 5],
+    [0, 3, 1, 2],
+  ],
+  [
+    [3, 4, 2, 5],
+    [0, 2, 1, 3],
+  ],
+  [
+    [3, 4, 2, 5],
+    [3, 2, 1, 0],
+  ],
+  [
+    [3, 4],
+    [0, 1],
+  ],
+];
+
+for (const [shape, perm] of PERMUTATIONS) {
+  test(`transpose of [${shape}] to ${perm}`, () => sameOnWasm([shape], (x) => tf.transpose(x, perm)));
+}
+
+test("clone and cast share data without a leak", () =>
+  sameOnWasm([[3, 4]], (x) => [x.clone(), x.mul(9).toInt().toFloat()]));
+
+test("gather, and its gradient for repeated rows", () =>
+  sameOnWasm(
+    [[9, 4]],
+    gradients((w) => tf.gather(w, tf.tensor1d([1, 3, 1, 8], "int32"))),
+  ));
+
+test("what encoders are made of has gradients", () =>
+  sameOnWasm(
+    [
+      [2, 5, 8],
+      [8, 8],
+    ],
+    gradients((x, w) => {
+      const centred = x.sub(x.mean(-1, true));
+      const normal = centred.div(centred.square().mean(-1, true).add(1e-5).sqrt());
+      const gelu = normal.mul(normal.div(Math.SQRT2).erf().add(1)).div(2) as tf.Tensor3D;
+      const attention = tf.softmax(tf.matMul(gelu, normal, false, true));
+      const mixed = tf.matMul(attention, gelu).reshape([10, 8]).matMul(w).reshape([2, 5, 8]);
+      return mixed.mul(mixed.sigmoid());
+    }),
+    2e-5,
+  ));
+
+test("einsum, without gradients in tfjs", () =>
+  sameOnWasm(
+    [
+      [2, 5, 8],
+      [8, 4, 6],
+    ],
+    (x, w) => tf.einsum("bld,dhk->blhk", x, w),
+  ));
