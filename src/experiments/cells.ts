@@ -70,8 +70,8 @@ export function planCells(
         } else {
           const sources = cells.filter(({ task, method: source }) => task === taskName && source === "daam-v1");
           cell.needs = sources.map(({ name }) => name);
-          const results = sources.map(({ name, config }) => finished(name, config!));
-          if (results.every((result) => result !== undefined)) {
+          const results = sources.flatMap(({ name, config }) => finished(name, config!) ?? []);
+          if (results.length === sources.length) {
             const indices = layersByShare(results, method.layers);
             const stages = method.stages({ ...size, layers: indices.length });
             cell.config = configOf(preset, taskName, info.id, method.name, run, [{ kind: "layers", indices }, ...stages]);
