@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { layerShares } from "../attention/analysis.js";
 import { UserError } from "../errors.js";
 import { densityHeads, methods } from "./methods.js";
 import type { CellResult, Method, Stage } from "./types.js";
@@ -42,7 +43,9 @@ export function ablations(size: Size): Ablation[] {
       name: "gaussians",
       title: "Gaussians of the mixture",
       entries: [1, 2, 4, 8].map((k) =>
-        entry(`K = ${k}`, `gaussians-${k}`, `Mixture, ${k} Gaussians`, [{ kind: "mixture", heads, gaussians: k }]),
+        entry(`K = ${k}`, `gaussians-${k}`, `Mixture, ${k} Gaussians`, [
+          { kind: "mixture", heads, gaussians: k },
+        ]),
       ),
     },
     {
@@ -51,7 +54,9 @@ export function ablations(size: Size): Ablation[] {
       entries: [
         entry("δ and c", "both", "DAAM, δ and c", [{ kind: "density", heads }]),
         entry("only δ", "only-offset", "DAAM, only δ", [{ kind: "density", heads, train: ["meanOffset"] }]),
-        entry("only c", "only-variance", "DAAM, only c", [{ kind: "density", heads, train: ["scaledVariance"] }]),
+        entry("only c", "only-variance", "DAAM, only c", [
+          { kind: "density", heads, train: ["scaledVariance"] },
+        ]),
         entry("none", "frozen", "DAAM, frozen at δ = 0, c = 2", [{ kind: "density", heads, train: [] }]),
       ],
     },
@@ -90,7 +95,7 @@ export function ablationMethods(size: Size): Method[] {
  * A layer's share is its sum over all features ÷ the total.
  */
 export function layersByShare(results: readonly CellResult[], which: "highest" | "lowest"): number[] {
-  const shares = layerShares(results);
+  const shares = averageShares(results);
   const starts = [...Array(Math.max(1, shares.length - chosenLayers + 1)).keys()];
   const share = (start: number) =>
     shares.slice(start, start + chosenLayers).reduce((total, value) => total + value, 0);
@@ -99,17 +104,17 @@ export function layersByShare(results: readonly CellResult[], which: "highest" |
   return [...Array(Math.min(chosenLayers, shares.length)).keys()].map((i) => start + i);
 }
 
-/** Share of each layer in the attention of `results`' training items, averaged over them. */
-export function layerShares(results: readonly CellResult[]): number[] {
+/** Share of each layer in the attention of `results`, whose maps of the training items are averaged. */
+function averageShares(results: readonly CellResult[]): number[] {
   const maps = results.map(({ attention, name }) => {
     if (!attention) throw new UserError(`${name} has no attention map: delete it and run again`);
     const bytes = Buffer.from(attention.train, "base64");
-    const map = Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));
-    return Array.from({ length: attention.layers }, (_, layer) =>
-      map.slice(layer * attention.features, (layer + 1) * attention.features).reduce((sum, w) => sum + w, 0),
-    );
+    return {
+      ...attention,
+      values: Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i)),
+    };
   });
-  const sums = maps[0]!.map((_, layer) => maps.reduce((sum, map) => sum + map[layer]!, 0));
-  const total = sums.reduce((sum, value) => sum + value, 0);
-  return sums.map((sum) => sum / total);
+  const { layers, features, values } = maps[0]!;
+  const mean = values.map((_, i) => maps.reduce((sum, map) => sum + map.values[i]!, 0) / maps.length);
+  return layerShares({ layers, features, values: mean });
 }

@@ -40,7 +40,9 @@ export function agreement(
 
 function differs(now: CellResult, before: CellResult): string | undefined {
   const percent = (value: number) => (100 * value).toFixed(1);
-  const pairs = [now, before].map(({ best, last }) => `${percent(best.accuracy)}/${percent(last.accuracy)}`).join(", was ");
+  const pairs = [now, before]
+    .map(({ best, last }) => `${percent(best.accuracy)}/${percent(last.accuracy)}`)
+    .join(", was ");
   if (now.backend === before.backend) {
     const digits = ({ curve, predictions }: CellResult) => ({ curve, predictions });
     return isDeepStrictEqual(digits(now), digits(before)) ? undefined : `best/last ${pairs}, same backend`;
@@ -54,7 +56,11 @@ function differs(now: CellResult, before: CellResult): string | undefined {
 
 /** "142 of 145 cells agree with the published ones", and which do not. */
 export function agreementLines({ compared, agreeing, differing, unmatched }: Agreement): string[] {
-  if (compared === 0) return ["no cell with this configuration was published before: nothing to compare with"];
+  if (compared === 0)
+    return ["no cell with this configuration was published before: nothing to compare with"];
   const rest = unmatched > 0 ? ` (${unmatched} more have no published counterpart)` : "";
-  return [`${agreeing} of ${compared} cells agree with the published ones${rest}`, ...differing.map((line) => `  differs: ${line}`)];
+  return [
+    `${agreeing} of ${compared} cells agree with the published ones${rest}`,
+    ...differing.map((line) => `  differs: ${line}`),
+  ];
 }

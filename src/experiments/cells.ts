@@ -64,17 +64,28 @@ export function planCells(
     for (const method of methodsOf(preset, taskName, info)) {
       const runs = method.group === "ablation" ? 1 : preset.tasks[taskName]!.runs;
       for (let run = 1; run <= runs; run++) {
-        const cell: Cell = { name: cellName(taskName, method.name, run), task: taskName, method: method.name, run, needs: [] };
+        const cell: Cell = {
+          name: cellName(taskName, method.name, run),
+          task: taskName,
+          method: method.name,
+          run,
+          needs: [],
+        };
         if (!method.layers) {
           cell.config = configOf(preset, taskName, info.id, method.name, run, method.stages(size));
         } else {
-          const sources = cells.filter(({ task, method: source }) => task === taskName && source === "daam-v1");
+          const sources = cells.filter(
+            ({ task, method: source }) => task === taskName && source === "daam-v1",
+          );
           cell.needs = sources.map(({ name }) => name);
           const results = sources.flatMap(({ name, config }) => finished(name, config!) ?? []);
           if (results.length === sources.length) {
             const indices = layersByShare(results, method.layers);
             const stages = method.stages({ ...size, layers: indices.length });
-            cell.config = configOf(preset, taskName, info.id, method.name, run, [{ kind: "layers", indices }, ...stages]);
+            cell.config = configOf(preset, taskName, info.id, method.name, run, [
+              { kind: "layers", indices },
+              ...stages,
+            ]);
           }
         }
         cells.push(cell);
@@ -134,7 +145,9 @@ export function inScope(cells: readonly Cell[], scope: Scope): Cell[] {
       (!scope.part || (scope.part === "ablations") === isAblation(cell)),
   );
   if (chosen.length === 0)
-    throw new UserError(`no cell of ${scope.tasks?.join(", ") ?? "any task"} has the method ${scope.methods?.join(", ")}: see daam cells`);
+    throw new UserError(
+      `no cell of ${scope.tasks?.join(", ") ?? "any task"} has the method ${scope.methods?.join(", ")}: see daam cells`,
+    );
   const needed = new Set(chosen.flatMap(({ needs }) => needs));
   return cells.filter((cell) => chosen.includes(cell) || needed.has(cell.name));
 }

@@ -14,7 +14,11 @@ const stepSeconds = 0.004;
 
 /** Seconds that a cell may take, by the count of its products: forward and twice that backward on training items, forward on test items. */
 export function modelSeconds(config: CellConfig, size: CellSize): number {
-  const { layers, width, extra } = config.stages.reduce(through, { layers: size.layers, width: size.features, extra: 0 });
+  const { layers, width, extra } = config.stages.reduce(through, {
+    layers: size.layers,
+    width: size.features,
+    extra: 0,
+  });
   const perItem = 2 * layers * config.hidden * 9 * width + extra;
   const steps = (size.trainItems + size.testItems / 3) / config.batch;
   const products = (3 * size.trainItems + size.testItems) * perItem;

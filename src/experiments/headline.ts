@@ -11,13 +11,17 @@ export function headline(results: readonly CellResult[]): string[] {
     const cells = tasks.map((task) => {
       const runs = results.filter(({ config }) => config.task === task && config.method === method);
       const values = runs.map(({ best }) => 100 * best.accuracy);
-      return values.length === 0 ? "" : `${mean(values).toFixed(1)} ± ${standardDeviation(values).toFixed(1)}`;
+      return values.length === 0
+        ? ""
+        : `${mean(values).toFixed(1)} ± ${standardDeviation(values).toFixed(1)}`;
     });
     return [title, ...cells];
   });
   const table = [["best epoch, %", ...tasks], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   return table.map((row) =>
-    row.map((text, column) => (column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]!))).join("  "),
+    row
+      .map((text, column) => (column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]!)))
+      .join("  "),
   );
 }

@@ -3,7 +3,8 @@ import type { Method, Stage } from "./types.js";
 type Size = Parameters<Method["stages"]>[0];
 
 /** Three layers a head, as the paper's 24 layers in 8 heads; its 40 layers of Llama2-13B stand in 8 heads too. */
-export const densityHeads = ({ layers }: Size) => (layers % 8 === 0 ? 8 : Math.max(1, Math.floor(layers / 3)));
+export const densityHeads = ({ layers }: Size) =>
+  layers % 8 === 0 ? 8 : Math.max(1, Math.floor(layers / 3));
 
 const density = (size: Size): Stage => ({ kind: "density", heads: densityHeads(size) });
 const dotProduct = (over: "layers" | "batch"): Stage => ({ kind: "dot-product", heads: 8, over });
@@ -37,7 +38,13 @@ export const methods: readonly Method[] = [
     stages: (size) => [...publishedLayers(size), dotProduct("batch"), { kind: "batch-norm" }],
     note: "over the batch; batch norm over batch and features of each layer",
   },
-  { name: "daam-v1", title: "DAAMv1", group: "published", paperRow: "DAAMv1", stages: (size) => [density(size)] },
+  {
+    name: "daam-v1",
+    title: "DAAMv1",
+    group: "published",
+    paperRow: "DAAMv1",
+    stages: (size) => [density(size)],
+  },
   {
     name: "daam-v2",
     title: "DAAMv2",

@@ -92,7 +92,9 @@ export class TaskRun {
 
   /** The same for the ablations; returns the cells of every method that an ablation names, rows of the table among them. */
   async finishAblations(onProgress?: (progress: Progress) => void): Promise<CellResult[]> {
-    const names = [...new Set(this.ablations.flatMap(({ entries }) => entries.map(({ method }) => method.name)))];
+    const names = [
+      ...new Set(this.ablations.flatMap(({ entries }) => entries.map(({ method }) => method.name))),
+    ];
     if (names.length === 0) return [];
     return this.run.finish({ tasks: [this.task.name], methods: names }, onProgress);
   }

@@ -14,7 +14,7 @@ export type Trained = Omit<
 export interface Trainer {
   /** Starts the backend, at the first call. */
   prepare(threads: number): Promise<{ name: string; line: string; versions: Record<string, string> }>;
-  trainCell(config: CellConfig, data: TaskData, onEpoch: (record: EpochRecord) => Promise<void>): Promise<Trained>;
+  trainCell(config: CellConfig, data: TaskData, onEpoch: (record: EpochRecord) => void): Promise<Trained>;
 }
 
 export interface WorkerOptions {
@@ -64,7 +64,11 @@ interface Worker {
  * so that cells may follow from others' results. No worker outlives the call.
  * @throws UserError naming the cell, where a worker dies or refuses it, or where `signal` stops the run.
  */
-export async function runPool(options: PoolOptions, next: () => Order | undefined, events: PoolEvents): Promise<void> {
+export async function runPool(
+  options: PoolOptions,
+  next: () => Order | undefined,
+  events: PoolEvents,
+): Promise<void> {
   const workers = new Set<Worker>();
   const killAll = () => workers.forEach((worker) => worker.process.kill("SIGKILL"));
   process.once("exit", killAll);
@@ -89,7 +93,10 @@ export async function runPool(options: PoolOptions, next: () => Order | undefine
       const start = (): Worker => {
         const worker: Worker = { process: spawn(options), complaint: "" };
         workers.add(worker);
-        worker.process.stderr!.on("data", (chunk) => (worker.complaint = (worker.complaint + chunk).slice(-2000)));
+        worker.process.stderr!.on(
+          "data",
+          (chunk) => (worker.complaint = (worker.complaint + chunk).slice(-2000)),
+        );
         worker.process.on("message", (message: FromWorker) => {
           try {
             hear(worker, message);

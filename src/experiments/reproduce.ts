@@ -31,7 +31,9 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
   let waited = false;
   const lock = await run.lock((pid) => {
     waited = true;
-    say(`another run (process ${pid}) is at work on ${preset}: waiting for it, then going on with what it left`);
+    say(
+      `another run (process ${pid}) is at work on ${preset}: waiting for it, then going on with what it left`,
+    );
   });
   lock.lend();
   const progress = terminalProgress();
@@ -42,7 +44,7 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
     const before = new Map(run.plan(scope).map(({ name }) => [name, run.published.read(name)]));
     const results = await run.finish(scope, progress.show);
     progress.end();
-    if (options.notebooks) await presentAll(run, scope, say);
+    // notebooks and publishing follow
     deliver(run, run.plan(scope));
     say("");
     for (const line of headline(results)) say(line);
@@ -82,7 +84,8 @@ function begin(run: Run, scope: Scope, waited: boolean, say: (line: string) => v
 }
 
 function resume(run: Run, scope: Scope, say: (line: string) => void): void {
-  if (alwaysAnew.includes(run.preset.name)) return say(`${run.preset.name} never takes over published cells: it trains them all`);
+  if (alwaysAnew.includes(run.preset.name))
+    return say(`${run.preset.name} never takes over published cells: it trains them all`);
   const adopted = run.adopt(scope);
   say(`took over ${adopted} published cells of the same configuration from ${shown(run.published.folder)}`);
 }
@@ -92,7 +95,10 @@ function introduce(run: Run, scope: Scope, say: (line: string) => void): void {
   const missing = cells.filter((cell) => !run.finished(cell));
   const count = (task: string) => `${task} ${missing.filter((cell) => cell.task === task).length}`;
   const tasks = [...new Set(missing.map(({ task }) => task))].map(count).join(", ");
-  const found = cells.length > missing.length ? `${cells.length - missing.length} of ${cells.length} cells are finished; ` : "";
+  const found =
+    cells.length > missing.length
+      ? `${cells.length - missing.length} of ${cells.length} cells are finished; `
+      : "";
   const what =
     missing.length === 0
       ? `${found}nothing to train`

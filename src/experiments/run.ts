@@ -118,7 +118,10 @@ export class Run {
    * Trains the missing cells of a scope in worker processes, longest first.
    * @throws UserError where a worker dies or cannot write; finished cells stay.
    */
-  async finish(scope: Scope = {}, onProgress: (progress: Progress) => void = () => {}): Promise<CellResult[]> {
+  async finish(
+    scope: Scope = {},
+    onProgress: (progress: Progress) => void = () => {},
+  ): Promise<CellResult[]> {
     if (this.plan(scope).some((cell) => !this.finished(cell))) {
       const estimates = this.estimates();
       const report = (event: Progress["event"]) => onProgress(this.progress(scope, estimates, active, event));

@@ -82,6 +82,8 @@ export function guard<T>(path: string, operation: () => T): T {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (!code) throw error;
-    throw new UserError(`cannot write ${path}: ${reasons[code] ?? message}, or set DAAM_HOME to another folder`);
+    throw new UserError(
+      `cannot write ${path}: ${reasons[code] ?? message}, or set DAAM_HOME to another folder`,
+    );
   }
 }

@@ -17,7 +17,7 @@ const send = (message: FromWorker) => {
   process.send?.(message);
 };
 
-// The parent is gone: nobody waits for this cell.
+const parent = process.ppid;
 process.on("disconnect", () => process.exit());
 process.on("message", (order: Order) => {
   train(order).catch((error: Error) =>
@@ -32,9 +32,9 @@ async function train({ name, config, path }: Order) {
   const data = itemsOf(path, config);
   const start = performance.now();
   const trained = await trainer.trainCell(config, data, (record) => {
+    // events wait while a cell trains, so the parent's end is seen here
+    if (process.ppid !== parent) process.exit();
     send({ kind: "epoch", record });
-    // lets a "disconnect" in between epochs, whose steps may be one long synchronous stretch
-    return new Promise((resolve) => setImmediate(resolve));
   });
   const result = {
     name,

@@ -57,7 +57,14 @@ export function summariseFeatures(path: string, classes: number): FeatureSummary
   const [items, layers, features] = shape as [number, number, number];
   const held = ["labels", "split", "fold", "group"].filter((part) => entries.has(part));
   const { tensors } = readSafetensors(path, held);
-  return { path, items, layers, features, ...annotations(path, tensors, metadata, items, classes), id: fileId(path) };
+  return {
+    path,
+    items,
+    layers,
+    features,
+    ...annotations(path, tensors, metadata, items, classes),
+    id: fileId(path),
+  };
 }
 
 function annotations(
@@ -84,7 +91,7 @@ function fileId(path: string): string {
   const block = Buffer.alloc(1 << 20);
   const file = openSync(path, "r");
   try {
-    for (let n; (n = readSync(file, block)) > 0; ) hash.update(block.subarray(0, n));
+    for (let n; (n = readSync(file, block)) > 0;) hash.update(block.subarray(0, n));
   } finally {
     closeSync(file);
   }
@@ -167,7 +174,10 @@ function checkFinite(path: string, name: string, data: ArrayLike<number>, shape:
     const stride = shape.slice(axis + 1).reduce((product, n) => product * n, 1);
     return Math.floor(first / stride) % shape[axis]!;
   });
-  throw refuse(path, `"${name}" has ${bad} NaN or Inf, the first (${data[first]}) at [${position.join(", ")}]`);
+  throw refuse(
+    path,
+    `"${name}" has ${bad} NaN or Inf, the first (${data[first]}) at [${position.join(", ")}]`,
+  );
 }
 
 function checkLabels(path: string, labels: Int32Array, classes: number, declared: unknown) {
@@ -176,7 +186,10 @@ function checkLabels(path: string, labels: Int32Array, classes: number, declared
   const first = labels.findIndex((label) => label < 0 || label >= classes);
   if (first < 0) return;
   const bad = labels.filter((label) => label < 0 || label >= classes).length;
-  throw refuse(path, `${bad} labels are outside 0–${classes - 1}, the first (${labels[first]}) at item ${first}`);
+  throw refuse(
+    path,
+    `${bad} labels are outside 0–${classes - 1}, the first (${labels[first]}) at item ${first}`,
+  );
 }
 
 function refuse(path: string, why: string): UserError {

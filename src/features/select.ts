@@ -50,7 +50,9 @@ export function selectItems(file: Features, selection: Selection): TaskData {
 function sides(file: Features, { run, split }: Selection): { train: number[]; test: number[] } {
   const membership = split === "folds" ? file.fold : file.split;
   if (!membership)
-    throw new UserError(`${file.path} has no "${split === "folds" ? "fold" : "split"}", which this task is divided by`);
+    throw new UserError(
+      `${file.path} has no "${split === "folds" ? "fold" : "split"}", which this task is divided by`,
+    );
   const testing = split === "folds" ? run - 1 : 1;
   const all = [...membership.keys()];
   return {
