@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { UserError, oneOf } from "./errors.js";
+import { Stopped, UserError, oneOf } from "./errors.js";
 import type { Scope } from "./experiments/cells.js";
 import { presets } from "./experiments/presets.js";
 
@@ -9,12 +9,16 @@ const backends = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] as const;
 /** Runs the command line; a {@link UserError} becomes one line and exit code 1. */
 export async function main(argv: string[]): Promise<void> {
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => {
+      stop.abort();
+      // workers end with the process, whatever it is in the middle of
+      setTimeout(() => process.exit(130), 3000).unref();
+    });
   try {
     await program(stop.signal).parseAsync(argv);
   } catch (error) {
-    if (stop.signal.aborted)
-      console.error("daam: stopped; finished cells are kept, the same command goes on with the missing ones");
+    if (stop.signal.aborted) console.error(`daam: ${new Stopped().message}`);
     else if (error instanceof UserError) console.error(`daam: ${error.message}`);
     else console.error(error);
     process.exitCode = stop.signal.aborted ? 130 : 1;

@@ -2,14 +2,13 @@ import { mean, standardDeviation } from "simple-statistics";
 import { methods } from "./methods.js";
 import type { CellResult } from "./types.js";
 
-/** A text table of what finished: a line a method, a column a task, best test epoch, mean ± population sd in %. */
+/** The rows of the tables in text: a line a method, a column a task, best test epoch, mean ± population sd in %. */
 export function headline(results: readonly CellResult[]): string[] {
-  const names = (key: "task" | "method") => [...new Set(results.map(({ config }) => config[key]))];
-  const tasks = names("task");
-  const rows = names("method").map((method) => {
-    const title = methods.find(({ name }) => name === method)?.title ?? method;
+  const tasks = [...new Set(results.map(({ config }) => config.task))];
+  const finished = methods.filter(({ name }) => results.some(({ config }) => config.method === name));
+  const rows = finished.map(({ name, title }) => {
     const cells = tasks.map((task) => {
-      const runs = results.filter(({ config }) => config.task === task && config.method === method);
+      const runs = results.filter(({ config }) => config.task === task && config.method === name);
       const values = runs.map(({ best }) => 100 * best.accuracy);
       return values.length === 0
         ? ""

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writ
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { guard } from "./store.js";
+import { guard } from "../files.js";
 
 const beat = 2_000;
 /** A holder that has not touched its lock for so long is gone, even if its process number lives on in another. */

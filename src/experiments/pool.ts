@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { UserError } from "../errors.js";
+import { Stopped, UserError } from "../errors.js";
 import type { TaskData } from "../features/select.js";
 import type { CellConfig, CellResult, EpochRecord } from "./types.js";
 
@@ -129,13 +129,6 @@ export async function runPool(
   } finally {
     process.removeListener("exit", killAll);
     await Promise.all([...workers].map(end));
-  }
-}
-
-/** The user ended the run. */
-export class Stopped extends UserError {
-  constructor() {
-    super("stopped: finished cells are kept, the same command goes on with the missing ones");
   }
 }
 

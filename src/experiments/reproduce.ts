@@ -7,7 +7,7 @@ import { headline } from "./headline.js";
 import { alwaysAnew } from "./presets.js";
 import { duration, terminalProgress } from "./progress.js";
 import { Run, type RunOptions } from "./run.js";
-import { writeWhole } from "./store.js";
+import { writeWhole } from "../files.js";
 import type { CellResult } from "./types.js";
 
 export interface ReproduceOptions extends RunOptions {

@@ -8,6 +8,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,9 +16,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { UserError } from "#src/errors.js";
+import { Stopped, UserError } from "#src/errors.js";
 import { openRun } from "#src/experiments/open-run.js";
-import { Stopped } from "#src/experiments/pool.js";
 import { reproduce } from "#src/experiments/reproduce.js";
 import { Run, type Progress } from "#src/experiments/run.js";
 
@@ -183,7 +183,7 @@ describe("runs that are killed or meet", () => {
   );
 
   it("two at once train every cell once", async () => {
-    process.env.FAKE_MS = "30";
+    process.env.FAKE_MS = "100";
     const both = [child("smoke", "text"), child("smoke", "text")];
     const codes = await Promise.all(both.map(async (one) => (await once(one, "exit"))[0]));
     assert.deepEqual(codes, [0, 0]);
@@ -194,7 +194,6 @@ describe("runs that are killed or meet", () => {
   it("takes over the lock of a process that is gone", async () => {
     mkdirSync(join(home, "runs/smoke"), { recursive: true });
     writeFileSync(join(home, "runs/smoke/lock"), "elsewhere 1 1");
-    const { utimesSync } = await import("node:fs");
     utimesSync(join(home, "runs/smoke/lock"), new Date(0), new Date(0));
     await reproduce("smoke", { ...quiet, scope: { ...text, methods: ["mha"] } });
     assert.deepEqual(trained(), ["text/mha/run-1"]);

@@ -1,0 +1,44 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { UserError } from "./errors.js";
+
+/**
+ * Writes a file beside its place, then renames it there: readers see the old one or the whole new one.
+ * @throws UserError where the folder is read-only or full; nothing is left behind.
+ */
+export function writeWhole(path: string, content: string | Uint8Array): void {
+  const part = `${path}.${process.pid}.part`;
+  guard(path, () => {
+    mkdirSync(dirname(path), { recursive: true });
+    try {
+      writeFileSync(part, content);
+      renameSync(part, path);
+    } catch (error) {
+      rmSync(part, { force: true });
+      throw error;
+    }
+  });
+}
+
+const reasons: Record<string, string> = {
+  ENOSPC: "no space is left; free some",
+  EDQUOT: "the quota is used up; free some space",
+  EROFS: "the file system is read-only; make it writable",
+  EACCES: "permission is denied; make the folder writable",
+  EPERM: "permission is denied; make the folder writable",
+  ENOTDIR: "a part of the path is a file; move that away",
+  EEXIST: "a part of the path is a file; move that away",
+};
+
+/** Runs a file operation; its failures become one line with a remedy. */
+export function guard<T>(path: string, operation: () => T): T {
+  try {
+    return operation();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!code) throw error;
+    throw new UserError(
+      `cannot write ${path}: ${reasons[code] ?? message}, or set DAAM_HOME to another folder`,
+    );
+  }
+}
