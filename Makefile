@@ -17,11 +17,11 @@ test: build ## run every test
 	node --test --test-reporter=spec $$(find dist-test -name '*.test.js' | sort)
 
 .PHONY: build
-build: node_modules/.package-lock.json dist/backend/kernels.wasm ## install packages and compile src/ to dist/
-	npx tsc -b .
+build: dist/.built ## install packages and compile
 
-dist/backend/kernels.wasm: node_modules/.package-lock.json $(wildcard assembly/*)
-	npx asc assembly/index.ts --config assembly/asconfig.json --outFile $@
+dist/.built: node_modules/.package-lock.json tsconfig.json $(shell find src assembly -type f)
+	npm run --silent build
+	@touch $@
 
 .PHONY: bench
 bench: build ## time training steps beside PyTorch (where Python has torch)

@@ -81,7 +81,7 @@ function program(signal: AbortSignal): Command {
     .addHelpText("after", examples("report --preset quick", "report --preset small --partial"))
     .action(async (options) => {
       const { report } = await import("./experiments/report.js");
-      await report(options.preset, { partial: options.partial, signal });
+      console.log(`published to ${await report(options.preset, { partial: options.partial, signal })}`);
     });
 
   daam
@@ -125,6 +125,9 @@ function program(signal: AbortSignal): Command {
     .description("say which backends are there, and which one a run takes")
     .addOption(backendOption())
     .action(async (options) => {
+      const { listBackends } = await import("./backend/choose.js");
+      for (const { name, present, detail } of await listBackends())
+        console.log(`${present ? "present" : "missing"}  ${name}: ${detail}`);
       await startBackend(backendOf(options.backend));
     });
 
@@ -132,9 +135,8 @@ function program(signal: AbortSignal): Command {
 }
 
 async function startBackend(want: string | undefined): Promise<void> {
-  const chooser = "./backend/choose.js";
-  const { chooseBackend } = await import(chooser);
-  console.error((await chooseBackend(want ?? "auto", {})).line);
+  const { chooseBackend } = await import("./backend/choose.js");
+  console.error((await chooseBackend(want)).line);
 }
 
 const presetOption = () =>

@@ -23,7 +23,7 @@ export class OpenRun {
 
   /** Tasks of the preset, in the order of the paper. */
   get tasks(): TaskRun[] {
-    return Object.keys(this.preset.tasks).map((name) => this.task(name));
+    return this.run.taskNames.map((name) => this.task(name));
   }
 
   /** Rows of every task's table. */
@@ -62,6 +62,11 @@ export class TaskRun {
   /** The feature file without its values: sizes, labels, splits, what it says of itself. */
   get features(): FeatureSummary {
     return this.run.files[this.task.name]!;
+  }
+
+  /** Labels of a cell's test items, in the order of its predictions. */
+  testLabels({ config }: CellResult): number[] {
+    return this.run.testLabels(config);
   }
 
   /** The ablations of this task; none where the preset has none. */

@@ -57,6 +57,14 @@ export const weightDecay = 0.01;
 /** Presets of minutes train everything on the spot: committed cells are never taken in. */
 export const alwaysAnew: readonly string[] = ["smoke", "quick"];
 
+/** How the rates of a preset were chosen, for its published README. */
+export const chosenRates = ({ name }: Preset) =>
+  name === "paper"
+    ? "Channels, epochs, rates and runs are the paper's; the vision rate is its code's."
+    : "Learning rates are one a task for all rows, chosen by `daam tune` on a part of the training items that was held out " +
+      "(a fifth of each class; on speech one fold of actors), with no attention and DAAMv1; no test item played a role. " +
+      "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset.";
+
 /** @throws UserError that lists the presets. */
 export function findPreset(name: string): Preset {
   oneOf(

@@ -6,7 +6,9 @@ import { home, repository } from "./folders.js";
 import { headline } from "./headline.js";
 import { alwaysAnew } from "./presets.js";
 import { duration, terminalProgress } from "./progress.js";
-import { Run, type RunOptions } from "./run.js";
+import { executeNotebooksOf } from "./notebooks.js";
+import { publishRun } from "./report.js";
+import { Run, type Progress, type RunOptions } from "./run.js";
 import { writeWhole } from "../files.js";
 import type { CellResult } from "./types.js";
 
@@ -16,6 +18,7 @@ export interface ReproduceOptions extends RunOptions {
   resume?: boolean;
   /** Execute the notebooks, and publish when the whole preset is finished. */
   notebooks?: boolean;
+  onProgress?: (progress: Progress) => void;
   say?: (line: string) => void;
 }
 
@@ -36,25 +39,38 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
     );
   });
   lock.lend();
-  const progress = terminalProgress();
+  const terminal = terminalProgress();
   try {
     begin(run, scope, waited, say);
     if (options.resume) resume(run, scope, say);
     introduce(run, scope, say);
     const before = new Map(run.plan(scope).map(({ name }) => [name, run.published.read(name)]));
-    const results = await run.finish(scope, progress.show);
-    progress.end();
-    // notebooks and publishing follow
+    const results = await run.finish(scope, options.onProgress ?? terminal.show);
+    terminal.end();
+    const places = await present(run, scope, options);
     deliver(run, run.plan(scope));
     say("");
     for (const line of headline(results)) say(line);
     say("");
     for (const line of agreementLines(agreement(results, (name) => before.get(name)))) say(line);
+    for (const line of places) say(line);
     return results;
   } finally {
-    progress.end();
+    terminal.end();
     lock.release();
   }
+}
+
+/** Executes notebooks where asked to, and publishes a preset that is finished as a whole. Says where to look. */
+async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceOptions): Promise<string[]> {
+  const places: string[] = [];
+  if (notebooks) places.push(`notebooks: ${shown(await executeNotebooksOf(run, scope, signal))}`);
+  const whole = !scope.tasks && !scope.methods;
+  if ((whole || notebooks) && run.plan().every((cell) => run.finished(cell))) {
+    await publishRun(run);
+    places.unshift(`tables and figures: ${shown(join(run.published.folder, "README.md"))}`);
+  }
+  return places;
 }
 
 /** Cells that a run delivered at its end: when all of a scope are, the next run of that scope trains them again. */

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { summariseFeatures, type FeatureSummary } from "../features/load.js";
+import { selectIndices } from "../features/select.js";
 import { inScope, planCells, sameConfig, type Cell, type Scope } from "./cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featuresFolder, resultsFolder, runFolder } from "./folders.js";
@@ -48,7 +49,8 @@ export class Run {
   readonly published: CellStore;
   readonly jobs: number;
   private readonly known = new Map<string, CellResult>();
-  private readonly recorded = new Map<string, CellResult | undefined>();
+  /** Expected seconds by cell. */
+  private readonly expected = new Map<string, number>();
 
   /** @throws UserError for an unknown preset, a number of jobs that is none, or a feature file that cannot be used. */
   constructor(
@@ -60,7 +62,7 @@ export class Run {
     if (!Number.isInteger(this.jobs) || this.jobs < 1)
       throw new UserError(`--jobs ${this.jobs}: give a whole number of workers, 1 or more`);
     this.files = Object.fromEntries(
-      Object.keys(this.preset.tasks).map((name) => {
+      this.taskNames.map((name) => {
         const task = findTask(name);
         return [name, summariseFeatures(join(featuresFolder, task.features), task.classes.length)];
       }),
@@ -85,6 +87,16 @@ export class Run {
   /** Finished results of a scope. */
   results(scope: Scope = {}): CellResult[] {
     return this.plan(scope).flatMap((cell) => this.finished(cell) ?? []);
+  }
+
+  get taskNames(): string[] {
+    return Object.keys(this.preset.tasks);
+  }
+
+  /** Labels of a cell's test items, in the order of its predictions. */
+  testLabels(config: CellConfig): number[] {
+    const { labels } = this.files[config.task]!;
+    return this.indices(config).test.map((index) => labels[index]!);
   }
 
   /** Seconds that the missing cells of a scope may take. */
@@ -185,20 +197,23 @@ export class Run {
 
   private estimates(): Estimates {
     return new Estimates((name, config) => {
-      if (!this.recorded.has(name)) this.recorded.set(name, this.published.get(name, config));
-      return this.recorded.get(name)?.seconds ?? modelSeconds(config, this.sizeOf(config));
+      if (!this.expected.has(name)) {
+        const recorded = this.published.get(name, config)?.seconds;
+        this.expected.set(name, recorded ?? modelSeconds(config, this.sizeOf(config)));
+      }
+      return this.expected.get(name)!;
     });
   }
 
   private sizeOf(config: CellConfig) {
-    const { items, layers, features, split, fold } = this.files[config.task]!;
-    const testing = (split ?? fold)!.filter((side) => side === (split ? 1 : config.run - 1)).length;
-    return {
-      layers,
-      features,
-      trainItems: Math.min(items - testing, config.trainItems ?? Infinity),
-      testItems: Math.min(testing, config.testItems ?? Infinity),
-    };
+    const { layers, features } = this.files[config.task]!;
+    const { train, test } = this.indices(config);
+    return { layers, features, trainItems: train.length, testItems: test.length };
+  }
+
+  private indices({ task, run, trainItems, testItems }: CellConfig) {
+    const { split } = findTask(task);
+    return selectIndices(this.files[task]!, { run, split, trainItems, testItems });
   }
 
   private left(scope: Scope, estimates: Estimates, active: Map<string, Active>): number {

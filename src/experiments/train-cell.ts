@@ -1,5 +1,6 @@
 /** The trainer of the worker processes: one cell on the backend that the chooser takes. */
 import { createRequire } from "node:module";
+import { chooseBackend } from "../backend/choose.js";
 import type { TaskData } from "../features/select.js";
 import { countParameters } from "../models/model.js";
 import { confusionMatrix } from "../training/metrics.js";
@@ -19,9 +20,7 @@ export function prepare(threads: number): ReturnType<Trainer["prepare"]> {
 }
 
 async function start(threads: number) {
-  const chooser = "../backend/choose.js";
-  const { chooseBackend } = await import(chooser);
-  const { name, line } = await chooseBackend(process.env.DAAM_BACKEND ?? "auto", { threads });
+  const { name, line } = await chooseBackend(undefined, { threads });
   const version = (path: string) => (createRequire(import.meta.url)(path) as { version: string }).version;
   const versions = {
     node: process.versions.node,

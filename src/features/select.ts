@@ -30,11 +30,14 @@ export interface Selection {
   holdout?: boolean;
 }
 
+/** A feature file, values apart. */
+type Membership = Omit<Features, "values">;
+
 /**
- * The training and test items of a run.
+ * Positions in the feature file of a run's training and test items, ascending.
  * @throws UserError when the file has no such fold or split, or a side is empty.
  */
-export function selectItems(file: Features, selection: Selection): TaskData {
+export function selectIndices(file: Membership, selection: Selection): { train: number[]; test: number[] } {
   let { train, test } = sides(file, selection);
   if (selection.holdout) ({ train, test } = holdOut(file, train, selection));
   train = balancedSubset(file.labels, train, selection.trainItems);
@@ -43,11 +46,17 @@ export function selectItems(file: Features, selection: Selection): TaskData {
     throw new UserError(
       `${file.path} has ${train.length} training and ${test.length} test items for run ${selection.run}: both are needed`,
     );
+  return { train, test };
+}
+
+/** The training and test items of a run. Throws as {@link selectIndices} does. */
+export function selectItems(file: Features, selection: Selection): TaskData {
   const { layers, features, classes } = file;
+  const { train, test } = selectIndices(file, selection);
   return { layers, features, classes, train: take(file, train), test: take(file, test) };
 }
 
-function sides(file: Features, { run, split }: Selection): { train: number[]; test: number[] } {
+function sides(file: Membership, { run, split }: Selection): { train: number[]; test: number[] } {
   const membership = split === "folds" ? file.fold : file.split;
   if (!membership)
     throw new UserError(
@@ -62,7 +71,7 @@ function sides(file: Features, { run, split }: Selection): { train: number[]; te
 }
 
 /** A fifth of each class, or with folds the next one, so that no group stands on both sides. */
-function holdOut(file: Features, train: number[], { run, split }: Selection) {
+function holdOut(file: Membership, train: number[], { run, split }: Selection) {
   let held: (index: number) => boolean;
   if (split === "folds") {
     const folds = [...new Set(file.fold)].sort((a, b) => a - b);

@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 const trained = () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []);
-const quiet = { trainer, jobs: 2, say: () => {} };
+const quiet = { trainer, jobs: 2, say: () => {}, onProgress: () => {} };
 
 function child(...args: string[]): ChildProcess {
   return spawn(process.execPath, [fileURLToPath(new URL("./fake-run.js", import.meta.url)), ...args], {
