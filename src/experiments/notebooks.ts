@@ -42,7 +42,7 @@ export async function executeNotebooksOf(run: Run, scope: Scope, signal?: AbortS
 }
 
 function belongs(run: Run, name: string, scope: Scope): boolean {
-  const shown = (subjects[name.slice(0, 2)] ?? (() => ({})))(run);
+  const shown: Scope = subjects[name.slice(0, 2)]?.(run) ?? {};
   const whole = !scope.tasks && !scope.methods;
   if (shown.tasks?.length === 0) return whole;
   if (!whole && !(shown.tasks ?? run.taskNames).every((task) => scope.tasks?.includes(task))) return false;
