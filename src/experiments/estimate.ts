@@ -8,9 +8,12 @@ export interface CellSize {
   testItems: number;
 }
 
-/** On one thread of wasm: multiply-adds a second in the products, and seconds a step outside them. */
-const perSecond = 3e9;
-const stepSeconds = 0.004;
+/** On one thread of wasm, measured: multiply-adds a second in the convolutions, and seconds a step outside of products. */
+const perSecond = 15e9;
+const stepSeconds = 0.0025;
+/** Attention moves more numbers than it multiplies: its multiply-adds cost so many of a convolution's. */
+const dotProductCost = 4;
+const elementCost = 100;
 
 /** Seconds that a cell may take, by the count of its products: forward and twice that backward on training items, forward on test items. */
 export function modelSeconds(config: CellConfig, size: CellSize): number {
@@ -32,13 +35,13 @@ function through({ layers, width, extra }: { layers: number; width: number; extr
     case "linear":
       return { layers, width: stage.features, extra: extra + layers * width * stage.features };
     case "dot-product":
-      return { layers, width, extra: extra + 4 * layers * width * width };
+      return { layers, width, extra: extra + dotProductCost * 4 * layers * width * width };
     case "grouped-query":
-      return { layers, width, extra: extra + 3 * layers * width * width };
+      return { layers, width, extra: extra + dotProductCost * 3 * layers * width * width };
     case "mixture":
-      return { layers, width, extra: extra + 40 * layers * width * stage.gaussians };
+      return { layers, width, extra: extra + elementCost * layers * width * Math.sqrt(stage.gaussians) };
     case "density":
-      return { layers, width, extra: extra + 40 * layers * width };
+      return { layers, width, extra: extra + elementCost * layers * width };
     default:
       return { layers, width, extra };
   }
