@@ -1,11 +1,13 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { mean } from "simple-statistics";
 import { UserError } from "../errors.js";
 import { runFolder } from "./folders.js";
 import { runPool, type Order } from "./pool.js";
 import { terminalProgress } from "./progress.js";
 import { Run, type RunOptions } from "./run.js";
 import { CellStore } from "./store.js";
+import { findTask } from "./tasks.js";
 import type { CellConfig, CellResult } from "./types.js";
 
 export interface TuneOptions extends RunOptions {
@@ -19,7 +21,7 @@ export interface TuneOptions extends RunOptions {
 
 /**
  * Trains each method at each rate with a part of the training items held out and tests on that part: test items play no role. Prints
- * an accuracy for each. Nothing of it counts as a cell of a run.
+ * accuracies, means over folds where the task has folds. Nothing of it counts as a cell of a run.
  * @throws UserError for unknown names, or rates that are no positive numbers.
  */
 export async function tune(preset: string, options: TuneOptions): Promise<CellResult[]> {
@@ -27,7 +29,9 @@ export async function tune(preset: string, options: TuneOptions): Promise<CellRe
   const run = new Run(preset, options);
   const bad = rates.find((rate) => !(Number(rate) > 0));
   if (bad !== undefined) throw new UserError(`--rates ${bad}: give positive numbers, as in 3e-4,1e-3`);
-  const cells = run.plan({ tasks: [task], methods }).filter((cell) => cell.run === 1 && cell.config);
+  // folds hold out different actors each; runs hold out the same items
+  const runs = findTask(task).split === "folds" ? run.preset.tasks[task]!.runs : 1;
+  const cells = run.plan({ tasks: [task], methods }).filter((cell) => cell.run <= runs && cell.config);
   const orders = cells.flatMap((cell) =>
     rates.map((rate): Order => {
       const config: CellConfig = {
@@ -36,15 +40,30 @@ export async function tune(preset: string, options: TuneOptions): Promise<CellRe
         learningRate: Number(rate),
         holdout: true,
       };
-      return { name: `${task}/${cell.method}/rate-${rate}`, config, path: run.files[task]!.path };
+      return {
+        name: `${task}/${cell.method}/rate-${rate}-run-${cell.run}`,
+        config,
+        path: run.files[task]!.path,
+      };
     }),
   );
-  const folder = join(runFolder(preset), "tune");
-  const results = await trainAll(run, orders, folder, options);
-  say(`${task}, on held-out training items: best (epoch) / last accuracy in %`);
-  for (const { name, best, last } of results) {
-    const percent = (accuracy: number) => (100 * accuracy).toFixed(1);
-    say(`${name}  ${percent(best.accuracy)} (${best.epoch}) / ${percent(last.accuracy)}`);
+  const results = await trainAll(run, orders, join(runFolder(preset), "tune"), options);
+  say(`${task}: accuracy in % on held-out training items, mean of ${runs}`);
+  say(
+    `${"method".padEnd(20)}${"rate".padStart(8)}${"best".padStart(8)}${"epoch".padStart(8)}${"last".padStart(8)}`,
+  );
+  for (const method of methods) {
+    for (const rate of rates) {
+      const found = results.filter(
+        ({ config }) => config.method === method && config.learningRate === Number(rate),
+      );
+      const means = [
+        mean(found.map(({ best }) => 100 * best.accuracy)),
+        mean(found.map(({ best }) => best.epoch)),
+        mean(found.map(({ last }) => 100 * last.accuracy)),
+      ];
+      say(method.padEnd(20) + rate.padStart(8) + means.map((value) => value.toFixed(1).padStart(8)).join(""));
+    }
   }
   return results;
 }
