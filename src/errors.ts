@@ -3,6 +3,13 @@ export class UserError extends Error {
   override name = "UserError";
 }
 
+/** The user ended a run. */
+export class Stopped extends UserError {
+  constructor() {
+    super("stopped: finished cells are kept, the same command goes on with the missing ones");
+  }
+}
+
 /** Refuses `value` unless it is one of `valid`, and lists those. */
 export function oneOf<T extends string>(what: string, value: string, valid: readonly T[]): T {
   if ((valid as readonly string[]).includes(value)) return value as T;

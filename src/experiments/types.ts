@@ -34,6 +34,8 @@ export interface Method {
   group: "published" | "corrected" | "ablation";
   /** The stages for a task at the encoder's size: heads scale with layers, widths with features. */
   stages(size: { layers: number; features: number; task: string }): Stage[];
+  /** Sees only the three adjacent layers with the highest or lowest share of DAAMv1's attention: planned after DAAMv1. */
+  layers?: "highest" | "lowest";
   /** The paper's row of the same name (key of `paper.ts`), where there is one. */
   paperRow?: string;
   note?: string;
@@ -65,7 +67,10 @@ export interface CellConfig {
   method: string;
   /** 1-based run or fold. */
   run: number;
+  /** Shared by the methods of a run: they see the same batches and start from the same decoder. */
   seed: number;
+  /** Name of the feature file and the start of its SHA-256. */
+  features: string;
   stages: Stage[];
   hidden: number;
   epochs: number;
@@ -76,6 +81,8 @@ export interface CellConfig {
   loss: LossSpec;
   trainItems?: number;
   testItems?: number;
+  /** Tested on a part of the training items (`daam tune`). */
+  holdout?: true;
 }
 
 /** The JSON of a finished cell. */

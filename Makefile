@@ -1,0 +1,60 @@
+.DEFAULT_GOAL := help
+PRESET ?= quick
+REFERENCE ?= test/fixtures/reference
+DAAM = node dist/cli.js
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.* ## ' '/^[a-z-]+:.* ## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: reproduce
+reproduce: build ## train, execute the notebooks, publish: [PRESET=smoke|quick|small|paper] [TASK=speech|text|vision] [JOBS=n] [RESUME=1]
+	@$(DAAM) run --notebooks --preset $(PRESET) $(if $(TASK),--task $(TASK)) $(if $(JOBS),--jobs $(JOBS)) $(if $(RESUME),--resume)
+
+.PHONY: test
+test: build ## run every test
+	npx tsc -b test
+	node --test --test-reporter=spec $$(find dist-test -name '*.test.js' | sort)
+
+.PHONY: build
+build: dist/.built ## install packages and compile
+
+dist/.built: node_modules/.package-lock.json tsconfig.json $(shell find src assembly -type f)
+	npm run --silent build
+	@touch $@
+
+.PHONY: bench
+bench: build ## time training steps beside PyTorch (where Python has torch)
+	node dist/bench/main.js
+
+.PHONY: parity
+parity: build ## compare with the reference arrays: [REFERENCE=folder]
+	@$(DAAM) parity $(REFERENCE)
+
+.PHONY: package
+package: build ## pack the layers alone, as a tarball in dist-package/
+	node scripts/package-layers.mjs
+
+.PHONY: lab
+lab: build .venv/ready ## open the notebooks in JupyterLab (needs Python)
+	JUPYTER_PATH="$(CURDIR)/jupyter" .venv/bin/jupyter lab notebooks
+
+.PHONY: lint
+lint: node_modules/.package-lock.json ## check style
+	npx eslint .
+	npx prettier --check .
+
+.PHONY: clean
+clean: ## remove what the other targets made; runs/ and results/ stay
+	rm -rf node_modules dist dist-test dist-package .venv *.tsbuildinfo
+
+# npm writes this file last: an install that broke off is tried again.
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci
+	@touch $@
+
+# An index that cannot be reached fails in seconds, not minutes.
+.venv/ready: requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --disable-pip-version-check --retries 1 --timeout 15 -r requirements.txt
+	@touch $@

@@ -1,0 +1,178 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { Stopped, UserError, oneOf } from "./errors.js";
+import type { Scope } from "./experiments/cells.js";
+import { presets } from "./experiments/presets.js";
+
+/** Values of DAAM_BACKEND. */
+const backends = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] as const;
+
+/** Runs the command line; a {@link UserError} becomes one line and exit code 1. */
+export async function main(argv: string[]): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => {
+      stop.abort();
+      // workers end with the process, whatever it is in the middle of
+      setTimeout(() => process.exit(130), 3000).unref();
+    });
+  try {
+    await program(stop.signal).parseAsync(argv);
+  } catch (error) {
+    if (stop.signal.aborted) console.error(`daam: ${new Stopped().message}`);
+    else if (error instanceof UserError) console.error(`daam: ${error.message}`);
+    else console.error(error);
+    process.exitCode = stop.signal.aborted ? 130 : 1;
+  }
+}
+
+function program(signal: AbortSignal): Command {
+  const daam = new Command("daam")
+    .description("Density Adaptive Attention is All You Need (arXiv 2401.11143), reproduced in TypeScript")
+    .addHelpText(
+      "after",
+      examples("run --preset quick --notebooks", "cells --preset quick", "report --preset small --partial"),
+    )
+    .configureOutput({
+      outputError: (text, write) =>
+        write(`daam: ${text.replace(/^error: /, "").trim()} (see daam --help)
+`),
+    });
+
+  scoped(daam.command("run"))
+    .description("train the missing cells of a preset")
+    .option("--notebooks", "then execute the notebooks and publish to results/, as make reproduce does")
+    .option(
+      "--resume",
+      "first take over published cells of the same configuration (never for smoke and quick)",
+    )
+    .addOption(jobsOption())
+    .addOption(backendOption())
+    .addHelpText(
+      "after",
+      examples(
+        "run --preset quick --notebooks",
+        "run --preset quick --task text --method no-attention,daam-v1",
+      ),
+    )
+    .action(async (options) => {
+      const { reproduce } = await import("./experiments/reproduce.js");
+      await reproduce(options.preset, {
+        ...options,
+        backend: backendOf(options.backend),
+        scope: scopeOf(options),
+        signal,
+      });
+    });
+
+  scoped(daam.command("cells"))
+    .description("list the cells of a preset: configuration, seconds, and whether they are finished")
+    .option("--json", "whole configurations, a JSON object a line")
+    .addHelpText("after", examples("cells --preset quick --task speech", "cells --preset small --json"))
+    .action(async (options) => {
+      const { listCells } = await import("./experiments/list.js");
+      listCells(options.preset, scopeOf(options), { json: options.json, write: (line) => console.log(line) });
+    });
+
+  daam
+    .command("report")
+    .description("publish the finished cells of a preset to results/<preset>/")
+    .addOption(presetOption())
+    .option("--partial", "also when cells are missing: the tables are marked incomplete")
+    .addHelpText("after", examples("report --preset quick", "report --preset small --partial"))
+    .action(async (options) => {
+      const { report } = await import("./experiments/report.js");
+      console.log(`published to ${await report(options.preset, { partial: options.partial, signal })}`);
+    });
+
+  daam
+    .command("tune")
+    .description("compare learning rates on a held-out part of the training items, never on test items")
+    .addOption(presetOption())
+    .requiredOption("--task <task>", "one task")
+    .option("--rates <list>", "learning rates", listOf, ["3e-4", "1e-3", "3e-3"])
+    .option("--method <list>", "methods", listOf, ["no-attention", "daam-v1"])
+    .option("--epochs <n>", "epochs instead of the preset's", wholeNumber)
+    .addOption(jobsOption())
+    .addOption(backendOption())
+    .addHelpText("after", examples("tune --task text --rates 3e-4,1e-3,3e-3"))
+    .action(async (options) => {
+      const { tune } = await import("./experiments/tune.js");
+      await tune(options.preset, {
+        ...options,
+        methods: options.method,
+        backend: backendOf(options.backend),
+        signal,
+      });
+    });
+
+  daam
+    .command("parity")
+    .description("check this code against every reference file of a folder; exit 1 beyond tolerance")
+    .argument("<folder>", "laid out like test/fixtures/reference")
+    .addOption(backendOption())
+    .addHelpText("after", examples("parity test/fixtures/reference"))
+    .action(async (folder: string, options) => {
+      await startBackend(backendOf(options.backend));
+      const { runParity } = await import("./parity/run.js");
+      const lines = await runParity(folder, ({ path, status, detail }) =>
+        console.log(`${path}: ${status}: ${detail}`),
+      );
+      if (lines.some(({ status }) => status === "FAILED")) process.exitCode = 1;
+    });
+
+  daam
+    .command("backends")
+    .description("say which backends are there, and which one a run takes")
+    .addOption(backendOption())
+    .action(async (options) => {
+      const { listBackends } = await import("./backend/choose.js");
+      for (const { name, present, detail } of await listBackends())
+        console.log(`${present ? "present" : "missing"}  ${name}: ${detail}`);
+      await startBackend(backendOf(options.backend));
+    });
+
+  return daam;
+}
+
+async function startBackend(want: string | undefined): Promise<void> {
+  const { chooseBackend } = await import("./backend/choose.js");
+  console.error((await chooseBackend(want)).line);
+}
+
+const presetOption = () =>
+  new Option("--preset <preset>", presets.map(({ name }) => name).join(", ")).default("quick");
+const backendOption = () =>
+  new Option("--backend <backend>", `${backends.join(", ")} (default: DAAM_BACKEND, else auto)`);
+const jobsOption = () =>
+  new Option("--jobs <n>", "worker processes, each with cores ÷ jobs threads (default: the cores)").argParser(
+    wholeNumber,
+  );
+
+function scoped(command: Command): Command {
+  return command
+    .addOption(presetOption())
+    .option("--task <list>", "only these tasks: speech, text, vision", listOf)
+    .option("--method <list>", "only these methods (daam cells lists them)", listOf);
+}
+
+const scopeOf = ({ task, method }: { task?: string[]; method?: string[] }): Scope => ({
+  ...(task && { tasks: task }),
+  ...(method && { methods: method }),
+});
+
+function backendOf(name: string | undefined): string | undefined {
+  const want = name ?? process.env.DAAM_BACKEND;
+  return want === undefined ? undefined : oneOf("backend", want, backends);
+}
+
+function listOf(text: string): string[] {
+  return text.split(",").filter((name) => name !== "");
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("give a whole number, 1 or more");
+  return value;
+}
+
+const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  daam ${line}`).join("\n")}`;

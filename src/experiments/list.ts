@@ -1,0 +1,39 @@
+import type { Cell, Scope } from "./cells.js";
+import { duration } from "./progress.js";
+import { Run } from "./run.js";
+
+/** Writes the plan of a preset: a line a cell, with its settings and its state. */
+export function listCells(
+  preset: string,
+  scope: Scope,
+  { json = false, write }: { json?: boolean; write: (line: string) => void },
+): void {
+  const run = new Run(preset);
+  const cells = run.plan(scope);
+  if (json) {
+    for (const cell of cells) write(JSON.stringify({ ...cell, finished: run.finished(cell) !== undefined }));
+    return;
+  }
+  const width = Math.max(...cells.map(({ name }) => name.length));
+  for (const cell of cells) write(`${cell.name.padEnd(width)}  ${settings(cell)}  ${state(run, cell)}`);
+  const finished = cells.filter((cell) => run.finished(cell)).length;
+  const left =
+    finished < cells.length
+      ? `, the others take about ${duration(run.expectedSeconds(scope))} in ${run.jobs} workers`
+      : "";
+  write(`${finished} of ${cells.length} cells are finished${left}`);
+}
+
+function settings({ config, needs }: Cell): string {
+  if (!config) return `waits for ${needs.join(", ")}`;
+  const { seed, hidden, epochs, learningRate, batch, stages } = config;
+  const names = stages.map((stage) => stage.kind + ("heads" in stage ? ` ×${stage.heads}` : "")).join(" → ");
+  return `seed ${seed}, ${hidden} channels, ${epochs} epochs, rate ${learningRate}, batch ${batch}, ${names || "no stages"}`;
+}
+
+function state(run: Run, cell: Cell): string {
+  const result = run.finished(cell);
+  if (!result) return "missing";
+  const percent = (accuracy: number) => (100 * accuracy).toFixed(1);
+  return `finished in ${result.seconds} s: best ${percent(result.best.accuracy)} %, last ${percent(result.last.accuracy)} %`;
+}

@@ -1,0 +1,115 @@
+import type { FeatureSummary } from "../features/load.js";
+import { ablations, type Ablation } from "./ablations.js";
+import { methods } from "./methods.js";
+import type { Progress, RunOptions } from "./run.js";
+import { Run } from "./run.js";
+import { findTask } from "./tasks.js";
+import type { CellResult, Method, Preset, Task, TaskBudget } from "./types.js";
+
+/** Share of a class in a task's items. */
+export interface ClassCount {
+  class: string;
+  train: number;
+  test: number;
+}
+
+/** A preset's run for notebooks: what is finished is read, what is missing is trained. */
+export class OpenRun {
+  constructor(private readonly run: Run) {}
+
+  get preset(): Preset {
+    return this.run.preset;
+  }
+
+  /** Tasks of the preset, in the order of the paper. */
+  get tasks(): TaskRun[] {
+    return this.run.taskNames.map((name) => this.task(name));
+  }
+
+  /** Rows of every task's table. */
+  get methods(): readonly Method[] {
+    return methods;
+  }
+
+  /** @throws UserError that lists the tasks. */
+  task(name: string): TaskRun {
+    return new TaskRun(this.run, findTask(name));
+  }
+}
+
+/** One task of a run. */
+export class TaskRun {
+  constructor(
+    private readonly run: Run,
+    readonly task: Task,
+  ) {}
+
+  /** Items, epochs, rate and runs of the preset. */
+  get budget(): TaskBudget {
+    return this.run.preset.tasks[this.task.name]!;
+  }
+
+  /** Rows of the table. */
+  get methods(): readonly Method[] {
+    return methods;
+  }
+
+  /** Finished cells of the table. */
+  get results(): CellResult[] {
+    return this.run.results({ tasks: [this.task.name], part: "table" });
+  }
+
+  /** The feature file without its values: sizes, labels, splits, what it says of itself. */
+  get features(): FeatureSummary {
+    return this.run.files[this.task.name]!;
+  }
+
+  /** Labels of a cell's test items, in the order of its predictions. */
+  testLabels({ config }: CellResult): number[] {
+    return this.run.testLabels(config);
+  }
+
+  /** The ablations of this task; none where the preset has none. */
+  get ablations(): Ablation[] {
+    const { layers, features } = this.features;
+    const here = this.run.preset.ablations.includes(this.task.name);
+    return here ? ablations({ layers, features, task: this.task.name }) : [];
+  }
+
+  /** Items of each class; with folds, those of run 1. */
+  get classBalance(): ClassCount[] {
+    const { labels, split, fold } = this.features;
+    const testing = (i: number) => (this.task.split === "folds" ? fold![i] === 0 : split![i] === 1);
+    return this.task.classes.map((name, label) => {
+      const items = [...labels.keys()].filter((i) => labels[i] === label);
+      const test = items.filter(testing).length;
+      return { class: name, train: items.length - test, test };
+    });
+  }
+
+  /**
+   * Trains the missing cells of the table in worker processes and returns all of them.
+   * @throws UserError where a worker dies or the run folder cannot be written.
+   */
+  finish(onProgress?: (progress: Progress) => void): Promise<CellResult[]> {
+    return this.run.finish({ tasks: [this.task.name], part: "table" }, onProgress);
+  }
+
+  /** The same for the ablations; returns the cells of every method that an ablation names, rows of the table among them. */
+  async finishAblations(onProgress?: (progress: Progress) => void): Promise<CellResult[]> {
+    const names = [
+      ...new Set(this.ablations.flatMap(({ entries }) => entries.map(({ method }) => method.name))),
+    ];
+    if (names.length === 0) return [];
+    return this.run.finish({ tasks: [this.task.name], methods: names }, onProgress);
+  }
+}
+
+/**
+ * Opens a preset's run: `const run = await openRun(process.env.PRESET ?? "quick")`.
+ * @throws UserError for an unknown preset (lists the valid ones) or a feature file that cannot be used.
+ */
+export async function openRun(preset: string, options: RunOptions = {}): Promise<OpenRun> {
+  const jobs = process.env.DAAM_JOBS ? { jobs: Number(process.env.DAAM_JOBS) } : {};
+  return new OpenRun(new Run(preset, { ...jobs, ...options }));
+}

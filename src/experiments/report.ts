@@ -1,0 +1,57 @@
+import { Stopped, UserError } from "../errors.js";
+import { ablations } from "./ablations.js";
+import { resultsFolder } from "./folders.js";
+import { methods } from "./methods.js";
+import { chosenRates } from "./presets.js";
+import { Run, type RunOptions } from "./run.js";
+import { findTask } from "./tasks.js";
+
+/**
+ * Publishes the finished cells of a preset to `results/<preset>/`: tables, figures, cells, README.
+ * @throws UserError when cells are missing and `partial` is not asked for, when none is finished, or where the folder cannot be written.
+ */
+export async function report(
+  preset: string,
+  { partial = false, ...options }: RunOptions & { partial?: boolean } = {},
+): Promise<string> {
+  const run = new Run(preset, options);
+  const cells = run.plan();
+  const missing = cells.filter((cell) => !run.finished(cell)).length;
+  const remedy = `daam run --preset ${preset} trains them`;
+  if (missing === cells.length)
+    throw new UserError(`no cell of ${preset} is finished in ${run.store.folder}: ${remedy}`);
+  if (missing > 0 && !partial)
+    throw new UserError(
+      `${missing} of ${cells.length} cells are missing: ${remedy}, --partial publishes what is there`,
+    );
+  const lock = await run.lock();
+  try {
+    await publishRun(run);
+  } finally {
+    lock.release();
+  }
+  if (options.signal?.aborted) throw new Stopped();
+  return resultsFolder(preset);
+}
+
+/** Writes `results/<preset>/` from what the run has finished; its holder holds the lock. */
+export async function publishRun(run: Run): Promise<void> {
+  const { publish } = await import("../report/publish.js");
+  const { thisMachine } = await import("../report/machine.js");
+  const { preset } = run;
+  await publish(resultsFolder(preset.name), {
+    preset,
+    methods,
+    tasks: run.taskNames.map((task) => {
+      const { layers, features } = run.files[task]!;
+      const here = preset.ablations.includes(task);
+      return { task: findTask(task), ablations: here ? ablations({ layers, features, task }) : [] };
+    }),
+    results: run.results(),
+    machine: thisMachine(),
+    settings: chosenRates(preset),
+    command: (task, method) =>
+      `node dist/cli.js run --preset ${preset.name} --task ${task} --method ${method}`,
+    labels: (result) => run.testLabels(result.config),
+  });
+}

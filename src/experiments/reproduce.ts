@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { agreement, agreementLines } from "./agreement.js";
+import type { Cell, Scope } from "./cells.js";
+import { home, repository } from "./folders.js";
+import { headline } from "./headline.js";
+import { alwaysAnew } from "./presets.js";
+import { duration, terminalProgress } from "./progress.js";
+import { executeNotebooksOf } from "./notebooks.js";
+import { publishRun } from "./report.js";
+import { Run, type Progress, type RunOptions } from "./run.js";
+import { writeWhole } from "../files.js";
+import type { CellResult } from "./types.js";
+
+export interface ReproduceOptions extends RunOptions {
+  scope?: Scope;
+  /** Take over published cells of the same configuration first. */
+  resume?: boolean;
+  /** Execute the notebooks, and publish when the whole preset is finished. */
+  notebooks?: boolean;
+  onProgress?: (progress: Progress) => void;
+  say?: (line: string) => void;
+}
+
+/**
+ * Trains what a preset lacks, executes the notebooks and publishes; says first what it will do and how long it expects, and last how the
+ * cells agree with those published before. A run that was interrupted goes on; one that had come to its end starts anew.
+ * @throws UserError for unknown names, workers that die, folders that cannot be written.
+ */
+export async function reproduce(preset: string, options: ReproduceOptions = {}): Promise<CellResult[]> {
+  const { scope = {}, say = console.log } = options;
+  const run = new Run(preset, options);
+  run.plan(scope);
+  let waited = false;
+  const lock = await run.lock((pid) => {
+    waited = true;
+    say(
+      `another run (process ${pid}) is at work on ${preset}: waiting for it, then going on with what it left`,
+    );
+  });
+  lock.lend();
+  const terminal = terminalProgress();
+  try {
+    begin(run, scope, waited, say);
+    if (options.resume) resume(run, scope, say);
+    introduce(run, scope, say);
+    const before = new Map(run.plan(scope).map(({ name }) => [name, run.published.read(name)]));
+    const results = await run.finish(scope, options.onProgress ?? terminal.show);
+    terminal.end();
+    const places = await present(run, scope, options);
+    deliver(run, run.plan(scope));
+    say("");
+    for (const line of headline(results)) say(line);
+    say("");
+    for (const line of agreementLines(agreement(results, (name) => before.get(name)))) say(line);
+    for (const line of places) say(line);
+    return results;
+  } finally {
+    terminal.end();
+    lock.release();
+  }
+}
+
+/** Executes notebooks where asked to, and publishes a preset that is finished as a whole. Says where to look. */
+async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceOptions): Promise<string[]> {
+  const places: string[] = [];
+  if (notebooks) places.push(`notebooks: ${shown(await executeNotebooksOf(run, scope, signal))}`);
+  const whole = !scope.tasks && !scope.methods;
+  if ((whole || notebooks) && run.plan().every((cell) => run.finished(cell))) {
+    await publishRun(run);
+    places.unshift(`tables and figures: ${shown(join(run.published.folder, "README.md"))}`);
+  }
+  return places;
+}
+
+/** Cells that a run delivered at its end: when all of a scope are, the next run of that scope trains them again. */
+const deliveredPath = (run: Run) => join(run.store.folder, "delivered.json");
+
+function delivered(run: Run): Set<string> {
+  try {
+    return new Set(JSON.parse(readFileSync(deliveredPath(run), "utf8")) as string[]);
+  } catch {
+    return new Set();
+  }
+}
+
+function deliver(run: Run, cells: readonly Cell[]): void {
+  const names = new Set([...delivered(run), ...cells.map(({ name }) => name)]);
+  writeWhole(deliveredPath(run), `${JSON.stringify([...names].sort())}\n`);
+}
+
+function begin(run: Run, scope: Scope, waited: boolean, say: (line: string) => void): void {
+  const cells = run.plan(scope);
+  const before = delivered(run);
+  if (waited || !cells.every((cell) => before.has(cell.name) && run.finished(cell))) return;
+  const rest = [...before].filter((name) => !cells.some((cell) => cell.name === name));
+  writeWhole(deliveredPath(run), `${JSON.stringify(rest)}\n`);
+  run.discard(cells);
+  say(`the last run came to its end: starting anew`);
+}
+
+function resume(run: Run, scope: Scope, say: (line: string) => void): void {
+  if (alwaysAnew.includes(run.preset.name))
+    return say(`${run.preset.name} never takes over published cells: it trains them all`);
+  const adopted = run.adopt(scope);
+  say(`took over ${adopted} published cells of the same configuration from ${shown(run.published.folder)}`);
+}
+
+function introduce(run: Run, scope: Scope, say: (line: string) => void): void {
+  const cells = run.plan(scope);
+  const missing = cells.filter((cell) => !run.finished(cell));
+  const count = (task: string) => `${task} ${missing.filter((cell) => cell.task === task).length}`;
+  const tasks = [...new Set(missing.map(({ task }) => task))].map(count).join(", ");
+  const found =
+    cells.length > missing.length
+      ? `${cells.length - missing.length} of ${cells.length} cells are finished; `
+      : "";
+  const what =
+    missing.length === 0
+      ? `${found}nothing to train`
+      : `${found}training ${missing.length} cells (${tasks}) in ${Math.min(run.jobs, missing.length)} workers, about ${duration(run.expectedSeconds(scope))}`;
+  say(`${run.preset.name}: ${what}; working in ${shown(run.store.folder)}`);
+}
+
+const shown = (path: string) => (home() === repository ? relative(repository, path) : path);

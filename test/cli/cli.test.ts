@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+
+const home = mkdtempSync(join(tmpdir(), "daam-cli-"));
+after(() => rmSync(home, { recursive: true }));
+
+function daam(
+  args: string[],
+  { node = [], env = {} }: { node?: string[]; env?: Record<string, string> } = {},
+) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...node, "dist/cli.js", ...args], {
+    encoding: "utf8",
+    env: { ...process.env, DAAM_HOME: home, ...env },
+  });
+  return { status, stdout, stderr };
+}
+
+describe("daam", () => {
+  it("lists its commands with examples", () => {
+    const { status, stdout } = daam(["--help"]);
+    assert.equal(status, 0);
+    for (const command of ["run", "cells", "report", "parity", "backends", "tune", "Examples:"])
+      assert.ok(stdout.includes(command));
+    assert.match(daam(["run", "--help"]).stdout, /--preset[^]*--task[^]*--jobs[^]*--backend[^]*Examples:/);
+  });
+
+  it("lists cells with their configuration and state", () => {
+    const { status, stdout } = daam(["cells", "--preset", "smoke", "--task", "text", "--method", "daam-v1"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /^text\/daam-v1\/run-1 +seed \d+, .*density ×4 +missing\n0 of 1 cells are finished/);
+    const json = daam(["cells", "--preset", "smoke", "--method", "mha", "--json"]).stdout.trim().split("\n");
+    assert.deepEqual(
+      json.map((line) => JSON.parse(line).name),
+      ["speech/mha/run-1", "text/mha/run-1", "vision/mha/run-1"],
+    );
+  });
+
+  const bad: [string[], RegExp][] = [
+    [["run", "--preset", "huge"], /unknown preset "huge": choose one of smoke, quick, small, paper/],
+    [["run", "--task", "music"], /unknown task "music": choose one of speech, text, vision/],
+    [["run", "--method", "magic"], /unknown method "magic": choose one of mha, mha-bn, daam-v1/],
+    [
+      ["run", "--backend", "abacus"],
+      /unknown backend "abacus": choose one of auto, tensorflow, webgpu, wasm, cpu/,
+    ],
+    [["run", "--jobs", "0"], /--jobs.*'0' is invalid. give a whole number/],
+    [["tune", "--task", "text", "--rates", "fast"], /--rates fast: give positive numbers/],
+    [["report", "--preset", "smoke"], /no cell of smoke is finished .*daam run --preset smoke/],
+    [["dance"], /unknown command 'dance'/],
+    [["parity", "/nowhere"], /nowhere is not a folder/],
+  ];
+  for (const [args, message] of bad)
+    it(`refuses "${args.join(" ")}" in one line`, () => {
+      const { status, stderr, stdout } = daam(args);
+      assert.equal(status, 1);
+      assert.match(stderr, message);
+      assert.match(stderr, /^daam: [^\n]*\n$/);
+      assert.equal(stdout, "");
+    });
+
+  it("refuses DAAM_BACKEND too", () => {
+    assert.match(
+      daam(["run"], { env: { DAAM_BACKEND: "abacus" } }).stderr,
+      /^daam: unknown backend "abacus"[^\n]*\n$/,
+    );
+  });
+
+  it("refuses a folder that cannot be written in one line", () => {
+    writeFileSync(join(home, "file"), "");
+    const { status, stderr } = daam(["run", "--preset", "smoke"], { env: { DAAM_HOME: join(home, "file") } });
+    assert.equal(status, 1);
+    assert.match(stderr, /^daam: cannot write [^\n]*DAAM_HOME[^\n]*\n$/);
+  });
+
+  it("refuses a Node that is too old before it loads anything", () => {
+    const old = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'18.20.0'})";
+    const { status, stderr } = daam(["run"], { node: ["--import", old] });
+    assert.equal(status, 1);
+    assert.equal(stderr, "daam: Node 18.20.0 is too old: install 20.19 or newer (https://nodejs.org)\n");
+  });
+});

@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { Stopped, UserError } from "#src/errors.js";
+import { openRun } from "#src/experiments/open-run.js";
+import { reproduce } from "#src/experiments/reproduce.js";
+import { Run, type Progress } from "#src/experiments/run.js";
+
+const trainer = new URL("./fake-trainer.js", import.meta.url).href;
+const text = { tasks: ["text"] };
+let home: string;
+let log: string;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "daam-"));
+  log = join(home, "log");
+  Object.assign(process.env, { DAAM_HOME: home, FAKE_LOG: log });
+});
+
+afterEach(() => {
+  rmSync(home, { recursive: true, force: true });
+  for (const name of ["DAAM_HOME", "FAKE_LOG", "FAKE_MS", "FAKE_DEATH"]) delete process.env[name];
+});
+
+const trained = () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []);
+const quiet = { trainer, jobs: 2, say: () => {}, onProgress: () => {} };
+
+function child(...args: string[]): ChildProcess {
+  return spawn(process.execPath, [fileURLToPath(new URL("./fake-run.js", import.meta.url)), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !condition(); i++) await sleep(20);
+  assert.ok(condition(), "waited for ten seconds in vain");
+}
+
+function filesUnder(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
+}
+
+/** Processes that work in this test's folder, by their command lines. */
+function workersAlive(): number {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${home}/runs`);
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+describe("a run", () => {
+  it("trains every cell once, the chosen layers after DAAMv1, and reports progress", async () => {
+    const progress: Progress[] = [];
+    const run = new Run("smoke", { trainer, jobs: 2 });
+    const results = await run.finish(text, (next) => progress.push(next));
+    const names = trained();
+    assert.equal(results.length, 25);
+    assert.deepEqual([...new Set(names)].sort(), results.map(({ name }) => name).sort());
+    assert.ok(names.indexOf("text/daam-v2-highest/run-1") > names.indexOf("text/daam-v1/run-1"));
+    const highest = results.find(({ name }) => name === "text/daam-v2-highest/run-1")!;
+    assert.deepEqual(highest.config.stages[0], { kind: "layers", indices: [9, 10, 11] });
+    const lowest = results.find(({ name }) => name === "text/no-attention-lowest/run-1")!;
+    assert.deepEqual(lowest.config.stages, [{ kind: "layers", indices: [0, 1, 2] }]);
+    assert.deepEqual(
+      [progress.at(-1)!.done, progress.at(-1)!.total, progress.at(-1)!.secondsLeft],
+      [25, 25, 0],
+    );
+    assert.ok(progress.some(({ event }) => event.kind === "backend" && event.line.includes("fake")));
+    assert.equal(filesUnder(home).filter((name) => name.endsWith(".part")).length, 0);
+  });
+
+  it("reuses finished cells, and trains those again whose configuration changed", async () => {
+    const run = new Run("smoke", { trainer, jobs: 1 });
+    await run.finish({ ...text, methods: ["mha", "daam-v1"] });
+    const path = run.store.path("text/mha/run-1");
+    const changed = JSON.parse(readFileSync(path, "utf8"));
+    changed.config.epochs = 99;
+    writeFileSync(path, JSON.stringify(changed));
+    await (await openRun("smoke", { trainer, jobs: 1 })).task("text").finish();
+    const times = (name: string) => trained().filter((line) => line === name).length;
+    assert.equal(times("text/daam-v1/run-1"), 1);
+    assert.equal(times("text/mha/run-1"), 2);
+  });
+
+  it("names the cell whose worker died, keeps the others, and goes on", async () => {
+    process.env.FAKE_DEATH = "text/no-attention/run-1";
+    const run = () => reproduce("smoke", { ...quiet, jobs: 1, scope: text });
+    await assert.rejects(run, (error: Error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(
+        error.message,
+        /^the worker training text\/no-attention\/run-1 ended \(SIGKILL\)[^\n]*run again/,
+      );
+      return true;
+    });
+    const before = trained().length;
+    assert.equal(workersAlive(), 0);
+    delete process.env.FAKE_DEATH;
+    await run();
+    assert.equal(trained().length, 25);
+    assert.equal(new Set(trained()).size, 25);
+    assert.ok(before < 25);
+  });
+
+  it("ends its workers when it is stopped", async () => {
+    process.env.FAKE_MS = "200";
+    const stop = new AbortController();
+    const run = reproduce("smoke", { ...quiet, scope: text, signal: stop.signal });
+    await until(() => workersAlive() > 0);
+    stop.abort();
+    await assert.rejects(run, Stopped);
+    assert.equal(workersAlive(), 0);
+    assert.ok(!existsSync(join(home, "runs/smoke/lock")));
+  });
+
+  it("starts anew when the last one came to its end", async () => {
+    const scope = { ...text, methods: ["mha"] };
+    await reproduce("smoke", { ...quiet, scope });
+    await reproduce("smoke", { ...quiet, scope });
+    assert.deepEqual(trained(), ["text/mha/run-1", "text/mha/run-1"]);
+  });
+
+  it("takes over published cells of the same configuration, but not in smoke and quick", async () => {
+    const scope = { tasks: ["speech"], methods: ["mha"] };
+    for (const [preset, taken] of [
+      ["small", 5],
+      ["smoke", 0],
+    ] as const) {
+      const { store, published } = new Run(preset);
+      const results = await new Run(preset, { trainer, jobs: 2 }).finish(scope);
+      for (const result of results) {
+        published.put(result);
+        store.remove(result.name);
+      }
+      const before = trained().length;
+      const lines: string[] = [];
+      await reproduce(preset, { ...quiet, say: (line) => lines.push(line), scope, resume: true });
+      assert.equal(trained().length - before, results.length - taken);
+      assert.ok(lines.some((line) => line.includes(taken ? `took over ${taken}` : "never takes over")));
+      assert.ok(lines.some((line) => line.startsWith(`${results.length} of ${results.length} cells agree`)));
+    }
+  });
+});
+
+describe("runs that are killed or meet", () => {
+  it(
+    "goes on after kill -9, without training a finished cell again",
+    { skip: !existsSync("/proc") },
+    async () => {
+      process.env.FAKE_MS = "60";
+      const killed = child("smoke", "text");
+      await until(() => trained().length >= 4);
+      killed.kill("SIGKILL");
+      await once(killed, "exit");
+      await until(() => workersAlive() === 0);
+      const finished = filesUnder(join(home, "runs/smoke/cells")).filter((name) =>
+        name.endsWith(".json"),
+      ).length;
+      assert.ok(finished >= 3 && finished < 25);
+      process.env.FAKE_MS = "0";
+      const before = trained().length;
+      await reproduce("smoke", { ...quiet, scope: text });
+      assert.equal(trained().length - before, 25 - finished);
+    },
+  );
+
+  it("two at once train every cell once", async () => {
+    process.env.FAKE_MS = "100";
+    const both = [child("smoke", "text"), child("smoke", "text")];
+    const codes = await Promise.all(both.map(async (one) => (await once(one, "exit"))[0]));
+    assert.deepEqual(codes, [0, 0]);
+    assert.equal(trained().length, 25);
+    assert.equal(new Set(trained()).size, 25);
+  });
+
+  it("takes over the lock of a process that is gone", async () => {
+    mkdirSync(join(home, "runs/smoke"), { recursive: true });
+    writeFileSync(join(home, "runs/smoke/lock"), "elsewhere 1 1");
+    utimesSync(join(home, "runs/smoke/lock"), new Date(0), new Date(0));
+    await reproduce("smoke", { ...quiet, scope: { ...text, methods: ["mha"] } });
+    assert.deepEqual(trained(), ["text/mha/run-1"]);
+  });
+});
+
+describe("a folder that cannot be written", () => {
+  it("is named with a remedy before anything is trained", async () => {
+    const file = join(home, "file");
+    writeFileSync(file, "");
+    process.env.DAAM_HOME = join(file, "below");
+    await assert.rejects(reproduce("smoke", { ...quiet, scope: text }), (error: Error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.message, /cannot write .*lock: a part of the path is a file; .*DAAM_HOME/);
+      return true;
+    });
+    assert.deepEqual(trained(), []);
+  });
+
+  it("stops the run at the first cell", async () => {
+    mkdirSync(join(home, "runs/smoke/cells"), { recursive: true });
+    writeFileSync(join(home, "runs/smoke/cells/text"), "a file where a folder must be");
+    await assert.rejects(
+      reproduce("smoke", { ...quiet, scope: text }),
+      /cannot write .*text.*: a part of the path is a file/,
+    );
+    assert.equal(filesUnder(home).filter((name) => name.endsWith(".part")).length, 0);
+  });
+});
