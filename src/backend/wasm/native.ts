@@ -27,6 +27,7 @@ export interface NativeExports {
   COLUMNS: WebAssembly.Global;
   PRODUCT_SCRATCH: WebAssembly.Global;
   LANES: WebAssembly.Global;
+  CHANNELS: WebAssembly.Global;
   FEATURES: WebAssembly.Global;
   PART: WebAssembly.Global;
   sumOfSquares(x: number, count: number): number;
