@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Stopped, UserError } from "../errors.js";
 import type { Scope } from "./cells.js";
 import { home, repository, resultsFolder } from "./folders.js";
@@ -31,7 +31,7 @@ export async function executeNotebooksOf(run: Run, scope: Scope, signal?: AbortS
   const paths = names
     .sort()
     .filter((name) => belongs(run, name, scope))
-    .map((name) => join(folder, name));
+    .map((name) => relative(process.cwd(), join(folder, name)));
   const failed = await executeNotebooks(paths, inPlace ? undefined : output);
   if (signal?.aborted) throw new Stopped();
   if (failed > 0)
