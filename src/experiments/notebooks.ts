@@ -32,7 +32,7 @@ export function notebooksOf(run: Run, scope: Scope): string[] {
  */
 export async function executeNotebooksOf(run: Run, scope: Scope, signal?: AbortSignal): Promise<string> {
   const paths = notebooksOf(run, scope)
-    .filter((path) => run.plan(subject(run, path)).every((cell) => run.finished(cell)))
+    .filter((path) => isFinished(run, subject(run, path)))
     .map((path) => relative(process.cwd(), path));
   if (paths.length === 0)
     throw new UserError(`${folder} holds no notebook of this scope: restore it (git checkout -- notebooks)`);
@@ -50,6 +50,9 @@ export async function executeNotebooksOf(run: Run, scope: Scope, signal?: AbortS
 }
 
 const subject = (run: Run, path: string): Scope => subjects[basename(path).slice(0, 2)]?.(run) ?? {};
+
+const isFinished = (run: Run, scope: Scope) =>
+  scope.tasks?.length === 0 || run.plan(scope).every((cell) => run.finished(cell));
 
 function belongs(run: Run, path: string, scope: Scope): boolean {
   if (!scope.tasks && !scope.methods) return true;
