@@ -17,16 +17,17 @@ function meanOf(x: usize, stride: usize, layers: i32, lanes: i32): v128 {
   return f32x4.div(sum, f32x4.splat(<f32>layers));
 }
 
-/** Standard deviation about `mean`, in a second pass. */
+/** 1 / standard deviation about `mean`, in a second pass. */
 // @ts-ignore: decorator
 @inline
-function deviationOf(x: usize, stride: usize, layers: i32, lanes: i32, mean: v128): v128 {
+function precisionOf(x: usize, stride: usize, layers: i32, lanes: i32, mean: v128): v128 {
   let sum = f32x4.splat(0);
   for (let l = 0; l < layers; l++, x += stride) {
     const d = f32x4.sub(loadLanes(x, lanes), mean);
     sum = f32x4.add(sum, f32x4.mul(d, d));
   }
-  return f32x4.sqrt(f32x4.add(f32x4.div(sum, f32x4.splat(<f32>layers)), f32x4.splat(EPSILON)));
+  const variance = f32x4.add(f32x4.div(sum, f32x4.splat(<f32>layers)), f32x4.splat(EPSILON));
+  return f32x4.div(f32x4.splat(1), f32x4.sqrt(variance));
 }
 
 /**
@@ -40,13 +41,13 @@ export function density(args: usize, item: i32, _scratch: usize): void {
     for (let f = 0; f < features; f += 4) {
       const lanes = features - f, at = start + h * head + 4 * <usize>f, own = h * stride + 4 * <usize>f;
       let x = load<usize>(args) + at, y = load<usize>(args, 12) + at;
-      const mean = meanOf(x, stride, layers, lanes), sd = deviationOf(x, stride, layers, lanes, mean);
+      const mean = meanOf(x, stride, layers, lanes), precision = precisionOf(x, stride, layers, lanes, mean);
       const offset = loadLanes(load<usize>(args, 4) + own, lanes);
-      const scale = f32x4.mul(loadLanes(load<usize>(args, 8) + own, lanes), f32x4.splat(-2));
+      const scale = f32x4.div(f32x4.splat(-0.5), loadLanes(load<usize>(args, 8) + own, lanes));
       for (let l = 0; l < layers; l++, x += stride, y += stride) {
         const v = loadLanes(x, lanes);
-        const z = f32x4.div(f32x4.sub(f32x4.sub(v, mean), offset), sd);
-        storeLanes(y, f32x4.mul(v, exp(f32x4.div(f32x4.mul(z, z), scale))), lanes);
+        const z = f32x4.mul(f32x4.sub(f32x4.sub(v, mean), offset), precision);
+        storeLanes(y, f32x4.mul(v, exp(f32x4.mul(f32x4.mul(z, z), scale))), lanes);
       }
     }
   }
@@ -63,23 +64,23 @@ export function densityGradient(args: usize, task: i32, _scratch: usize): void {
   for (let f = from; f < min(from + FEATURES, features); f += 4) {
     const lanes = features - f, own = h * stride + 4 * <usize>f;
     const offset = loadLanes(load<usize>(args, 8) + own, lanes), c = loadLanes(load<usize>(args, 12) + own, lanes);
-    const scale = f32x4.mul(c, f32x4.splat(-2));
+    const half = f32x4.div(f32x4.splat(0.5), c), scale = f32x4.neg(half), inverse = f32x4.add(half, half);
     let offsetSum = f32x4.splat(0), varianceSum = offsetSum;
     for (let b = 0; b < batch; b++) {
       const at = (b * heads + h) * head + 4 * <usize>f;
       const x = load<usize>(args, 4) + at, dy = load<usize>(args) + at, dx = load<usize>(args, 16) + at;
-      const mean = meanOf(x, stride, layers, lanes), sd = deviationOf(x, stride, layers, lanes, mean);
+      const mean = meanOf(x, stride, layers, lanes), precision = precisionOf(x, stride, layers, lanes, mean);
       let tSum = f32x4.splat(0), szSum = tSum;
       for (let l = 0; l < head; l += stride) {
         const v = loadLanes(x + l, lanes);
-        const z = f32x4.div(f32x4.sub(f32x4.sub(v, mean), offset), sd);
-        const dyw = f32x4.mul(loadLanes(dy + l, lanes), exp(f32x4.div(f32x4.mul(z, z), scale)));
-        const s = f32x4.div(f32x4.mul(f32x4.mul(dyw, v), z), c), t = f32x4.div(s, sd);
+        const z = f32x4.mul(f32x4.sub(f32x4.sub(v, mean), offset), precision);
+        const dyw = f32x4.mul(loadLanes(dy + l, lanes), exp(f32x4.mul(f32x4.mul(z, z), scale)));
+        const s = f32x4.mul(f32x4.mul(f32x4.mul(dyw, v), z), inverse), t = f32x4.mul(s, precision);
         tSum = f32x4.add(tSum, t), szSum = f32x4.add(szSum, f32x4.mul(s, z));
         storeLanes(dx + l, f32x4.sub(dyw, t), lanes);
       }
-      const count = f32x4.splat(<f32>layers), spread = f32x4.div(szSum, f32x4.mul(f32x4.mul(sd, sd), count));
-      const level = f32x4.div(tSum, count);
+      const share = f32x4.splat(<f32>1 / <f32>layers), level = f32x4.mul(tSum, share);
+      const spread = f32x4.mul(f32x4.mul(szSum, share), f32x4.mul(precision, precision));
       for (let l = 0; l < head; l += stride) {
         const d = f32x4.sub(loadLanes(x + l, lanes), mean);
         storeLanes(dx + l, f32x4.add(loadLanes(dx + l, lanes), f32x4.add(level, f32x4.mul(spread, d))), lanes);
@@ -87,6 +88,6 @@ export function densityGradient(args: usize, task: i32, _scratch: usize): void {
       offsetSum = f32x4.add(offsetSum, tSum), varianceSum = f32x4.add(varianceSum, szSum);
     }
     storeLanes(load<usize>(args, 20) + own, offsetSum, lanes);
-    storeLanes(load<usize>(args, 24) + own, f32x4.div(varianceSum, f32x4.mul(c, f32x4.splat(2))), lanes);
+    storeLanes(load<usize>(args, 24) + own, f32x4.mul(varianceSum, half), lanes);
   }
 }

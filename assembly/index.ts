@@ -2,5 +2,5 @@ export { FEATURES } from "./density";
 export { LANES } from "./layout";
 export { COLUMNS, PRODUCT_SCRATCH, ROWS } from "./product";
 export { runJob, serve } from "./threads";
-export { PART, sumOfSquares } from "./training";
+export { CHANNELS, PART, sumOfSquares } from "./training";
 export { BLOCK, convolveScratch, filterGradientScratch, transformFilter } from "./winograd";

@@ -1,5 +1,5 @@
 import { density, densityGradient } from "./density";
-import { sumRows, transpose } from "./layout";
+import { permute, sumRows } from "./layout";
 import { product } from "./product";
 import { adamw, rectifierGradient } from "./training";
 import { convolve, filterGradient } from "./winograd";
@@ -16,7 +16,7 @@ export function runTask(kernel: i32, args: usize, task: i32, scratch: usize): vo
     case 3:
       return sumRows(args, task, scratch);
     case 4:
-      return transpose(args, task, scratch);
+      return permute(args, task, scratch);
     case 5:
       return density(args, task, scratch);
     case 6:

@@ -50,12 +50,40 @@ export function storeLanes(to: usize, value: v128, lanes: i32): void {
   }
 }
 
-/** to[b][c][r] = x[b][r][c] for one b. Arguments: x, to, rows, columns. */
-export function transpose(args: usize, batch: i32, _scratch: usize): void {
-  const rows = load<i32>(args, 8), columns = load<i32>(args, 12);
-  const matrix = 4 * <usize>batch * (rows * columns);
-  const x = load<usize>(args) + matrix, to = load<usize>(args, 4) + matrix;
-  const row = 4 * <usize>columns, column = 4 * <usize>rows;
+/**
+ * A permutation of axes, for one index of the first of the axes around. Arguments: x, to, inner rows, inner columns, bytes
+ * between rows of x, bytes between columns of `to`, number of axes around, then for each of those: length, bytes between its
+ * entries in x, in `to`. The inner matrix is transposed; where it has no columns (0), a row is a run of floats to copy.
+ */
+export function permute(args: usize, task: i32, scratch: usize): void {
+  const rows = load<i32>(args, 8), columns = load<i32>(args, 12), rowStep = load<usize>(args, 16), columnStep = load<usize>(args, 20);
+  const around = load<i32>(args, 24), axes = args + 28;
+  let x = load<usize>(args), to = load<usize>(args, 4);
+  if (around > 0) x += load<usize>(axes, 4) * task, to += load<usize>(axes, 8) * task;
+  memory.fill(scratch, 0, 4 * around);
+  for (;;) {
+    if (columns == 0) copyRun(x, to, rows);
+    else transpose(x, to, rows, columns, rowStep, columnStep);
+    let axis = around - 1;
+    for (; axis > 0; axis--) {
+      const index = scratch + 4 * axis, entry = axes + 12 * axis, length = load<i32>(entry);
+      x += load<usize>(entry, 4), to += load<usize>(entry, 8);
+      const next = load<i32>(index) + 1;
+      store<i32>(index, next == length ? 0 : next);
+      if (next < length) break;
+      x -= load<usize>(entry, 4) * length, to -= load<usize>(entry, 8) * length;
+    }
+    if (axis <= 0) return;
+  }
+}
+
+function copyRun(x: usize, to: usize, count: i32): void {
+  for (; count >= 4; count -= 4, x += 16, to += 16) v128.store(to, v128.load(x));
+  for (; count > 0; count--, x += 4, to += 4) store<f32>(to, load<f32>(x));
+}
+
+/** to[c][r] = x[r][c]. */
+function transpose(x: usize, to: usize, rows: i32, columns: i32, row: usize, column: usize): void {
   let r = 0;
   for (; r + 4 <= rows; r += 4) {
     const a = x + r * row, out = to + 4 * r;

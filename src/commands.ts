@@ -112,11 +112,13 @@ function program(signal: AbortSignal): Command {
     .addOption(backendOption())
     .addHelpText("after", examples("parity test/fixtures/reference"))
     .action(async (folder: string, options) => {
-      await startBackend(backendOf(options.backend));
+      const { chooseBackend } = await import("./backend/choose.js");
+      const { line } = await chooseBackend(backendOf(options.backend));
       const { runParity } = await import("./parity/run.js");
       const lines = await runParity(folder, ({ path, status, detail }) =>
         console.log(`${path}: ${status}: ${detail}`),
       );
+      console.error(line);
       if (lines.some(({ status }) => status === "FAILED")) process.exitCode = 1;
     });
 
@@ -125,18 +127,14 @@ function program(signal: AbortSignal): Command {
     .description("say which backends are there, and which one a run takes")
     .addOption(backendOption())
     .action(async (options) => {
-      const { listBackends } = await import("./backend/choose.js");
+      const { chooseBackend, listBackends } = await import("./backend/choose.js");
+      const { line } = await chooseBackend(backendOf(options.backend));
       for (const { name, present, detail } of await listBackends())
         console.log(`${present ? "present" : "missing"}  ${name}: ${detail}`);
-      await startBackend(backendOf(options.backend));
+      console.log(line);
     });
 
   return daam;
-}
-
-async function startBackend(want: string | undefined): Promise<void> {
-  const { chooseBackend } = await import("./backend/choose.js");
-  console.error((await chooseBackend(want)).line);
 }
 
 const presetOption = () =>

@@ -45,7 +45,9 @@ function differs(now: CellResult, before: CellResult): string | undefined {
     .join(", was ");
   if (now.backend === before.backend) {
     const digits = ({ curve, predictions }: CellResult) => ({ curve, predictions });
-    return isDeepStrictEqual(digits(now), digits(before)) ? undefined : `best/last ${pairs}, same backend`;
+    return isDeepStrictEqual(digits(now), digits(before))
+      ? undefined
+      : `best/last ${pairs}; losses apart by ${lossesApart(now, before)}`;
   }
   const apart = Math.max(
     Math.abs(now.best.accuracy - before.best.accuracy),
@@ -63,4 +65,13 @@ export function agreementLines({ compared, agreeing, differing, unmatched }: Agr
     `${agreeing} of ${compared} cells agree with the published ones${rest}`,
     ...differing.map((line) => `  differs: ${line}`),
   ];
+}
+
+/** Largest relative difference of the training losses. */
+function lossesApart(now: CellResult, before: CellResult): string {
+  const apart = now.curve.map(({ trainLoss }, i) => {
+    const other = before.curve[i]?.trainLoss ?? NaN;
+    return Math.abs(trainLoss - other) / Math.abs(other);
+  });
+  return Math.max(...apart).toExponential(0);
 }

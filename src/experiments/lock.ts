@@ -57,6 +57,8 @@ export class Lock {
         return true;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+        // a full disk leaves an empty file
+        if ((error as NodeJS.ErrnoException).code === "ENOSPC") rmSync(this.path, { force: true });
         throw error;
       }
     });

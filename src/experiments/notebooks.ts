@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { Stopped, UserError } from "../errors.js";
 import type { Scope } from "./cells.js";
 import { home, repository, resultsFolder } from "./folders.js";
@@ -14,24 +14,32 @@ const subjects: Record<string, (run: Run) => Scope> = {
   "04": (run) => ({ tasks: run.preset.ablations }),
 };
 
+const folder = join(repository, "notebooks");
+
+/** Paths of the notebooks that a run of this scope executes once its cells are finished. */
+export function notebooksOf(run: Run, scope: Scope): string[] {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".ipynb")) : [];
+  return names
+    .sort()
+    .filter((name) => belongs(run, name, scope))
+    .map((name) => join(folder, name));
+}
+
 /**
  * Executes the notebooks of a scope whose cells are all finished: `quick` in place, other presets as copies under their results.
  * @returns the folder where they lie.
  * @throws UserError naming those that failed, or where there are none.
  */
 export async function executeNotebooksOf(run: Run, scope: Scope, signal?: AbortSignal): Promise<string> {
-  const folder = join(repository, "notebooks");
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".ipynb")) : [];
-  if (names.length === 0)
-    throw new UserError(`${folder} holds no notebook: restore it (git checkout -- notebooks)`);
+  const paths = notebooksOf(run, scope)
+    .filter((path) => isFinished(run, subject(run, path)))
+    .map((path) => relative(process.cwd(), path));
+  if (paths.length === 0)
+    throw new UserError(`${folder} holds no notebook of this scope: restore it (git checkout -- notebooks)`);
   const inPlace = run.preset.name === "quick" && home() === repository;
   const output = inPlace ? folder : join(resultsFolder(run.preset.name), "notebooks");
   const { executeNotebooks } = await import("../notebook/execute.js");
   process.env.PRESET = run.preset.name;
-  const paths = names
-    .sort()
-    .filter((name) => belongs(run, name, scope))
-    .map((name) => join(folder, name));
   const failed = await executeNotebooks(paths, inPlace ? undefined : output);
   if (signal?.aborted) throw new Stopped();
   if (failed > 0)
@@ -41,10 +49,13 @@ export async function executeNotebooksOf(run: Run, scope: Scope, signal?: AbortS
   return output;
 }
 
-function belongs(run: Run, name: string, scope: Scope): boolean {
-  const shown: Scope = subjects[name.slice(0, 2)]?.(run) ?? {};
-  const whole = !scope.tasks && !scope.methods;
-  if (shown.tasks?.length === 0) return whole;
-  if (!whole && !(shown.tasks ?? run.taskNames).every((task) => scope.tasks?.includes(task))) return false;
-  return run.plan(shown).every((cell) => run.finished(cell));
+const subject = (run: Run, path: string): Scope => subjects[basename(path).slice(0, 2)]?.(run) ?? {};
+
+const isFinished = (run: Run, scope: Scope) =>
+  scope.tasks?.length === 0 || run.plan(scope).every((cell) => run.finished(cell));
+
+function belongs(run: Run, path: string, scope: Scope): boolean {
+  if (!scope.tasks && !scope.methods) return true;
+  const tasks = subject(run, path).tasks ?? run.taskNames;
+  return tasks.length > 0 && tasks.every((task) => scope.tasks?.includes(task));
 }

@@ -6,7 +6,7 @@ import { home, repository } from "./folders.js";
 import { headline } from "./headline.js";
 import { alwaysAnew } from "./presets.js";
 import { duration, terminalProgress } from "./progress.js";
-import { executeNotebooksOf } from "./notebooks.js";
+import { executeNotebooksOf, notebooksOf } from "./notebooks.js";
 import { publishRun } from "./report.js";
 import { Run, type Progress, type RunOptions } from "./run.js";
 import { writeWhole } from "../files.js";
@@ -43,7 +43,7 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
   try {
     begin(run, scope, waited, say);
     if (options.resume) resume(run, scope, say);
-    introduce(run, scope, say);
+    introduce(run, options, say);
     const before = new Map(run.plan(scope).map(({ name }) => [name, run.published.read(name)]));
     const results = await run.finish(scope, options.onProgress ?? terminal.show);
     terminal.end();
@@ -72,6 +72,9 @@ async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceO
   }
   return places;
 }
+
+/** A notebook that finds its cells finished: compiling cells and drawing figures. */
+const notebookSeconds = 8;
 
 /** Cells that a run delivered at its end: when all of a scope are, the next run of that scope trains them again. */
 const deliveredPath = (run: Run) => join(run.store.folder, "delivered.json");
@@ -106,11 +109,11 @@ function resume(run: Run, scope: Scope, say: (line: string) => void): void {
   say(`took over ${adopted} published cells of the same configuration from ${shown(run.published.folder)}`);
 }
 
-function introduce(run: Run, scope: Scope, say: (line: string) => void): void {
+function introduce(run: Run, { scope = {}, notebooks }: ReproduceOptions, say: (line: string) => void): void {
   const cells = run.plan(scope);
   const missing = cells.filter((cell) => !run.finished(cell));
-  const count = (task: string) => `${task} ${missing.filter((cell) => cell.task === task).length}`;
-  const tasks = [...new Set(missing.map(({ task }) => task))].map(count).join(", ");
+  const perTask = (task: string) => `${task} ${missing.filter((cell) => cell.task === task).length}`;
+  const tasks = [...new Set(missing.map(({ task }) => task))].map(perTask).join(", ");
   const found =
     cells.length > missing.length
       ? `${cells.length - missing.length} of ${cells.length} cells are finished; `
@@ -119,7 +122,10 @@ function introduce(run: Run, scope: Scope, say: (line: string) => void): void {
     missing.length === 0
       ? `${found}nothing to train`
       : `${found}training ${missing.length} cells (${tasks}) in ${Math.min(run.jobs, missing.length)} workers, about ${duration(run.expectedSeconds(scope))}`;
-  say(`${run.preset.name}: ${what}; working in ${shown(run.store.folder)}`);
+  const count = notebooks ? notebooksOf(run, scope).length : 0;
+  const then =
+    count > 0 ? `, then executing ${count} notebooks, about ${duration(count * notebookSeconds)}` : "";
+  say(`${run.preset.name}: ${what}${then}; working in ${shown(run.store.folder)}`);
 }
 
 const shown = (path: string) => (home() === repository ? relative(repository, path) : path);

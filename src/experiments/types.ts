@@ -103,6 +103,7 @@ export interface CellResult {
   attention?: { test: string; train: string; layers: number; features: number };
   parameters: { total: number; withoutLastLinear: number; attention: number };
   seconds: number;
+  /** Highest resident memory of the worker process up to the end of this cell. */
   peakMemoryMB: number;
   backend: string;
   versions: Record<string, string>;

@@ -263,39 +263,35 @@ for (const [shape, begin, size] of SLICES) {
   test(`slice of [${shape}] at ${begin}`, () => sameOnWasm([shape], (x) => tf.slice(x, begin, size)));
 }
 
-const PERMUTATIONS: [number[], number[]][] = [
-  [
-    [5, 7],
-    [1, 0],
-  ],
-  [
-    [3, 12, 8],
-    [0, 2, 1],
-  ],
-  [
-    [3, 4, 2, 5],
+const PERMUTATIONS: Record<string, number[][]> = {
+  "5,7": [[1, 0]],
+  "3,12,8": [[0, 2, 1]],
+  "3,4,2,5": [
     [0, 2, 3, 1],
-  ],
-  [
-    [3, 4, 2, 5],
     [0, 3, 1, 2],
-  ],
-  [
-    [3, 4, 2, 5],
     [0, 2, 1, 3],
-  ],
-  [
-    [3, 4, 2, 5],
     [3, 2, 1, 0],
+    [0, 1, 2, 3],
   ],
-  [
-    [3, 4],
-    [0, 1],
+  "3,1,2,5,7": [
+    [2, 0, 3, 1, 4],
+    [1, 3, 0, 2, 4],
+    [4, 1, 2, 0, 3],
+    [4, 2, 1, 0, 3],
   ],
-];
+  "2,3,2,3,2,3": [[5, 3, 1, 0, 2, 4]],
+  "1,1,5": [[2, 0, 1]],
+};
 
-for (const [shape, perm] of PERMUTATIONS) {
-  test(`transpose of [${shape}] to ${perm}`, () => sameOnWasm([shape], (x) => tf.transpose(x, perm)));
+for (const [name, perms] of Object.entries(PERMUTATIONS)) {
+  const shape = name.split(",").map(Number);
+  for (const perm of perms) {
+    test(`transpose of [${shape}] to ${perm}`, () => sameOnWasm([shape], (x) => tf.transpose(x, perm)));
+  }
+}
+
+for (const axis of [0, 1, 2]) {
+  test(`unstack along ${axis}`, () => sameOnWasm([[3, 4, 5]], (x) => tf.unstack(x, axis)));
 }
 
 test("clone and cast share data without a leak", () =>

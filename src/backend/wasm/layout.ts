@@ -35,6 +35,22 @@ export function registerLayout(native: Native): void {
     return out;
   });
 
+  // tfjs slices with its own kernel.
+  override("Unpack", (base) => (call) => {
+    const { value } = call.inputs as { value: tf.TensorInfo };
+    const axis = tf.util.parseAxisParam(call.attrs.axis, value.shape)[0]!;
+    if (value.dtype === "string") return base!(call);
+    const shape = value.shape.filter((_, i) => i !== axis);
+    const size = value.shape.map((length, i) => (i === axis ? 1 : length));
+    return Array.from({ length: value.shape[axis]! }, (_, i) => {
+      const out = call.backend.makeOutput(shape, value.dtype);
+      const begin = size.map((_, j) => (j === axis ? i : 0));
+      const [from, to] = [value, out].map((t) => call.backend.typedArrayFromHeap(t));
+      copyBlock(from!, value.shape, begin, size, to!);
+      return out;
+    });
+  });
+
   // tfjs brings the summed axes to the end first.
   override("Sum", (base) => (call) => {
     const { x } = call.inputs as { x: tf.TensorInfo };
@@ -59,35 +75,45 @@ export function registerLayout(native: Native): void {
   override("Transpose", (base) => (call) => {
     const { x } = call.inputs as { x: tf.TensorInfo };
     const perm = call.attrs.perm as number[];
-    const matrix = x.dtype === "float32" ? swappedBlocks(perm) : undefined;
-    if (!matrix) return base!(call);
-    const [first, second] = matrix;
-    const outer = sizeFromShape(x.shape.slice(0, first));
-    const rows = sizeFromShape(x.shape.slice(first, second));
-    const columns = sizeFromShape(x.shape.slice(second));
-    const out = call.backend.makeOutput(
-      perm.map((axis) => x.shape[axis]!),
-      "float32",
-    );
-    if (outer * rows * columns > 0) {
-      const [from, to] = [address(call.backend, x), address(call.backend, out)];
-      native.run("transpose", outer, 0, [from, to, rows, columns]);
-    }
+    if (x.dtype !== "float32" || sizeFromShape(x.shape) === 0) return base!(call);
+    const shape = perm.map((axis) => x.shape[axis]!);
+    const out = call.backend.makeOutput(shape, "float32");
+    const { tasks, args } = permutation(x.shape, perm);
+    native.run("permute", tasks, 64, [address(call.backend, x), address(call.backend, out), ...args]);
     return out;
   });
 }
 
-/**
- * Where a permutation keeps its first axes and swaps two blocks of the others, so that it transposes matrices: the first axis
- * of each block.
- */
-function swappedBlocks(perm: readonly number[]): [first: number, second: number] | undefined {
-  const first = perm.findIndex((axis, i) => axis !== i);
-  if (first < 0) return undefined;
-  const second = perm[first]!;
-  const expected = [...perm.keys()];
-  const swapped = [...expected.slice(0, first), ...expected.slice(second), ...expected.slice(first, second)];
-  return perm.every((axis, i) => axis === swapped[i]) ? [first, second] : undefined;
+/** The arguments of `permute` in assembly/layout.ts behind the two addresses, and how many tasks there are. */
+function permutation(shape: readonly number[], perm: readonly number[]): { tasks: number; args: number[] } {
+  const inStrides = [...tf.util.computeStrides([...shape]), 1];
+  // Axes in the order of the result; those that are neighbours in memory too count as one.
+  const axes: { length: number; from: number; to: number }[] = [];
+  for (const axis of perm) {
+    const length = shape[axis]!;
+    const from = inStrides[axis]!;
+    const last = axes.at(-1);
+    if (last && last.from === length * from) Object.assign(last, { length: last.length * length, from });
+    else if (length > 1) axes.push({ length, from, to: 0 });
+  }
+  let stride = 1;
+  for (const axis of axes.reverse()) {
+    axis.to = stride;
+    stride *= axis.length;
+  }
+  axes.reverse();
+  const bytes = 4;
+  const last = axes.pop() ?? { length: 1, from: 1, to: 1 };
+  let inner = [last.length, 0, 0, 0];
+  if (last.from !== 1) {
+    const [neighbours] = axes.splice(
+      axes.findIndex(({ from }) => from === 1),
+      1,
+    );
+    inner = [last.length, neighbours!.length, bytes * last.from, bytes * neighbours!.to];
+  }
+  const around = axes.flatMap(({ length, from, to }) => [length, bytes * from, bytes * to]);
+  return { tasks: axes[0]?.length ?? 1, args: [...inner, axes.length, ...around] };
 }
 
 type Values = Float32Array | Int32Array | Uint8Array;

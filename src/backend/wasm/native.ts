@@ -10,7 +10,7 @@ const KERNELS = [
   "filterGradient",
   "product",
   "sumRows",
-  "transpose",
+  "permute",
   "density",
   "densityGradient",
   "rectifierGradient",
@@ -27,6 +27,7 @@ export interface NativeExports {
   COLUMNS: WebAssembly.Global;
   PRODUCT_SCRATCH: WebAssembly.Global;
   LANES: WebAssembly.Global;
+  CHANNELS: WebAssembly.Global;
   FEATURES: WebAssembly.Global;
   PART: WebAssembly.Global;
   sumOfSquares(x: number, count: number): number;
@@ -45,7 +46,7 @@ export interface Helper {
 
 /** Words of a job before its arguments, and all of them (assembly/threads.ts). */
 const HEADER = 8;
-const WORDS = 40;
+const WORDS = 64;
 
 /**
  * The project's own wasm kernels, on the memory of tfjs's wasm backend: tensors are addresses to both. Work is cut into
