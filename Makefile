@@ -13,7 +13,7 @@ reproduce: build ## train, execute the notebooks, publish: [PRESET=smoke|quick|s
 
 .PHONY: test
 test: build ## run every test
-	npx tsc -b test
+	npm run --silent build:test
 	node --test --test-reporter=spec $$(find dist-test -name '*.test.js' | sort)
 
 .PHONY: build

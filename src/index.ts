@@ -9,3 +9,6 @@ export * from "./report/rows.js";
 export * from "./report/tables.js";
 export * from "./report/verdict.js";
 export type { Figure } from "./report/figure.js";
+export { paperHighLow } from "./experiments/paper.js";
+export { openRun } from "./experiments/open-run.js";
+export { loadFeatures } from "./features/load.js";

@@ -44,9 +44,7 @@ export async function trainCell(
   const dataset = { layers, features, classes, train: examples(data.train), test: examples(data.test) };
   const { curve, best, last, predictions, attention, learned } = await train(dataset, config, onEpoch);
   const bytes = (values: Int32Array) =>
-    Buffer.from(classes > 256 ? Uint16Array.from(values).buffer : Uint8Array.from(values)).toString("base64");
-  const floats = (values: Float32Array) =>
-    Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("base64");
+    classes > 256 ? base64(Uint16Array.from(values)) : base64(Uint8Array.from(values));
   return {
     curve,
     best,
@@ -57,8 +55,11 @@ export async function trainCell(
     }),
     ...(learned && { learned }),
     ...(attention && {
-      attention: { ...attention, test: floats(attention.test), train: floats(attention.train) },
+      attention: { ...attention, test: base64(attention.test), train: base64(attention.train) },
     }),
     parameters: countParameters({ ...config, layers, features, classes }),
   };
 }
+
+const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array | Float32Array) =>
+  Buffer.from(buffer, byteOffset, byteLength).toString("base64");

@@ -4,6 +4,12 @@ import { address, override, type Call, type Native } from "./native.js";
 type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
 type Shape4D = [number, number, number, number];
 
+/**
+ * In a batch of fewer pixels a tap may see nothing but zeros. Its gradient must then be 0 and not Winograd's rounding: Adam would
+ * make a step of the full rate out of it.
+ */
+const EXACT_BELOW = 512;
+
 /** Convolutions and their gradients: Winograd for 3×3 'same', tfjs's kernels or products of matrices otherwise. */
 export function registerConvolutions(native: Native): void {
   override("Conv2D", (base) => (call) => {
@@ -29,7 +35,10 @@ export function registerConvolutions(native: Native): void {
   override("Conv2DBackpropFilter", () => (call) => {
     const { x, dy } = call.inputs as Record<string, tf.TensorInfo>;
     const conv = info(x!.shape, call.attrs.filterShape, call.attrs);
-    return winograd(conv) ? filterGradient(native, call, conv) : filterGradientByTaps(x!, dy!, conv);
+    const pixels = conv.batchSize * conv.inHeight * conv.inWidth;
+    return winograd(conv) && pixels >= EXACT_BELOW
+      ? filterGradient(native, call, conv)
+      : filterGradientByTaps(x!, dy!, conv);
   });
 }
 
