@@ -7,6 +7,8 @@ export interface AudioOptions {
   length?: number;
   /** zero mean and unit variance of each clip; by default as the folder says. The paper's runs leave it out */
   normalise?: boolean;
+  /** tell the encoder what is padding; by default as the folder says. The paper's runs do not */
+  mask?: boolean;
 }
 
 /** Recordings → samples, as a folder's preprocessor_config.json says (transformers' Wav2Vec2FeatureExtractor). */
@@ -33,7 +35,7 @@ export class AudioInput {
 
   /**
    * @param clips mono samples in [−1, 1] at `rate` Hz
-   * @returns [clips, length], and where the folder asks for one, the mask of what is no padding. With a mask a clip is normalised by
+   * @returns [clips, length], and where one is asked for, the mask of what is no padding. With a mask a clip is normalised by
    *   its own samples and padding stays 0; without, over the padded clip.
    * @throws UserError for another rate, an empty clip, a clip longer than `length`, or samples that are no numbers.
    */
@@ -43,7 +45,8 @@ export class AudioInput {
     const length = options.length ?? Math.max(...clips.map((clip) => clip.length));
     const shape = [clips.length, length];
     const values = new Float32Array(clips.length * length);
-    const mask = new Int32Array(this.masked ? values.length : 0);
+    const masked = options.mask ?? this.masked;
+    const mask = new Int32Array(masked ? values.length : 0);
     for (const [i, clip] of clips.entries()) {
       if (!clip.length || clip.length > length)
         throw new UserError(
@@ -53,11 +56,11 @@ export class AudioInput {
         throw new UserError(`clip ${i + 1} holds samples that are no numbers`);
       const row = values.subarray(i * length, (i + 1) * length);
       row.set(clip);
-      if (options.normalise ?? this.normalise) standardise(this.masked ? row.subarray(0, clip.length) : row);
-      if (this.masked) mask.fill(1, i * length, i * length + clip.length);
+      if (options.normalise ?? this.normalise) standardise(masked ? row.subarray(0, clip.length) : row);
+      if (masked) mask.fill(1, i * length, i * length + clip.length);
     }
     const input: EncoderInput = { values: { shape, dtype: "float32", data: values } };
-    if (this.masked) input.mask = { shape, dtype: "int32", data: mask };
+    if (masked) input.mask = { shape, dtype: "int32", data: mask };
     return input;
   }
 }

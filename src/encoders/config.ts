@@ -37,6 +37,12 @@ export class Config {
     return value as number;
   }
 
+  /** A token id, where there is one (some configs say −1 for none). */
+  tokenId(field: string): number | undefined {
+    const id = this.has(field) ? this.number(field) : -1;
+    return id >= 0 ? id : undefined;
+  }
+
   /** A finite number. */
   number(field: string, fallback?: number): number {
     const value = this.value(field, fallback);

@@ -52,7 +52,7 @@ function blueprint(config: Config): Blueprint {
     inner: config.count("intermediate_size"),
     biases: { attention: config.flag("attention_bias", false), mlp: config.flag("mlp_bias", false) },
     theta: rotaryTheta(config),
-    padding: config.has("pad_token_id") ? config.number("pad_token_id") : undefined,
+    padding: config.tokenId("pad_token_id"),
   };
   const epsilon = config.number("rms_norm_eps", 1e-6);
   const act = activation(config.choice("hidden_act", activationNames, "silu"));

@@ -19,8 +19,7 @@ export class TextInput {
     const { path, fields } = Config.read(folder, "tokenizer.json");
     const hasSettings = existsSync(join(folder, "tokenizer_config.json"));
     const settings = hasSettings ? Config.read(folder, "tokenizer_config.json").fields : {};
-    const model = Config.read(folder, "config.json");
-    const padding = model.has("pad_token_id") ? model.number("pad_token_id") : 0;
+    const padding = Config.read(folder, "config.json").tokenId("pad_token_id") ?? 0;
     try {
       return new TextInput(folder, new Tokenizer(fields, settings), padding);
     } catch (error) {

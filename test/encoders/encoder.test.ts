@@ -122,6 +122,17 @@ test("an item's hidden states do not depend on its batch neighbours or its paddi
   await assertClose(left.slice([0, 2, 0], [1, 3, -1]).squeeze([0]), alone);
 });
 
+test("the head reads the last token that is not the padding id, or without such an id, not masked", async () => {
+  const rows = [[1, 7, 9], [1, 2, 3, 4, 5]]; // prettier-ignore
+  for (const pad_token_id of [0, -1, null]) {
+    const encoder = await openEncoder(
+      writeLlama(1, (config) => void Object.assign(config, { pad_token_id })),
+    );
+    const { context } = encoder.embed(padIds(rows, 0));
+    assert.deepEqual([...(await context.pool.data())], [0, 0, 1, 0, 0, 0, 0, 0, 0, 1]);
+  }
+});
+
 test("a masked recording gives what it gives alone", async () => {
   // layer norm in the front end: the group norm of Base averages over padding too, here as in transformers
   const encoder = await openEncoder(`${fixtures}/wavlm_large_style`);

@@ -32,6 +32,11 @@ test("audio is normalised over the padded clip, or with a mask over its own samp
   const own = [-0.2182177, -1.5275239, 0.6546531, 1.0910884, 0, 0.9999999, -0.9999999, 0, 0, 0];
   await assertClose([...masked.values.data], own, 1e-6);
   assert.deepEqual([...masked.mask!.data], [1, 1, 1, 1, 0, 1, 1, 0, 0, 0]);
+  const asked = AudioInput.open(preprocessor({ return_attention_mask: true })).prepare(clips, 16000, {
+    length: 5,
+    mask: false,
+  });
+  assert.deepEqual(asked, plain);
 });
 
 test("audio can be left as it is, and silence stays silent", () => {
