@@ -59,6 +59,8 @@ function blueprint(config: Config): Blueprint {
     furthest: config.count("max_bucket_distance", 800),
   };
   config.divides("4 (near and far, in two directions)", "num_buckets", 4, buckets.count);
+  if (buckets.furthest <= buckets.count / 4)
+    throw new UserError(`${config.path}: max_bucket_distance must be more than a quarter of num_buckets`);
   const settings: Settings = {
     channels,
     kernels: config.counts("conv_kernel", channels.length),
