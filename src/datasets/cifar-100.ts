@@ -1,0 +1,61 @@
+import { basename } from "node:path";
+import { UserError } from "../errors.js";
+import { archiveEntries } from "../formats/archive.js";
+import { CIFAR_IMAGE, cifarRecords } from "../formats/cifar.js";
+import type { Dataset, Item, Split } from "./dataset.js";
+
+const splits = ["train", "test"] as const;
+const { channels, height, width } = CIFAR_IMAGE;
+
+/** `fine_label_names.txt` of the archive. */
+const classes = (
+  "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can " +
+  "castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin " +
+  "elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard " +
+  "lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear " +
+  "pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark " +
+  "shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone " +
+  "television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm"
+).split(" ");
+
+/** CIFAR-100 (Krizhevsky 2009), binary version, fine labels. */
+export const cifar100: Dataset = {
+  name: "cifar-100",
+  title: "CIFAR-100",
+  input: "image",
+  classes,
+  splits,
+  licence: "none stated; cite Krizhevsky 2009",
+  source: {
+    kind: "files",
+    alternatives: [
+      [
+        {
+          name: "cifar-100-binary.tar.gz",
+          url: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+          md5: "03b5dce01913d631647c71ecec9e9cb8",
+        },
+      ],
+    ],
+  },
+  async *items([path], options = {}) {
+    for (const split of options.split ? [options.split] : splits) yield* splitItems(path!, split);
+  },
+};
+
+async function* splitItems(path: string, split: Split): AsyncGenerator<Item> {
+  for await (const entry of archiveEntries(path)) {
+    if (basename(entry.name) !== `${split}.bin`) continue;
+    let index = 0;
+    for await (const { fine, pixels } of cifarRecords(await entry.stream(), `${path}: ${entry.name}`)) {
+      const input = {
+        kind: "image" as const,
+        pixels,
+        shape: [channels, height, width] as [number, number, number],
+      };
+      yield { id: `${split}/${index++}`, label: fine, split, input };
+    }
+    return;
+  }
+  throw new UserError(`${path}: holds no ${split}.bin; fetch CIFAR-100's binary version`);
+}
