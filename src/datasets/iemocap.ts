@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
-import { readWav } from "../formats/wav.js";
+import { MAX_UTTERANCE_BYTES, readWav } from "../formats/wav.js";
 import type { Dataset, ItemOptions } from "./dataset.js";
 import { clipItems, type Emotion, emotions } from "./speech.js";
 
@@ -17,7 +17,6 @@ const emotionCodes: Record<string, Emotion> = {
 };
 const SESSIONS = [1, 2, 3, 4, 5];
 const MAX_TEXT = 16 * 2 ** 20;
-const MAX_WAV = 256 * 2 ** 20;
 
 /** Interactive Emotional Dyadic Motion Capture Database (Busso et al. 2008): one fold a session. */
 export const iemocap: Dataset = {
@@ -60,7 +59,7 @@ async function* sessionItems(folder: string, session: number, options: ItemOptio
         throw new UserError(
           `${wav}: missing, though ${path} labels it ${turn.emotion}; copy Session${session} again`,
         );
-      const recording = readWav(readBounded(wav, MAX_WAV), wav);
+      const recording = readWav(readBounded(wav, MAX_UTTERANCE_BYTES), wav);
       yield* clipItems(recording, { id: turn.name, emotion, fold: session - 1, group: session }, options);
     }
   }

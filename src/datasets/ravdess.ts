@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { UserError } from "../errors.js";
-import { archiveEntries } from "../formats/archive.js";
-import { readWav } from "../formats/wav.js";
+import { archiveEntries, defaultLimits } from "../formats/archive.js";
+import { MAX_UTTERANCE_BYTES, readWav } from "../formats/wav.js";
 import type { Dataset } from "./dataset.js";
 import { clipItems, type Emotion, emotions } from "./speech.js";
 
@@ -41,7 +41,7 @@ export const ravdess: Dataset = {
   async *items([path], options = {}) {
     const seen = new Set<string>();
     let count = 0;
-    for await (const entry of archiveEntries(path!)) {
+    for await (const entry of archiveEntries(path!, { ...defaultLimits, entry: MAX_UTTERANCE_BYTES })) {
       const file = basename(entry.name);
       const found = NAME.exec(file);
       if (!found) {

@@ -51,10 +51,9 @@ export class Guard {
   }
 }
 
-/** An entry in memory. @param size what `contents` is held to. */
-export async function readAll(contents: AsyncIterable<Buffer>, size: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(size);
-  let filled = 0;
-  for await (const chunk of contents) filled += chunk.copy(bytes, filled);
-  return bytes;
+/** An entry in memory. What is claimed of its size is not believed before its bytes have come. */
+export async function readAll(contents: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of contents) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }

@@ -50,7 +50,7 @@ export function parseEmoEvaluation(text: string, name: string): Turn[] {
     };
     if (read.end < read.start) throw refuse(`line ${index + 1}: turn ${turn} ends before it starts`);
     const before = turns.get(read.name);
-    if (before && before.emotion !== read.emotion)
+    if (before && (before.emotion !== read.emotion || before.start !== read.start || before.end !== read.end))
       throw refuse(`line ${index + 1}: turn ${turn} is labelled ${emotion} here and ${before.emotion} above`);
     if (!before) turns.set(read.name, read);
   });

@@ -16,17 +16,20 @@ export async function resample(samples: Float32Array, from: number, to: number):
     converterType: libsamplerate.ConverterType.SRC_SINC_MEDIUM_QUALITY,
   });
   try {
-    const length = Math.ceil((samples.length * to) / from);
-    const padded = new Float32Array(samples.length + Math.ceil((TAIL * from) / to) + TAIL);
-    padded.set(samples);
-    const out = new Float32Array(length);
-    for (let read = 0, written = 0; read < padded.length && written < length; read += PIECE) {
-      const piece = converter.full(padded.subarray(read, read + PIECE));
-      out.set(piece.subarray(0, length - written), written);
-      written += piece.length;
+    const out = new Float32Array(Math.ceil((samples.length * to) / from));
+    let written = 0;
+    for (const piece of pieces(samples, Math.ceil((TAIL * from) / to) + TAIL)) {
+      const converted = converter.full(piece);
+      out.set(converted.subarray(0, out.length - written), written);
+      written = Math.min(out.length, written + converted.length);
     }
     return out;
   } finally {
     converter.destroy();
   }
+}
+
+function* pieces(samples: Float32Array, zeros: number): Generator<Float32Array> {
+  for (let begin = 0; begin < samples.length; begin += PIECE) yield samples.subarray(begin, begin + PIECE);
+  yield new Float32Array(zeros);
 }

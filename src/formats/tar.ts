@@ -31,7 +31,7 @@ export async function* tarEntries(
           name,
           size,
           stream: async () => Readable.from(contents),
-          read: () => readAll(contents, size),
+          read: () => readAll(contents),
         };
       while (!(await contents.next()).done);
     }

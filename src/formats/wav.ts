@@ -14,8 +14,10 @@ export interface Recording {
 const PCM = 1;
 const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
-const RATES = { lowest: 4_000, highest: 384_000 };
+const RATES = { lowest: 8_000, highest: 384_000 };
 const MAX_CHANNELS = 8;
+/** Of one utterance: minutes of any usual format. */
+export const MAX_UTTERANCE_BYTES = 32 * 2 ** 20;
 
 type Read = (at: number) => number;
 

@@ -22,10 +22,11 @@ export async function* zipEntries(path: string, guard: Guard): AsyncGenerator<Ar
       if (name.endsWith("/")) continue;
       if (entry.isEncrypted()) throw refuse("is encrypted");
       if (!entry.canDecodeFileData()) throw refuse(`uses compression method ${entry.compressionMethod}`);
+      if (entry.compressedSize > zip.fileSize) throw refuse("is larger than the archive");
       if (size > MAX_DEFLATE_RATIO * entry.compressedSize + 64)
         throw refuse(`claims ${size} bytes out of ${entry.compressedSize}`);
       const contents = checked(zip, entry, refuse);
-      yield { name, size, stream: async () => Readable.from(contents), read: () => readAll(contents, size) };
+      yield { name, size, stream: async () => Readable.from(contents), read: () => readAll(contents) };
     }
   } finally {
     zip.close();

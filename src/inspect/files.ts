@@ -46,7 +46,7 @@ async function safetensors(path: string): Promise<string[]> {
   const size = (shape: number[]) => shape.reduce((product, n) => product * n, 1);
   const values = [...entries.values()].reduce((sum, { shape }) => sum + size(shape), 0);
   const lines = [`safetensors, ${count(entries.size, "tensor")}, ${count(values, "value")}`];
-  for (const [key, value] of Object.entries(metadata))
+  for (const [key, value] of Object.entries(metadata ?? {}))
     lines.push(`metadata ${key}: ${String(value).slice(0, 200)}`);
   for (const [name, { dtype, shape }] of entries) lines.push(`tensor ${name} ${dtype} [${shape.join(", ")}]`);
   const labels = entries.get("labels");
