@@ -45,8 +45,8 @@ export const agNews: Dataset = {
 };
 
 async function* splitItems(paths: readonly string[], split: Split): AsyncGenerator<Item> {
-  for await (const { name, source } of sources(paths)) {
-    if (basename(name) !== `${split}.csv`) continue;
+  for await (const { file, name, source } of sources(paths)) {
+    if (basename(file) !== `${split}.csv`) continue;
     let row = 0;
     for await (const fields of csvRows(source, name)) {
       const label = classes[Number(fields[0]) - 1] === undefined ? -1 : Number(fields[0]) - 1;
@@ -64,13 +64,15 @@ async function* splitItems(paths: readonly string[], split: Split): AsyncGenerat
 }
 
 /** The files as they lie, or those in the archive. */
-async function* sources(paths: readonly string[]): AsyncGenerator<{ name: string; source: Readable }> {
+async function* sources(
+  paths: readonly string[],
+): AsyncGenerator<{ file: string; name: string; source: Readable }> {
   if (paths.length > 1) {
-    for (const path of paths) yield { name: path, source: createReadStream(path) };
+    for (const path of paths) yield { file: path, name: path, source: createReadStream(path) };
     return;
   }
   for await (const entry of archiveEntries(paths[0]!))
-    yield { name: `${paths[0]}: ${entry.name}`, source: await entry.stream() };
+    yield { file: entry.name, name: `${paths[0]}: ${entry.name}`, source: await entry.stream() };
 }
 
 /**

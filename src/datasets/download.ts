@@ -43,7 +43,8 @@ export async function download(url: string, target: string, options: DownloadOpt
       if (!(error instanceof Cut)) throw error;
       if (attempt === attempts)
         throw new UserError(
-          `${url}: cut off ${attempts} times (${error.message}); ${part} is kept: run again to go on with it`,
+          `${url}: cut off ${attempts} times (${error.message}); run again` +
+            (sizeOf(part) ? `: it goes on with ${part}` : ""),
         );
       await sleep(pause * 2 ** (attempt - 1));
     }
