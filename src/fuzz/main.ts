@@ -1,6 +1,8 @@
 import { fork } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { attack, type AttackResult } from "./attack.js";
+import { attack, mutant, type AttackResult } from "./attack.js";
 import { fuzzTargets } from "./targets.js";
 
 /** `make fuzz`: every parser in a process of its own, so that a hang or a crash is seen and named. */
@@ -9,6 +11,9 @@ const COUNT = 1_000;
 const SEED = 4;
 /** Milliseconds for one file. */
 const PATIENCE = 10_000;
+/** Failing files are kept here, so many of each parser. */
+const KEPT = join("runs", "fuzz");
+const SHOWN = 5;
 
 type Message = { index: number } | { result: AttackResult };
 
@@ -44,11 +49,17 @@ function watch(name: string, count: number, seed: number): Promise<AttackResult>
 }
 
 async function parent(): Promise<void> {
-  for (const { name } of fuzzTargets) {
+  for (const target of fuzzTargets) {
+    const { name, extension } = target;
     const { parsed, refused, failures } = await watch(name, COUNT, SEED);
     console.log(`${name}: ${parsed} parsed, ${refused} refused, ${failures.length} failed of ${COUNT}`);
-    for (const { index, why } of failures.slice(0, 5)) console.log(`  ${name} ${index}: ${why}`);
-    if (failures.length) process.exitCode = 1;
+    for (const { index, why } of failures.slice(0, SHOWN)) {
+      const path = join(KEPT, `${name.replaceAll(" ", "-")}-${index}${extension}`);
+      mkdirSync(KEPT, { recursive: true });
+      writeFileSync(path, mutant(target, SEED, index));
+      console.log(`  ${path}: ${why}`);
+      process.exitCode = 1;
+    }
   }
 }
 

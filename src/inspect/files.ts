@@ -12,6 +12,8 @@ const MAX_WAV = 512 * 2 ** 20;
 const MAX_TEXT = 16 * 2 ** 20;
 /** Classes beyond which only their number is told. */
 const MAX_CLASSES = 20;
+/** Characters of a label that are told. */
+const MAX_LABEL = 40;
 
 const startsWith = (text: string) => (head: Buffer) => head.toString("latin1", 0, text.length) === text;
 
@@ -67,13 +69,14 @@ async function wav(path: string): Promise<string[]> {
 }
 
 async function csv(path: string): Promise<string[]> {
-  const first: string[] = [];
-  let width = 0;
+  const first = new Map<string, number>();
+  let [rows, width] = [0, 0];
   for await (const row of csvRows(createReadStream(path), path)) {
+    rows++;
     width = row.length;
-    first.push(row[0]!);
+    add(first, row[0]!.slice(0, MAX_LABEL));
   }
-  return [`CSV, ${count(first.length, "row")} of ${count(width, "field")}`, `first field: ${classes(first)}`];
+  return [`CSV, ${count(rows, "row")} of ${count(width, "field")}`, `first field: ${told(first)}`];
 }
 
 /** Every entry is unpacked, so that damage shows. */
@@ -106,9 +109,17 @@ async function cifar(path: string): Promise<string[]> {
 
 function classes(labels: Iterable<string | number>): string {
   const counts = new Map<string | number, number>();
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  for (const label of labels) add(counts, label);
+  return told(counts);
+}
+
+function add<T>(counts: Map<T, number>, label: T): void {
+  counts.set(label, (counts.get(label) ?? 0) + 1);
+}
+
+function told(counts: Map<string | number, number>): string {
+  if (counts.size > MAX_CLASSES) return `${counts.size} classes`;
   const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
-  if (sorted.length > MAX_CLASSES) return `${sorted.length} classes`;
   return `${count(sorted.length, "class", "classes")}: ${sorted.map(([label, n]) => `${label} × ${n}`).join(", ")}`;
 }
 

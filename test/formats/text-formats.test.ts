@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
+import fc from "fast-check";
+import Papa from "papaparse";
 import { UserError } from "#src/errors.js";
 import { CIFAR_RECORD, cifarRecords } from "#src/formats/cifar.js";
 import { csvRows } from "#src/formats/csv.js";
@@ -39,6 +41,21 @@ test("a long CSV arrives whole, and a reader may stop early", async () => {
     assert.equal(fields.length, 3);
     break;
   }
+});
+
+test("what is written as CSV is read back, however it is cut into chunks", async () => {
+  const field = fc.string({ unit: fc.constantFrom("a", '"', ",", "\n", "é", "€", "😀", " ", "\\") });
+  const rows = fc.array(fc.tuple(fc.constantFrom("1", "2"), field, field), { minLength: 1, maxLength: 20 });
+  await fc.assert(
+    fc.asyncProperty(rows, fc.integer({ min: 1, max: 40 }), async (table, size) => {
+      const bytes = Buffer.from(Papa.unparse(table, { quotes: true, newline: "\n" }));
+      const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.subarray(i * size, (i + 1) * size),
+      );
+      assert.deepEqual(await csv(...chunks), table);
+    }),
+    { seed: 4, numRuns: 200 },
+  );
 });
 
 test("damaged CSV files are refused with the row", async () => {
