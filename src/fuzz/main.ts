@@ -19,10 +19,13 @@ type Message = { index: number } | { result: AttackResult };
 
 async function child(name: string, count: number, seed: number): Promise<void> {
   const target = fuzzTargets.find((one) => one.name === name)!;
-  const send = (message: Message) => process.send!(message);
-  const result = await attack({ target, count, seed, before: (index) => send({ index }) });
-  send({ result });
-  process.disconnect();
+  const result = await attack({
+    target,
+    count,
+    seed,
+    before: (index) => process.send!({ index } satisfies Message),
+  });
+  process.send!({ result } satisfies Message, () => process.disconnect());
 }
 
 function watch(name: string, count: number, seed: number): Promise<AttackResult> {
