@@ -5,7 +5,7 @@ import { CIFAR_IMAGE, cifarRecords } from "../formats/cifar.js";
 import type { Dataset, Item, Split } from "./dataset.js";
 
 const splits = ["train", "test"] as const;
-const { channels, height, width } = CIFAR_IMAGE;
+const { height, width } = CIFAR_IMAGE;
 
 /** `fine_label_names.txt` of the archive. */
 const classes = (
@@ -48,11 +48,7 @@ async function* splitItems(path: string, split: Split): AsyncGenerator<Item> {
     if (basename(entry.name) !== `${split}.bin`) continue;
     let index = 0;
     for await (const { fine, pixels } of cifarRecords(await entry.stream(), `${path}: ${entry.name}`)) {
-      const input = {
-        kind: "image" as const,
-        pixels,
-        shape: [channels, height, width] as [number, number, number],
-      };
+      const input = { kind: "image" as const, data: pixels, height, width };
       yield { id: `${split}/${index++}`, label: fine, split, input };
     }
     return;

@@ -6,7 +6,12 @@ export type Split = "train" | "test";
 export type RawInput =
   | { kind: "audio"; /** [frames], full scale is ±1. */ samples: Float32Array; rate: number }
   | { kind: "text"; text: string }
-  | { kind: "image"; /** [channels, height, width] */ pixels: Uint8Array; shape: [number, number, number] };
+  | {
+      kind: "image";
+      /** [3, height, width], red, green, blue */ data: Uint8Array;
+      height: number;
+      width: number;
+    };
 
 /** One labelled input. Data sets with a fixed split give `split`, those with folds `fold` and `group`. */
 export interface Item {

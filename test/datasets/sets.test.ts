@@ -228,8 +228,8 @@ test("CIFAR-100: fine labels, train before test whatever the archive's order", a
     ],
   );
   const { input } = read[0]!;
-  assert.ok(input.kind === "image" && input.pixels.every((value) => value === 3));
-  assert.deepEqual(input.kind === "image" && input.shape, [3, 32, 32]);
+  assert.ok(input.kind === "image" && input.data.every((value) => value === 3));
+  assert.deepEqual([input.data.length, input.height, input.width], [3 * 32 * 32, 32, 32]);
   assert.equal(datasetNamed("cifar-100").classes.length, 100);
   const cut = file(
     "cut-cifar.tar.gz",
