@@ -16,7 +16,7 @@ const emotionCodes: Record<string, Emotion> = {
   exc: "happiness",
 };
 const SESSIONS = [1, 2, 3, 4, 5];
-const MAX_TEXT = 16 * 2 ** 20;
+const MAX_TEXT = 4 * 2 ** 20;
 
 /** Interactive Emotional Dyadic Motion Capture Database (Busso et al. 2008): one fold a session. */
 export const iemocap: Dataset = {

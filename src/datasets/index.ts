@@ -40,27 +40,25 @@ export async function fingerprint(paths: readonly string[]): Promise<string> {
 }
 
 /**
- * What `make data` does: finds or fetches each data set and says where it is.
- * @param names all that can be fetched when left out.
+ * What `make data` does: finds or fetches data sets and says where each is.
+ * @param names all when left out; then one that only its owner can give is told but no error.
  */
 export async function prepareData(
-  names: readonly string[] = Object.values(datasets)
-    .filter(({ source }) => source.kind === "files")
-    .map(({ name }) => name),
+  names?: readonly string[],
   options: LocateOptions = {},
 ): Promise<{ lines: string[]; ok: boolean }> {
   const lines: string[] = [];
   let ok = true;
-  for (const dataset of names.map(datasetNamed)) {
+  for (const dataset of (names ?? Object.keys(datasets)).map(datasetNamed)) {
+    const { name, licence, source } = dataset;
     try {
       const paths = await locate(dataset, options);
-      lines.push(
-        `${dataset.name}: ${paths.join(", ")}${await remark(dataset, paths)} (licence: ${dataset.licence})`,
-      );
+      lines.push(`${name}: ${paths.join(", ")}${await remark(dataset, paths)} (licence: ${licence})`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      lines.push(`${dataset.name}: error: ${error.message}`);
-      ok = false;
+      const optional = !names && source.kind === "folder";
+      lines.push(`${name}: ${optional ? "" : "error: "}${error.message}`);
+      ok &&= optional;
     }
   }
   return { lines, ok };

@@ -9,7 +9,7 @@ import { readWav } from "../formats/wav.js";
 import type { Inspector } from "./inspect.js";
 
 const MAX_WAV = 512 * 2 ** 20;
-const MAX_TEXT = 16 * 2 ** 20;
+const MAX_TEXT = 4 * 2 ** 20;
 /** Classes beyond which only their number is told. */
 const MAX_CLASSES = 20;
 /** Characters of a label that are told. */

@@ -5,7 +5,7 @@ import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { fileInspectors } from "./files.js";
 
-const MAX_JSON = 16 * 2 ** 20;
+const MAX_JSON = 4 * 2 ** 20;
 const WEIGHTS = /\.(safetensors|bin)$/;
 
 /** Facts on an adapter's, a checkpoint's or IEMOCAP's folder. @throws UserError for any other. */

@@ -249,6 +249,11 @@ test("make data says for each set where it is or what to do", async () => {
   assert.match(lines[0]!, /^cifar-100: .*tar.gz, not the official file, read as it is \(licence: /);
   assert.match(lines[1]!, /^iemocap: error: IEMOCAP is not in/);
   assert.equal(ok, false);
+  put(join(options.root, "data", "raw"), "Audio_Speech_Actors_01-24.zip");
+  put(join(options.root, "data", "raw"), "ag_news_csv.tar.gz");
+  const all = await prepareData(undefined, { ...options, fetch: false });
+  assert.match(all.lines[0]!, /^iemocap: IEMOCAP is not in/);
+  assert.deepEqual([all.lines.length, all.ok], [4, true]);
 });
 
 test("a fingerprint tells copies apart, of files and of folders", async () => {
