@@ -5,10 +5,10 @@ import { decodeHTML } from "entities";
 import { UserError } from "../errors.js";
 import { archiveEntries } from "../formats/archive.js";
 import { csvRows } from "../formats/csv.js";
+import { newsTopics } from "./classes.js";
 import type { Dataset, Item, Split } from "./dataset.js";
 
 const splits = ["train", "test"] as const;
-const classes = ["World", "Sports", "Business", "Sci/Tech"];
 const OFFICIAL = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv";
 
 /** AG News (Zhang, Zhao & LeCun 2015): class 1–4, title, description. */
@@ -16,7 +16,7 @@ export const agNews: Dataset = {
   name: "ag-news",
   title: "AG News",
   input: "text",
-  classes,
+  classes: newsTopics,
   splits,
   licence: "for research, not for commerce",
   source: {
@@ -49,7 +49,7 @@ async function* splitItems(paths: readonly string[], split: Split): AsyncGenerat
     if (basename(file) !== `${split}.csv`) continue;
     let row = 0;
     for await (const fields of csvRows(source, name)) {
-      const label = classes[Number(fields[0]) - 1] === undefined ? -1 : Number(fields[0]) - 1;
+      const label = newsTopics[Number(fields[0]) - 1] === undefined ? -1 : Number(fields[0]) - 1;
       if (fields.length !== 3 || label < 0)
         throw new UserError(
           `${name}: row ${row + 1} begins with ${JSON.stringify(fields[0]!.slice(0, 20))} and has ${fields.length} fields, ` +

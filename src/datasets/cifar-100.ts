@@ -2,28 +2,18 @@ import { basename } from "node:path";
 import { UserError } from "../errors.js";
 import { archiveEntries } from "../formats/archive.js";
 import { CIFAR_IMAGE, cifarRecords } from "../formats/cifar.js";
+import { fineLabels } from "./classes.js";
 import type { Dataset, Item, Split } from "./dataset.js";
 
 const splits = ["train", "test"] as const;
 const { height, width } = CIFAR_IMAGE;
-
-/** `fine_label_names.txt` of the archive. */
-const classes = (
-  "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can " +
-  "castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin " +
-  "elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard " +
-  "lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear " +
-  "pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark " +
-  "shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone " +
-  "television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm"
-).split(" ");
 
 /** CIFAR-100 (Krizhevsky 2009), binary version, fine labels. */
 export const cifar100: Dataset = {
   name: "cifar-100",
   title: "CIFAR-100",
   input: "image",
-  classes,
+  classes: fineLabels,
   splits,
   licence: "none stated; cite Krizhevsky 2009",
   source: {

@@ -4,8 +4,9 @@ import { UserError } from "../errors.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { MAX_UTTERANCE_BYTES, readWav } from "../formats/wav.js";
+import { type Emotion, emotions } from "./classes.js";
 import type { Dataset, ItemOptions } from "./dataset.js";
-import { clipItems, type Emotion, emotions } from "./speech.js";
+import { clipItems } from "./speech.js";
 
 /** Excited counts as happy, as in the paper; every other label is left out. */
 const emotionCodes: Record<string, Emotion> = {

@@ -2,8 +2,9 @@ import { basename } from "node:path";
 import { UserError } from "../errors.js";
 import { archiveEntries, defaultLimits } from "../formats/archive.js";
 import { MAX_UTTERANCE_BYTES, readWav } from "../formats/wav.js";
+import { type Emotion, emotions } from "./classes.js";
 import type { Dataset } from "./dataset.js";
-import { clipItems, type Emotion, emotions } from "./speech.js";
+import { clipItems } from "./speech.js";
 
 /** Third field of a file's name; calm, fearful, disgust and surprised (02, 06, 07, 08) are left out. */
 const emotionCodes: Record<string, Emotion> = {

@@ -1,13 +1,10 @@
 import { resample } from "../formats/resample.js";
 import type { Recording } from "../formats/wav.js";
+import { type Emotion, emotions } from "./classes.js";
 import type { Item, ItemOptions } from "./dataset.js";
 
 /** What speech encoders are trained on, in Hz. */
 export const RATE = 16_000;
-/** Classes of both speech data sets, in the order of the shipped features. */
-export const emotions = ["sadness", "neutral", "happiness", "anger"] as const;
-export type Emotion = (typeof emotions)[number];
-
 const CLIP_SECONDS = 5;
 /** Shorter rests after the last full clip are dropped. */
 const LEAST_SECONDS = 0.1;
