@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Dataset, datasetNamed, fingerprint, locate, prepareData } from "#src/datasets/index.js";
 import { download } from "#src/datasets/download.js";
-import { UserError } from "#src/errors.js";
+import { refusal } from "../support/files.js";
 
 const root = mkdtempSync(join(tmpdir(), "daam-locate-"));
 const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7) % 251));
@@ -69,7 +69,6 @@ function serve(...list: typeof behaviours): void {
 }
 let targets = 0;
 const fresh = () => join(root, `file${targets++}`);
-const refusal = (why: RegExp) => (error: unknown) => error instanceof UserError && why.test(error.message);
 
 test("a download reports progress and leaves nothing but the file", async () => {
   serve();

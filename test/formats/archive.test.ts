@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { UserError } from "#src/errors.js";
 import { archiveEntries, defaultLimits } from "#src/formats/archive.js";
 import { tarBytes, zipBytes } from "#src/fuzz/samples.js";
+import { temporaryFolder } from "../support/files.js";
 
-const folder = mkdtempSync(join(tmpdir(), "daam-archive-"));
-after(() => rmSync(folder, { recursive: true }));
-const file = (name: string, bytes: Buffer) => {
-  const path = join(folder, name);
-  writeFileSync(path, bytes);
-  return path;
-};
+const { root: folder, file } = temporaryFolder();
 
 const none = Buffer.alloc(0);
 const files = [

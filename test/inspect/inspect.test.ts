@@ -1,20 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { safetensorsBytes, tarBytes, wavBytes, zipBytes } from "#src/fuzz/samples.js";
 import { inspect } from "#src/inspect/inspect.js";
+import { temporaryFolder } from "../support/files.js";
 
-const root = mkdtempSync(join(tmpdir(), "daam-inspect-"));
-after(() => rmSync(root, { recursive: true }));
-const file = (name: string, bytes: Buffer | string) => {
-  const path = join(root, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, bytes);
-  return path;
-};
+const { root, file } = temporaryFolder();
 
 const weights = safetensorsBytes({
   "layer.0": { dtype: "F32", shape: [2, 3], bytes: 24 },

@@ -66,3 +66,10 @@ for (const [name, features, train, testing] of [
     const { names } = JSON.parse(metadata.about!);
     if (names) assert.deepEqual(names, datasetNamed(name).classes);
   });
+
+test("an unknown data set is refused with the list", () => {
+  assert.throws(
+    () => datasetNamed("mnist"),
+    /unknown data set "mnist": choose one of iemocap, ravdess, ag-news, cifar-100/,
+  );
+});
