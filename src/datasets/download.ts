@@ -64,18 +64,20 @@ async function fetchRest(url: string, part: string, options: DownloadOptions): P
       ...(have && { range: `bytes=${have}-` }),
     });
     if (response.status === 416) {
-      rmSync(part, { force: true });
-      throw new Cut("the server has fewer bytes than were kept");
+      // a part that was complete before it was renamed
+      if (rangeSize(response) === have) return;
+      throw restart(part, "the server has fewer bytes than were kept");
     }
     if (!response.ok || !response.body) throw refusal(url, response.status);
-    if (response.status !== 206 || rangeStart(response) !== have) have = 0;
+    const partial = response.status === 206;
+    if (partial && rangeStart(response) !== have) throw restart(part, "the server went on at another byte");
+    if (!partial) have = 0;
     const length = Number(response.headers.get("content-length") ?? NaN);
     const total = Number.isFinite(length) ? have + length : options.bytes;
     if (options.bytes !== undefined && total !== options.bytes)
       throw new UserError(
         `${url}: the server offers ${total} bytes, the official file has ${options.bytes}; name a mirror in DAAM_MIRROR`,
       );
-    if (response.status === 206 && rangeStart(response) !== have) throw restart(part);
     let received = have;
     const count = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -128,9 +130,14 @@ function rangeStart(response: Response): number {
   return Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? NaN);
 }
 
-function restart(part: string): Cut {
+// "bytes", an asterisk for the range, and the size of the whole file
+function rangeSize(response: Response): number {
+  return Number(/^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1] ?? NaN);
+}
+
+function restart(part: string, why: string): Cut {
   rmSync(part, { force: true });
-  return new Cut("the server went on at another byte");
+  return new Cut(why);
 }
 
 /** Answers that say nothing about the file: the time-out, too many requests, and every fault of the server. */
@@ -143,11 +150,11 @@ function refusal(url: string, status: number): Error {
 
 function explained(error: Error, part: string): Error {
   if (error instanceof UserError || error instanceof Cut) return error;
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, syscall = "" } = error as NodeJS.ErrnoException;
   if (code === "ENOSPC")
     return new UserError(`${part}: the disk is full; make room and run again to go on with it`);
-  if (code === "EACCES" || code === "EROFS" || code === "EPERM")
-    return new UserError(`${part}: cannot be written (${code})`);
+  if (["mkdir", "open", "write", "close"].includes(syscall))
+    return new UserError(`${part}: cannot be written (${code}); check its folder`);
   const cause = error.cause as NodeJS.ErrnoException | undefined;
   return new Cut(cause?.code ?? cause?.message ?? error.message);
 }

@@ -44,7 +44,7 @@ after(() => {
 function whole(request: IncomingMessage, response: ServerResponse): void {
   const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
   const head = { "content-length": bytes.length - from };
-  if (from >= bytes.length) response.writeHead(416).end();
+  if (from >= bytes.length) response.writeHead(416, { "content-range": `bytes */${bytes.length}` }).end();
   else if (from)
     response
       .writeHead(206, { ...head, "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` })
@@ -126,6 +126,23 @@ test("a complete part needs no request", async () => {
   serve();
   await download(address, target, { bytes: bytes.length, md5, ...connection });
   assert.deepEqual(requests, []);
+});
+
+test("a complete part of unknown size is taken when the server has no more", async () => {
+  const target = fresh();
+  writeFileSync(`${target}.part`, bytes);
+  serve();
+  await download(address, target, { md5, ...connection });
+  assert.deepEqual(requests, [`bytes=${bytes.length}-`]);
+  assert.ok(readFileSync(target).equals(bytes));
+});
+
+test("a folder that cannot be written is named, not retried", async () => {
+  const target = fresh();
+  mkdirSync(`${target}.part`);
+  serve();
+  await assert.rejects(download(address, target, connection), refusal(/part: cannot be written \(EISDIR\)/));
+  assert.equal(requests.length, 1);
 });
 
 test("a wrong checksum, a wrong size and a missing page are refused, and leave no file", async () => {
