@@ -2,7 +2,15 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import type { Architecture, Blueprint, Context, EncoderInput } from "./architecture.js";
 import type { Config } from "./config.js";
-import { activation, activationNames, attention, average, layerNorm, splitHeads, splitHeadsTransposed } from "./ops.js";
+import {
+  activation,
+  activationNames,
+  attention,
+  average,
+  layerNorm,
+  splitHeads,
+  splitHeadsTransposed,
+} from "./ops.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
 const PATCHES = "beit.embeddings.patch_embeddings.projection";
@@ -108,7 +116,10 @@ function blueprint(config: Config): Blueprint {
         const own = bias.perLayer ? weights.get(biasTable(index)) : undefined;
         const scores = own && tensors["bias"] ? own.add(tensors["bias"]) : (own ?? tensors["bias"]);
         const attended = hidden.add<tf.Tensor3D>(
-          scaled("lambda_1", selfAttention(heads, weights, at, normed(weights, `${at}.layernorm_before`, hidden), scores)),
+          scaled(
+            "lambda_1",
+            selfAttention(heads, weights, at, normed(weights, `${at}.layernorm_before`, hidden), scores),
+          ),
         );
         const inner = act(
           weights.project(`${at}.intermediate.dense`, normed(weights, `${at}.layernorm_after`, attended)),
@@ -206,7 +217,8 @@ function patches({ channels, image, patch, window }: Settings, { values }: Encod
       for (let column = 0; column < columns; column++)
         for (let channel = 0; channel < channels; channel++)
           for (let y = 0; y < patch[0]; y++) {
-            const line = ((item * channels + channel) * image[0] + row * patch[0] + y) * image[1] + column * patch[1];
+            const line =
+              ((item * channels + channel) * image[0] + row * patch[0] + y) * image[1] + column * patch[1];
             out.set(values.data.subarray(line, line + patch[1]), to);
             to += patch[1];
           }
@@ -225,12 +237,20 @@ function layerNeeds(settings: Settings, index: number): Needs {
     ...norm(`${at}.layernorm_after`, features),
     ...linear(`${at}.intermediate.dense`, features, inner),
     ...linear(`${at}.output.dense`, inner, features),
-    ...(layerScale ? { [`${at}.lambda_1`]: { shape: [features] }, [`${at}.lambda_2`]: { shape: [features] } } : {}),
+    ...(layerScale
+      ? { [`${at}.lambda_1`]: { shape: [features] }, [`${at}.lambda_2`]: { shape: [features] } }
+      : {}),
     ...(bias.perLayer ? { [biasTable(index)]: tableNeed(settings) } : {}),
   };
 }
 
-function selfAttention(heads: number, weights: Weights, at: string, x: tf.Tensor3D, bias?: tf.Tensor): tf.Tensor3D {
+function selfAttention(
+  heads: number,
+  weights: Weights,
+  at: string,
+  x: tf.Tensor3D,
+  bias?: tf.Tensor,
+): tf.Tensor3D {
   const projection = `${at}.attention.attention`;
   const mixed = attention(
     splitHeads(weights.project(`${projection}.query`, x), heads),

@@ -12,7 +12,8 @@ export class Config {
   /** @throws UserError if the file is missing or holds no JSON object. */
   static read(folder: string, file: string): Config {
     const path = join(folder, file);
-    if (!existsSync(path)) throw new UserError(`${path} is missing: an encoder is a Hugging Face folder with it`);
+    if (!existsSync(path))
+      throw new UserError(`${path} is missing: an encoder is a Hugging Face folder with it`);
     let fields: unknown;
     try {
       fields = JSON.parse(readFileSync(path, "utf8"));
@@ -31,7 +32,8 @@ export class Config {
   /** A whole number ≥ 1. */
   count(field: string, fallback?: number): number {
     const value = this.value(field, fallback);
-    if (!Number.isSafeInteger(value) || (value as number) < 1) throw this.refuse(field, "a whole number of at least 1");
+    if (!Number.isSafeInteger(value) || (value as number) < 1)
+      throw this.refuse(field, "a whole number of at least 1");
     return value as number;
   }
 
@@ -39,6 +41,14 @@ export class Config {
   number(field: string, fallback?: number): number {
     const value = this.value(field, fallback);
     if (typeof value !== "number" || !Number.isFinite(value)) throw this.refuse(field, "a number");
+    return value;
+  }
+
+  /** A list of `length` finite numbers. */
+  numbers(field: string, length: number): number[] {
+    const value = this.value(field);
+    if (!Array.isArray(value) || value.length !== length || !value.every(Number.isFinite))
+      throw this.refuse(field, `a list of ${length} numbers`);
     return value;
   }
 
@@ -74,12 +84,16 @@ export class Config {
 
   /** Refuses unless `divisor` goes into `whole` without remainder. */
   divides(divisor: string, whole: string, n: number, into: number): void {
-    if (into % n) throw new UserError(`${this.path}: ${divisor} ${n} does not divide ${whole} ${into}; correct one of them`);
+    if (into % n)
+      throw new UserError(
+        `${this.path}: ${divisor} ${n} does not divide ${whole} ${into}; correct one of them`,
+      );
   }
 
   private value(field: string, fallback?: unknown): unknown {
     const value = this.fields[field] ?? fallback;
-    if (value === undefined) throw new UserError(`${this.path} lacks ${field}; add it as the checkpoint's authors give it`);
+    if (value === undefined)
+      throw new UserError(`${this.path} lacks ${field}; add it as the checkpoint's authors give it`);
     return value;
   }
 

@@ -110,17 +110,24 @@ export class Encoder {
   /** Hidden state 0 and its context. @throws UserError for an input that does not fit the encoder. */
   embed(input: EncoderInput): State {
     const context = this.context(input);
-    return { hidden: this.with(this.stages.embed, (weights, stage) => stage.apply(weights, input, context)), context };
+    return {
+      hidden: this.with(this.stages.embed, (weights, stage) => stage.apply(weights, input, context)),
+      context,
+    };
   }
 
   /** Loads layer `index`, which turns hidden state `index` into `index + 1`. */
   layer(index: number): Layer {
     const stage = this.stages.layers[index];
-    if (!stage) throw new UserError(`${this.folder} has the layers 0 to ${this.layers - 1}; there is no layer ${index}`);
+    if (!stage)
+      throw new UserError(
+        `${this.folder} has the layers 0 to ${this.layers - 1}; there is no layer ${index}`,
+      );
     const weights = this.kept.get(stage) ?? this.load(stage);
     return {
       weights,
-      apply: ({ hidden, context }, adapt) => tf.tidy(() => stage.apply(weights.adapted(adapt), hidden, context)),
+      apply: ({ hidden, context }, adapt) =>
+        tf.tidy(() => stage.apply(weights.adapted(adapt), hidden, context)),
       dispose: () => this.release(stage, weights),
     };
   }
@@ -248,7 +255,9 @@ export class Encoder {
         `${this.folder} takes ${this.modality} as ${dtype} of rank ${rank}, not ${values.dtype} [${values.shape.join(", ")}]`,
       );
     if (mask && mask.shape.join() !== values.shape.join())
-      throw new UserError(`a mask of [${mask.shape.join(", ")}] does not fit inputs of [${values.shape.join(", ")}]`);
+      throw new UserError(
+        `a mask of [${mask.shape.join(", ")}] does not fit inputs of [${values.shape.join(", ")}]`,
+      );
   }
 }
 

@@ -64,15 +64,26 @@ function blueprint(config: Config): Blueprint {
     embed: {
       needs: { [EMBEDDING]: { shape: [settings.vocabulary, features] } },
       apply: (weights, { values }) =>
-        weights.get<tf.Tensor3D>(EMBEDDING).gather(tf.tensor2d(values.data, values.shape as [number, number], "int32")),
+        weights
+          .get<tf.Tensor3D>(EMBEDDING)
+          .gather(tf.tensor2d(values.data, values.shape as [number, number], "int32")),
     },
     layer: (index) => ({
-      needs: { ...layerNeeds(settings, index), ...(index === layers - 1 ? norm(FINAL_NORM, features, false) : {}) },
+      needs: {
+        ...layerNeeds(settings, index),
+        ...(index === layers - 1 ? norm(FINAL_NORM, features, false) : {}),
+      },
       apply: (weights, hidden, shared) => {
         const at = `model.layers.${index}`;
         const normed = (name: string, x: tf.Tensor3D) => rmsNorm(x, weights.get(`${name}.weight`), epsilon);
         const attended = hidden.add<tf.Tensor3D>(
-          selfAttention(settings, weights, `${at}.self_attn`, normed(`${at}.input_layernorm`, hidden), shared),
+          selfAttention(
+            settings,
+            weights,
+            `${at}.self_attn`,
+            normed(`${at}.input_layernorm`, hidden),
+            shared,
+          ),
         );
         const x = normed(`${at}.post_attention_layernorm`, attended);
         const gated = act(weights.project(`${at}.mlp.gate_proj`, x)).mul<tf.Tensor3D>(
@@ -93,10 +104,15 @@ function blueprint(config: Config): Blueprint {
 /** The base of the rotary frequencies; newer configs keep it in a record. @throws UserError for scaled variants. */
 function rotaryTheta(config: Config): number {
   const field = ["rope_parameters", "rope_scaling"].find((name) => config.has(name));
-  const record = new Config(`${config.path} (${field})`, field ? (config.fields[field] as Record<string, unknown>) : {});
+  const record = new Config(
+    `${config.path} (${field})`,
+    field ? (config.fields[field] as Record<string, unknown>) : {},
+  );
   const kind = record.fields["rope_type"] ?? record.fields["type"] ?? "default";
   if (kind !== "default")
-    throw new UserError(`${config.path}: rotary positions of type ${JSON.stringify(kind)} are not implemented, only "default"`);
+    throw new UserError(
+      `${config.path}: rotary positions of type ${JSON.stringify(kind)} are not implemented, only "default"`,
+    );
   return record.number("rope_theta", config.number("rope_theta", 10000));
 }
 

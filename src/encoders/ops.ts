@@ -30,7 +30,8 @@ export const activationNames = Object.keys(activations) as (keyof typeof activat
 /** The activation of a config's name. @throws UserError for one that is not implemented. */
 export function activation(name: keyof typeof activations): Activation {
   const found = activations[name];
-  if (!found) throw new UserError(`unknown activation "${name}": one of ${activationNames.join(", ")} is needed`);
+  if (!found)
+    throw new UserError(`unknown activation "${name}": one of ${activationNames.join(", ")} is needed`);
   return found;
 }
 

@@ -2,7 +2,17 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import type { Architecture, Blueprint, Context, EncoderInput } from "./architecture.js";
 import type { Config } from "./config.js";
-import { activation, activationNames, attention, average, gelu, keyMask, layerNorm, splitHeads, splitHeadsTransposed } from "./ops.js";
+import {
+  activation,
+  activationNames,
+  attention,
+  average,
+  gelu,
+  keyMask,
+  layerNorm,
+  splitHeads,
+  splitHeadsTransposed,
+} from "./ops.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
 const POSITIONAL = "wavlm.encoder.pos_conv_embed.conv";
@@ -103,7 +113,10 @@ function blueprint(config: Config): Blueprint {
     pool: {
       needs: settings.normFirst ? norm(FINAL_NORM, features) : {},
       apply: (weights, hidden, { pool }) =>
-        average(settings.normFirst ? affineNorm(weights, FINAL_NORM, hidden, settings.epsilon) : hidden, pool),
+        average(
+          settings.normFirst ? affineNorm(weights, FINAL_NORM, hidden, settings.epsilon) : hidden,
+          pool,
+        ),
     },
     head: (classes) => ({
       needs: { ...linear("projector", features, projected), ...linear("classifier", projected, classes) },
@@ -131,14 +144,19 @@ function context(settings: Settings, weights: Weights, { values, mask }: Encoder
   if (!(frames >= 1)) {
     const { kernels, strides } = settings;
     const least = kernels.reduceRight((length, kernel, i) => (length - 1) * strides[i]! + kernel, 1);
-    throw new UserError(`a recording of ${samples} samples is shorter than the ${least} that one frame needs; pad it`);
+    throw new UserError(
+      `a recording of ${samples} samples is shorter than the ${least} that one frame needs; pad it`,
+    );
   }
   const real = new Float32Array(batch * frames).fill(1);
   if (mask) {
     for (let item = 0; item < batch; item++) {
-      const length = Array.from(mask.data.subarray(item * samples, (item + 1) * samples)).filter(Boolean).length;
+      const length = Array.from(mask.data.subarray(item * samples, (item + 1) * samples)).filter(
+        Boolean,
+      ).length;
       const kept = frameCount(settings, length);
-      if (kept < 1) throw new UserError(`recording ${item + 1} of the batch has ${length} samples, too few for a frame`);
+      if (kept < 1)
+        throw new UserError(`recording ${item + 1} of the batch has ${length} samples, too few for a frame`);
       real.fill(0, item * frames + kept, (item + 1) * frames);
     }
   }
@@ -213,10 +231,18 @@ function prepareConvolutions({ channels }: Settings, weights: Weights): Record<s
   return { ...Object.fromEntries(filters), [`${POSITIONAL}.weight_v`]: positional.transpose([2, 1, 0]) };
 }
 
-function embed(settings: Settings, weights: Weights, { values }: EncoderInput, frames?: tf.Tensor): tf.Tensor3D {
+function embed(
+  settings: Settings,
+  weights: Weights,
+  { values }: EncoderInput,
+  frames?: tf.Tensor,
+): tf.Tensor3D {
   const [batch, samples] = values.shape as [number, number];
   const wave = tf.tensor3d(values.data as Float32Array, [batch, samples, 1]);
-  const extracted = settings.channels.reduce((x, _, i) => tf.tidy(() => convolve(settings, weights, i, x)), wave);
+  const extracted = settings.channels.reduce(
+    (x, _, i) => tf.tidy(() => convolve(settings, weights, i, x)),
+    wave,
+  );
   const projection = "wavlm.feature_projection";
   const normed = affineNorm(weights, `${projection}.layer_norm`, extracted, settings.epsilon);
   const projected = weights.project(`${projection}.projection`, normed); // [batch, frames, features]
@@ -248,7 +274,9 @@ function positional({ positions }: Settings, weights: Weights, x: tf.Tensor3D): 
   const padded = x.pad<tf.Tensor3D>([[0, 0], [before, kernel - 1 - before], [0, 0]]); // prettier-ignore
   const inputs = tf.split(padded, groups, 2);
   const filters = tf.split(weights.get<tf.Tensor3D>(`${POSITIONAL}.weight_v`), groups, 2);
-  const outputs = inputs.map((input, g) => tf.conv1d(input as tf.Tensor3D, filters[g] as tf.Tensor3D, 1, "valid"));
+  const outputs = inputs.map((input, g) =>
+    tf.conv1d(input as tf.Tensor3D, filters[g] as tf.Tensor3D, 1, "valid"),
+  );
   return gelu(tf.concat(outputs, 2).add(weights.get(`${POSITIONAL}.bias`)));
 }
 
@@ -279,14 +307,25 @@ function prepareGate(heads: number, weights: Weights, index: number): Record<str
 }
 
 /** Attention with gated relative position bias (the paper's section 3.1). */
-function selfAttention(heads: number, weights: Weights, at: string, x: tf.Tensor3D, { tensors }: Context): tf.Tensor3D {
+function selfAttention(
+  heads: number,
+  weights: Weights,
+  at: string,
+  x: tf.Tensor3D,
+  { tensors }: Context,
+): tf.Tensor3D {
   const [batch, frames, features] = x.shape;
   const perHead = x.reshape<tf.Tensor3D>([batch, frames * heads, features / heads]);
   const gates = weights.project(`${at}.gru_rel_pos_linear`, perHead).sigmoid(); // [batch, frames · heads, 2]
   const [update, reset] = tf.split(gates.reshape([batch, frames, heads, 2]), 2, 3) as [tf.Tensor, tf.Tensor];
   const gate = update
     .squeeze([3])
-    .mul(reset.squeeze([3]).mul(weights.get(`${at}.gru_rel_pos_const`)).sub(1))
+    .mul(
+      reset
+        .squeeze([3])
+        .mul(weights.get(`${at}.gru_rel_pos_const`))
+        .sub(1),
+    )
     .add(2) // [batch, frames, heads]
     .transpose([0, 2, 1])
     .expandDims(3);

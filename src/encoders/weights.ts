@@ -72,10 +72,14 @@ export function checkNeeds(folder: string, checkpoint: Checkpoint, needs: Needs)
     const stored = checkpoint.get(name);
     if (!stored) throw new UserError(`${folder} lacks tensor "${name}"${nearest(name, checkpoint)}`);
     if (!/^(F|BF)/.test(stored.dtype))
-      throw new UserError(`${folder}: tensor "${name}" is ${stored.dtype}; weights must be float32, float16 or bfloat16`);
+      throw new UserError(
+        `${folder}: tensor "${name}" is ${stored.dtype}; weights must be float32, float16 or bfloat16`,
+      );
     if (stored.shape.length !== shape.length || stored.shape.some((n, axis) => n !== shape[axis])) {
       const [has, wants] = [stored.shape, shape].map((list) => `[${list.join(", ")}]`);
-      throw new UserError(`${folder}: tensor "${name}" is ${has} where config.json makes it ${wants}; they do not belong together`);
+      throw new UserError(
+        `${folder}: tensor "${name}" is ${has} where config.json makes it ${wants}; they do not belong together`,
+      );
     }
   }
 }
@@ -83,7 +87,9 @@ export function checkNeeds(folder: string, checkpoint: Checkpoint, needs: Needs)
 function nearest(name: string, checkpoint: Checkpoint): string {
   const names = [...checkpoint.keys()].filter((present) => Math.abs(present.length - name.length) < 40);
   if (!names.length) return ", and nothing like it; is this the right checkpoint?";
-  const ranked = names.map((present) => [distance(name, present), present] as const).sort(([a], [b]) => a - b);
+  const ranked = names
+    .map((present) => [distance(name, present), present] as const)
+    .sort(([a], [b]) => a - b);
   return `; the nearest that it has is "${ranked[0]![1]}"`;
 }
 

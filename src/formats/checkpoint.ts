@@ -51,14 +51,17 @@ async function openShards(folder: string, indexPath: string): Promise<Checkpoint
   for (const [name, file] of Object.entries(weightMap(indexPath))) {
     // an index may only name files beside it
     if (typeof file !== "string" || file !== basename(file) || file === "..")
-      throw new UserError(`${indexPath} names the shard ${JSON.stringify(file)}, which is no file name; fetch it again`);
+      throw new UserError(
+        `${indexPath} names the shard ${JSON.stringify(file)}, which is no file name; fetch it again`,
+      );
     let shard = shards.get(file);
     if (!shard) {
       shard = await openTensorFile(join(folder, file));
       shards.set(file, shard);
     }
     const tensor = shard.get(name);
-    if (!tensor) throw new UserError(`${join(folder, file)} lacks tensor "${name}", which ${indexPath} puts there`);
+    if (!tensor)
+      throw new UserError(`${join(folder, file)} lacks tensor "${name}", which ${indexPath} puts there`);
     tensors.set(name, tensor);
   }
   return tensors;
@@ -71,5 +74,7 @@ function weightMap(path: string): Record<string, unknown> {
   } catch {
     // as below
   }
-  throw new UserError(`${path} is no index of shards: it needs a "weight_map" of tensor names; fetch it again`);
+  throw new UserError(
+    `${path} is no index of shards: it needs a "weight_map" of tensor names; fetch it again`,
+  );
 }

@@ -59,12 +59,15 @@ const constructors: Record<string, (args: PickleValue[]) => PickleValue | undefi
   "torch._utils._rebuild_tensor_v2": ([storage, offset, shape, strides]) => {
     const whole = (list: PickleValue | undefined): list is number[] =>
       Array.isArray(list) && list.every((n) => isWhole(n));
-    if (!(storage instanceof Storage) || !isWhole(offset) || !whole(shape) || !whole(strides)) return undefined;
+    if (!(storage instanceof Storage) || !isWhole(offset) || !whole(shape) || !whole(strides))
+      return undefined;
     const elements = shape.reduce((product, n) => product * n, 1);
     const last = shape.reduce((index, n, axis) => index + (n - 1) * strides[axis]!, offset);
     // a view no larger than its storage: strides of 0 would let a few bytes stand for any amount of memory
     const fits = elements === 0 || (last < storage.elements && elements <= storage.elements);
-    return strides.length === shape.length && fits ? new TensorView(storage, offset, shape, strides) : undefined;
+    return strides.length === shape.length && fits
+      ? new TensorView(storage, offset, shape, strides)
+      : undefined;
   },
   "torch._utils._rebuild_parameter": ([tensor]) => (tensor instanceof TensorView ? tensor : undefined),
 };
@@ -99,13 +102,17 @@ class Unpickler {
       if (opcode === 0x2e) return this.pop(); // STOP
       const step = opcodes[opcode];
       if (!step)
-        throw this.refuse(`opcode 0x${opcode.toString(16)} at byte ${this.at - 1} has no place in a checkpoint`);
+        throw this.refuse(
+          `opcode 0x${opcode.toString(16)} at byte ${this.at - 1} has no place in a checkpoint`,
+        );
       step(this);
     }
   }
 
   refuse(why: string): UserError {
-    return new UserError(`${this.path} is not a checkpoint that can be read safely: ${why}; get it as safetensors`);
+    return new UserError(
+      `${this.path} is not a checkpoint that can be read safely: ${why}; get it as safetensors`,
+    );
   }
 
   take(length: number): Buffer {
@@ -182,7 +189,8 @@ class Unpickler {
     const name = callee instanceof Global ? callee.name : "a value";
     const build = Object.hasOwn(constructors, name) ? constructors[name] : undefined;
     const value = build && Array.isArray(args) ? build(args) : undefined;
-    if (value === undefined) throw this.refuse(`its call of ${name} does not fit what it describes (damaged)`);
+    if (value === undefined)
+      throw this.refuse(`its call of ${name} does not fit what it describes (damaged)`);
     this.push(value);
   }
 
@@ -198,7 +206,8 @@ class Unpickler {
 
   setItems(items: PickleValue[]): void {
     const target = this.top();
-    if (!(target instanceof Map) || items.length % 2) throw this.refuse("it fills something that is no dictionary");
+    if (!(target instanceof Map) || items.length % 2)
+      throw this.refuse("it fills something that is no dictionary");
     for (let i = 0; i < items.length; i += 2) target.set(items[i]!, items[i + 1]!);
   }
 
@@ -211,13 +220,15 @@ class Unpickler {
   /** Attributes of a dictionary (a state dict's `_metadata`) say nothing about tensors and are dropped. */
   dropState(): void {
     this.pop();
-    if (!(this.top() instanceof Map)) throw this.refuse("it sets the state of something that is no dictionary");
+    if (!(this.top() instanceof Map))
+      throw this.refuse("it sets the state of something that is no dictionary");
   }
 
   /** Little-endian two's complement of any length. */
   long(length: number): void {
     if (length > 8) throw this.refuse(`an integer of ${length} bytes`);
-    const value = length === 0 ? 0n : BigInt.asIntN(8 * length, BigInt(`0x${reversedHex(this.take(length))}`));
+    const value =
+      length === 0 ? 0n : BigInt.asIntN(8 * length, BigInt(`0x${reversedHex(this.take(length))}`));
     this.push(Number(value));
   }
 }

@@ -27,10 +27,12 @@ export async function openPytorch(path: string): Promise<Checkpoint> {
   if (!pickleName) throw refuse(path, "it holds no data.pkl");
   const root = pickleName.slice(0, -"data.pkl".length);
   const order = entries.get(`${root}byteorder`);
-  if (order && read(path, order).toString() !== "little") throw refuse(path, "its byte order is not little-endian");
+  if (order && read(path, order).toString() !== "little")
+    throw refuse(path, "its byte order is not little-endian");
 
   const pickle = entries.get(pickleName)!;
-  if (pickle.end - pickle.begin > MAX_PICKLE) throw refuse(path, "its pickle is too large to name tensors only");
+  if (pickle.end - pickle.begin > MAX_PICKLE)
+    throw refuse(path, "its pickle is too large to name tensors only");
   const state = stateDict(readPickle(read(path, pickle), path));
   if (!state) throw refuse(path, "it is no dictionary of tensors");
   const tensors: Checkpoint = new Map();
@@ -52,7 +54,11 @@ function stateDict(value: PickleValue): Map<PickleValue, PickleValue> | undefine
   return inner instanceof Map ? inner : value;
 }
 
-function storedTensor(path: string, entry: ZipEntry, { storage, offset, shape, strides }: TensorView): StoredTensor {
+function storedTensor(
+  path: string,
+  entry: ZipEntry,
+  { storage, offset, shape, strides }: TensorView,
+): StoredTensor {
   return {
     dtype: storage.dtype,
     shape,
@@ -64,7 +70,12 @@ function storedTensor(path: string, entry: ZipEntry, { storage, offset, shape, s
 }
 
 /** The elements of a strided view, row by row. */
-function gather<T extends Float32Array | Int32Array>(data: T, offset: number, shape: number[], strides: number[]): T {
+function gather<T extends Float32Array | Int32Array>(
+  data: T,
+  offset: number,
+  shape: number[],
+  strides: number[],
+): T {
   const elements = shape.reduce((product, n) => product * n, 1);
   let dense = 1;
   const contiguous = shape.every((_, reversed) => {
@@ -118,5 +129,7 @@ async function zipEntries(path: string): Promise<Map<string, ZipEntry>> {
 }
 
 function refuse(path: string, why: string): UserError {
-  return new UserError(`${path} is not a readable PyTorch checkpoint: ${why}; fetch it again, or as safetensors`);
+  return new UserError(
+    `${path} is not a readable PyTorch checkpoint: ${why}; fetch it again, or as safetensors`,
+  );
 }

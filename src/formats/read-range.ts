@@ -13,9 +13,11 @@ export function readRange(path: string, begin: number, end: number): Buffer {
   try {
     const { size } = fstatSync(file);
     if (end > size)
-      throw new UserError(`${path} ends at byte ${size}, before byte ${end}: it is truncated; fetch it again`);
+      throw new UserError(
+        `${path} ends at byte ${size}, before byte ${end}: it is truncated; fetch it again`,
+      );
     const bytes = Buffer.from(new ArrayBuffer(end - begin));
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const read = readSync(file, bytes, done, Math.min(PIECE, bytes.length - done), begin + done);
       if (read === 0) throw new UserError(`${path} became shorter while it was read; fetch it again`);
       done += read;

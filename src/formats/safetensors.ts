@@ -62,13 +62,12 @@ function parseHeader(path: string, text: string, start: number, size: number): S
   if (typeof json !== "object" || json === null || Array.isArray(json))
     throw refuse(path, "its header is not a JSON object");
   const { __metadata__: metadata = {}, ...tensors } = json as Record<string, any>;
-  if (Object.values(metadata ?? 0).some((value) => typeof value !== "string"))
-    throw refuse(path, "its metadata is not a record of texts");
+  if (!isTextRecord(metadata)) throw refuse(path, "its metadata is not a record of texts");
   const entries = new Map<string, SafeEntry>();
   for (const [name, value] of Object.entries(tensors)) {
     const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, any>;
     if (!Object.hasOwn(bytesPer, dtype))
-      throw refuse(path, `tensor "${name}" has the dtype ${JSON.stringify(dtype)}, which is not read here`);
+      throw refuse(path, `tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}`);
     const whole = (list: unknown): list is number[] =>
       Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
     if (!whole(shape) || !whole(offsets) || offsets.length !== 2)
@@ -85,6 +84,15 @@ function parseHeader(path: string, text: string, start: number, size: number): S
   }
   refuseOverlap(path, entries);
   return { entries, metadata };
+}
+
+function isTextRecord(value: unknown): value is Record<string, string> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === "string")
+  );
 }
 
 /** Overlapping ranges are forbidden by the format; they would let a small file stand for any amount of memory. */
@@ -129,7 +137,8 @@ export function readEntry(path: string, { dtype, shape, begin, end }: SafeEntry)
  */
 export function decode(dtype: SafeDtype, shape: number[], bytes: Buffer): HostTensor {
   const n = bytes.length / bytesPer[dtype];
-  const aligned = bytes.byteOffset % bytesPer[dtype] === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
+  const aligned =
+    bytes.byteOffset % bytesPer[dtype] === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
   const view = <T>(make: new (buffer: ArrayBufferLike, offset: number, length: number) => T): T =>
     new make(aligned.buffer, aligned.byteOffset, n);
   const float = (data: Float32Array): HostTensor => ({ shape, dtype: "float32", data });
@@ -167,7 +176,9 @@ export function decode(dtype: SafeDtype, shape: number[], bytes: Buffer): HostTe
 
 function narrow(value: bigint): number {
   if (BigInt.asIntN(32, value) !== value)
-    throw new UserError(`the integer ${value} does not fit in 32 bits; store it as a float or a smaller integer`);
+    throw new UserError(
+      `the integer ${value} does not fit in 32 bits; store it as a float or a smaller integer`,
+    );
   return Number(value);
 }
 
