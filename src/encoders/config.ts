@@ -17,8 +17,8 @@ export class Config {
     let fields: unknown;
     try {
       fields = JSON.parse(readFileSync(path, "utf8"));
-    } catch (error) {
-      throw new UserError(`${path} is not JSON (${(error as Error).message}); fetch it again`);
+    } catch {
+      throw new UserError(`${path} is not JSON; fetch it again`);
     }
     if (typeof fields !== "object" || fields === null || Array.isArray(fields))
       throw new UserError(`${path} is no JSON object; fetch it again`);

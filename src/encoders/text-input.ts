@@ -25,7 +25,7 @@ export class TextInput {
       return new TextInput(folder, new Tokenizer(fields, settings), padding);
     } catch (error) {
       throw new UserError(
-        `${path} is no tokenizer that can be read (${(error as Error).message}); fetch it again`,
+        `${path} is no tokenizer that can be read (${(error as Error).message.split("\n")[0]}); fetch it again`,
       );
     }
   }

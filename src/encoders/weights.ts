@@ -90,7 +90,7 @@ function nearest(name: string, checkpoint: Checkpoint): string {
   const ranked = names
     .map((present) => [distance(name, present), present] as const)
     .sort(([a], [b]) => a - b);
-  return `; the nearest that it has is "${ranked[0]![1]}"`;
+  return `; the nearest that it has is ${JSON.stringify(ranked[0]![1])}`;
 }
 
 /** Reads a stage's tensors onto the current backend; they outlive any tidy until `dispose`. */

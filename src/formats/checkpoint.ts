@@ -61,7 +61,9 @@ async function openShards(folder: string, indexPath: string): Promise<Checkpoint
     }
     const tensor = shard.get(name);
     if (!tensor)
-      throw new UserError(`${join(folder, file)} lacks tensor "${name}", which ${indexPath} puts there`);
+      throw new UserError(
+        `${join(folder, file)} lacks tensor ${JSON.stringify(name)}, which ${indexPath} puts there`,
+      );
     tensors.set(name, tensor);
   }
   return tensors;

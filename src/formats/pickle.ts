@@ -179,7 +179,7 @@ class Unpickler {
 
   global(name: string): void {
     if (!Object.hasOwn(storages, name) && !Object.hasOwn(constructors, name))
-      throw this.refuse(`it asks for ${name}, which is no part of a tensor`);
+      throw this.refuse(`it asks for ${JSON.stringify(name)}, which is no part of a tensor`);
     this.push(new Global(name));
   }
 

@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
-import * as yauzl from "yauzl";
+import type { ZipFile } from "yauzl";
 import { UserError } from "../errors.js";
+import { openZip } from "./open-zip.js";
 import { readPickle, TensorView, type PickleValue } from "./pickle.js";
 import { fileSize, readRange } from "./read-range.js";
 import { bytesPer, decode, type HostTensor } from "./safetensors.js";
@@ -41,7 +42,7 @@ export async function openPytorch(path: string): Promise<Checkpoint> {
     const { dtype, key, elements } = value.storage;
     const entry = entries.get(`${root}data/${key}`);
     if (!entry || entry.end - entry.begin !== elements * bytesPer[dtype])
-      throw refuse(path, `the data of tensor "${name}" are missing or have the wrong length`);
+      throw refuse(path, `the data of tensor ${JSON.stringify(name)} are missing or have the wrong length`);
     tensors.set(name, storedTensor(path, entry, value));
   }
   return tensors;
@@ -109,15 +110,18 @@ function read(path: string, { begin, end, crc }: ZipEntry): Buffer {
 async function zipEntries(path: string): Promise<Map<string, ZipEntry>> {
   const size = fileSize(path);
   const entries = new Map<string, ZipEntry>();
-  let zip: yauzl.ZipFile | undefined;
+  let zip: ZipFile | undefined;
   try {
-    zip = await yauzl.openPromise(path, { autoClose: false, lazyEntries: true, validateEntrySizes: true });
+    zip = await openZip(path, { autoClose: false });
     for await (const entry of zip.eachEntry()) {
       if (entry.compressionMethod !== 0 || entry.uncompressedSize !== entry.compressedSize)
-        throw new Error(`its entry ${entry.fileName} is compressed, which PyTorch never does`);
+        throw new Error(
+          `its entry ${JSON.stringify(entry.fileName)} is compressed, which PyTorch never does`,
+        );
       const { fileDataStart: begin } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
       const end = begin + entry.uncompressedSize;
-      if (end > size) throw new Error(`its entry ${entry.fileName} reaches beyond the end of the file`);
+      if (end > size)
+        throw new Error(`its entry ${JSON.stringify(entry.fileName)} reaches beyond the end of the file`);
       entries.set(entry.fileName, { begin, end, crc: entry.crc32 });
     }
     return entries;

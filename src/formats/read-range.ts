@@ -12,9 +12,9 @@ export function readRange(path: string, begin: number, end: number): Buffer {
   const file = open(path);
   try {
     const { size } = fstatSync(file);
-    if (end > size)
+    if (!(begin >= 0 && begin <= end && end <= size))
       throw new UserError(
-        `${path} ends at byte ${size}, before byte ${end}: it is truncated; fetch it again`,
+        `${path} has ${size} bytes, not those from ${begin} to ${end}: it is damaged; fetch it again`,
       );
     const bytes = Buffer.from(new ArrayBuffer(end - begin));
     for (let done = 0; done < bytes.length;) {

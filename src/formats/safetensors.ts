@@ -67,17 +67,17 @@ function parseHeader(path: string, text: string, start: number, size: number): S
   for (const [name, value] of Object.entries(tensors)) {
     const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, any>;
     if (!Object.hasOwn(bytesPer, dtype))
-      throw refuse(path, `tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}`);
+      throw refuse(path, `tensor ${JSON.stringify(name)} has the unknown dtype ${JSON.stringify(dtype)}`);
     const whole = (list: unknown): list is number[] =>
       Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
     if (!whole(shape) || !whole(offsets) || offsets.length !== 2)
-      throw refuse(path, `tensor "${name}" has no valid shape and offsets`);
+      throw refuse(path, `tensor ${JSON.stringify(name)} has no valid shape and offsets`);
     const bytes = shape.reduce((product, n) => product * n, bytesPer[dtype as SafeDtype]);
     const [begin, end] = [start + offsets[0]!, start + offsets[1]!];
     if (end - begin !== bytes || end > size) {
       throw refuse(
         path,
-        `tensor "${name}" needs ${bytes} bytes at ${begin} of ${size}; the file is truncated or damaged`,
+        `tensor ${JSON.stringify(name)} needs ${bytes} bytes at ${begin} of ${size}; the file is truncated or damaged`,
       );
     }
     entries.set(name, { dtype: dtype as SafeDtype, shape, begin, end });
@@ -100,7 +100,7 @@ function refuseOverlap(path: string, entries: Map<string, SafeEntry>): void {
   const byPosition = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   let reached = 0;
   for (const [name, { begin, end }] of byPosition) {
-    if (begin < reached) throw refuse(path, `tensor "${name}" lies over another one`);
+    if (begin < reached) throw refuse(path, `tensor ${JSON.stringify(name)} lies over another one`);
     reached = end;
   }
 }
@@ -119,7 +119,7 @@ export function readSafetensors(
     const entry = entries.get(name);
     if (!entry) {
       const present = [...entries.keys()].slice(0, 12).join(", ");
-      throw refuse(path, `tensor "${name}" is missing; it holds ${present}`);
+      throw refuse(path, `tensor ${JSON.stringify(name)} is missing; it holds ${present}`);
     }
     tensors.set(name, readEntry(path, entry));
   }
