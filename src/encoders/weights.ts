@@ -85,11 +85,14 @@ export function checkNeeds(folder: string, checkpoint: Checkpoint, needs: Needs)
 }
 
 function nearest(name: string, checkpoint: Checkpoint): string {
-  const names = [...checkpoint.keys()].filter((present) => Math.abs(present.length - name.length) < 40);
-  if (!names.length) return ", and nothing like it; is this the right checkpoint?";
-  const ranked = names
-    .map((present) => [distance(name, present), present] as const)
+  const numbers = (text: string) => String(text.match(/\d+/g));
+  // a name with another layer's number is a slip of the pen away, and yet not what is meant
+  const far = (present: string) => distance(name, present) + (numbers(present) === numbers(name) ? 0 : 8);
+  const ranked = [...checkpoint.keys()]
+    .filter((present) => Math.abs(present.length - name.length) < 40)
+    .map((present) => [far(present), present] as const)
     .sort(([a], [b]) => a - b);
+  if (!ranked.length) return ", and nothing like it; is this the right checkpoint?";
   return `; the nearest that it has is ${JSON.stringify(ranked[0]![1])}`;
 }
 
