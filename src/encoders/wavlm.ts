@@ -7,19 +7,22 @@ import {
   activationNames,
   attention,
   average,
-  gelu,
   keyMask,
-  layerNorm,
   splitHeads,
   splitHeadsTransposed,
 } from "./ops.js";
+import {
+  affineNorm,
+  embed,
+  embedNeeds,
+  FINAL_NORM,
+  frameCount,
+  prepareConvolutions,
+  type FrontEnd,
+} from "./wavlm-front-end.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
-const POSITIONAL = "wavlm.encoder.pos_conv_embed.conv";
 const POSITION_TABLE = "wavlm.encoder.layers.0.attention.rel_attn_embed.weight";
-const FINAL_NORM = "wavlm.encoder.layer_norm";
-/** torch.nn.LayerNorm's and GroupNorm's default, which the convolutions' norms have whatever the config says */
-const CONV_EPSILON = 1e-5;
 
 /**
  * WavLM (arXiv 2110.13900), numerically as transformers 5.18: layer-norm-first (`do_stable_layer_norm`, Large) or norm-after
@@ -37,18 +40,9 @@ export const wavlm: Architecture = {
   blueprint,
 };
 
-interface Settings {
-  channels: number[];
-  kernels: number[];
-  strides: number[];
-  convBias: boolean;
-  groupNorm: boolean;
-  normFirst: boolean;
-  features: number;
+interface Settings extends FrontEnd {
   heads: number;
   inner: number;
-  epsilon: number;
-  positions: { kernel: number; groups: number };
   buckets: { count: number; furthest: number };
 }
 
@@ -60,6 +54,11 @@ function blueprint(config: Config): Blueprint {
   config.divides("num_attention_heads", "hidden_size", heads, features);
   config.divides("num_conv_pos_embedding_groups", "hidden_size", groups, features);
   config.choice("feat_extract_activation", ["gelu"], "gelu");
+  const buckets = {
+    count: config.count("num_buckets", 320),
+    furthest: config.count("max_bucket_distance", 800),
+  };
+  config.divides("4 (near and far, in two directions)", "num_buckets", 4, buckets.count);
   const settings: Settings = {
     channels,
     kernels: config.counts("conv_kernel", channels.length),
@@ -72,7 +71,7 @@ function blueprint(config: Config): Blueprint {
     inner: config.count("intermediate_size"),
     epsilon: config.number("layer_norm_eps", 1e-5),
     positions: { kernel: config.count("num_conv_pos_embeddings", 128), groups },
-    buckets: { count: config.count("num_buckets", 320), furthest: config.count("max_bucket_distance", 800) },
+    buckets,
   };
   const act = activation(config.choice("hidden_act", activationNames, "gelu"));
   const layers = config.count("num_hidden_layers");
@@ -129,36 +128,13 @@ function blueprint(config: Config): Blueprint {
   };
 }
 
-function affineNorm(weights: Weights, name: string, x: tf.Tensor3D, epsilon: number): tf.Tensor3D {
-  return layerNorm(x, weights.get(`${name}.weight`), weights.get(`${name}.bias`), epsilon);
-}
-
-/** Samples → frames of the convolutional front end. */
-function frameCount({ kernels, strides }: Settings, samples: number): number {
-  return kernels.reduce((length, kernel, i) => Math.floor((length - kernel) / strides[i]!) + 1, samples);
-}
-
 function context(settings: Settings, weights: Weights, { values, mask }: EncoderInput): Context {
   const [batch, samples] = values.shape as [number, number];
   const frames = frameCount(settings, samples);
-  if (!(frames >= 1)) {
-    const { kernels, strides } = settings;
-    const least = kernels.reduceRight((length, kernel, i) => (length - 1) * strides[i]! + kernel, 1);
-    throw new UserError(
-      `a recording of ${samples} samples is shorter than the ${least} that one frame needs; pad it`,
-    );
-  }
   const real = new Float32Array(batch * frames).fill(1);
-  if (mask) {
-    for (let item = 0; item < batch; item++) {
-      const length = Array.from(mask.data.subarray(item * samples, (item + 1) * samples)).filter(
-        Boolean,
-      ).length;
-      const kept = frameCount(settings, length);
-      if (kept < 1)
-        throw new UserError(`recording ${item + 1} of the batch has ${length} samples, too few for a frame`);
-      real.fill(0, item * frames + kept, (item + 1) * frames);
-    }
+  for (let item = 0; mask && item < batch; item++) {
+    const row = mask.data.subarray(item * samples, (item + 1) * samples);
+    real.fill(0, item * frames + frameCount(settings, ones(row)), (item + 1) * frames);
   }
   const frameMask = tf.tensor3d(real, [batch, 1, frames]);
   const mean = frameMask.div<tf.Tensor3D>(frameMask.sum(-1, true));
@@ -166,6 +142,12 @@ function context(settings: Settings, weights: Weights, { values, mask }: Encoder
   const tensors: Context["tensors"] = { bias };
   if (mask) Object.assign(tensors, { frames: frameMask, keys: keyMask(real, batch, frames) });
   return { mean, pool: mean.clone(), tensors };
+}
+
+function ones(row: ArrayLike<number>): number {
+  let count = 0;
+  for (let i = 0; i < row.length; i++) count += Number(row[i] !== 0);
+  return count;
 }
 
 /** table [buckets, heads] → [1, heads, frames, frames]: the bias of looking from frame t (row) to frame s (column). */
@@ -192,92 +174,6 @@ function bucket(distance: number, { count, furthest }: Settings["buckets"]): num
   const { fround } = Math;
   const ratio = fround(fround(Math.log(fround(away / exact))) / fround(Math.log(furthest / exact)));
   return side + Math.min(half - 1, Math.trunc(fround(exact + fround(ratio * (half - exact)))));
-}
-
-function embedNeeds(settings: Settings): Needs {
-  const { channels, kernels, convBias, groupNorm, normFirst, features, positions } = settings;
-  const needs: Needs = {};
-  channels.forEach((outputs, i) => {
-    const at = convolution(i);
-    needs[`${at}.conv.weight`] = { shape: [outputs, channels[i - 1] ?? 1, kernels[i]!] };
-    if (convBias) needs[`${at}.conv.bias`] = { shape: [outputs] };
-    if (!groupNorm || i === 0) Object.assign(needs, norm(`${at}.layer_norm`, outputs));
-  });
-  const last = channels.at(-1)!;
-  return {
-    ...needs,
-    ...norm("wavlm.feature_projection.layer_norm", last),
-    ...linear("wavlm.feature_projection.projection", last, features),
-    [`${POSITIONAL}.weight_g`]: { shape: [1, 1, positions.kernel] },
-    [`${POSITIONAL}.weight_v`]: { shape: [features, features / positions.groups, positions.kernel] },
-    [`${POSITIONAL}.bias`]: { shape: [features] },
-    ...(normFirst ? {} : norm(FINAL_NORM, features)),
-  };
-}
-
-function convolution(i: number): string {
-  return `wavlm.feature_extractor.conv_layers.${i}`;
-}
-
-/** Filters [out, in, width] → [width, in, out]; the positional one from its weight-norm parts, w = g v / ‖v‖ per tap. */
-function prepareConvolutions({ channels }: Settings, weights: Weights): Record<string, tf.Tensor> {
-  const filters = channels.map((_, i) => {
-    const name = `${convolution(i)}.conv.weight`;
-    return [name, weights.get(name).transpose([2, 1, 0])];
-  });
-  const v = weights.get(`${POSITIONAL}.weight_v`);
-  const length = v.square().sum([0, 1], true).sqrt();
-  const positional = v.mul(weights.get(`${POSITIONAL}.weight_g`).div(length));
-  return { ...Object.fromEntries(filters), [`${POSITIONAL}.weight_v`]: positional.transpose([2, 1, 0]) };
-}
-
-function embed(
-  settings: Settings,
-  weights: Weights,
-  { values }: EncoderInput,
-  frames?: tf.Tensor,
-): tf.Tensor3D {
-  const [batch, samples] = values.shape as [number, number];
-  const wave = tf.tensor3d(values.data as Float32Array, [batch, samples, 1]);
-  const extracted = settings.channels.reduce(
-    (x, _, i) => tf.tidy(() => convolve(settings, weights, i, x)),
-    wave,
-  );
-  const projection = "wavlm.feature_projection";
-  const normed = affineNorm(weights, `${projection}.layer_norm`, extracted, settings.epsilon);
-  const projected = weights.project(`${projection}.projection`, normed); // [batch, frames, features]
-  const masked = frames ? projected.mul<tf.Tensor3D>(frames.transpose([0, 2, 1])) : projected;
-  const placed = masked.add<tf.Tensor3D>(positional(settings, weights, masked));
-  return settings.normFirst ? placed : affineNorm(weights, FINAL_NORM, placed, settings.epsilon);
-}
-
-/** One convolution of the front end: [batch, length, in] → [batch, length', out] */
-function convolve(settings: Settings, weights: Weights, i: number, x: tf.Tensor3D): tf.Tensor3D {
-  const at = convolution(i);
-  const filter = weights.get<tf.Tensor3D>(`${at}.conv.weight`);
-  const y = tf.conv1d(x, filter, settings.strides[i]!, "valid");
-  const biased = settings.convBias ? y.add<tf.Tensor3D>(weights.get(`${at}.conv.bias`)) : y;
-  if (settings.groupNorm && i > 0) return gelu(biased);
-  if (!settings.groupNorm) return gelu(affineNorm(weights, `${at}.layer_norm`, biased, CONV_EPSILON));
-  const [weight, bias] = [weights.get(`${at}.layer_norm.weight`), weights.get(`${at}.layer_norm.bias`)];
-  // as many groups as channels: each channel by its mean and variance over time
-  const centred = biased.sub<tf.Tensor3D>(biased.mean(1, true));
-  const scale = centred.square().mean(1, true).add(CONV_EPSILON).rsqrt();
-  return gelu(centred.mul<tf.Tensor3D>(scale).mul<tf.Tensor3D>(weight).add<tf.Tensor3D>(bias));
-}
-
-/** Convolution over time in groups of features, same length: [batch, frames, features] → the same */
-function positional({ positions }: Settings, weights: Weights, x: tf.Tensor3D): tf.Tensor3D {
-  const { kernel, groups } = positions;
-  // PyTorch pads kernel / 2 on both sides and drops the last frame of an even kernel
-  const before = Math.floor(kernel / 2);
-  const padded = x.pad<tf.Tensor3D>([[0, 0], [before, kernel - 1 - before], [0, 0]]); // prettier-ignore
-  const inputs = tf.split(padded, groups, 2);
-  const filters = tf.split(weights.get<tf.Tensor3D>(`${POSITIONAL}.weight_v`), groups, 2);
-  const outputs = inputs.map((input, g) =>
-    tf.conv1d(input as tf.Tensor3D, filters[g] as tf.Tensor3D, 1, "valid"),
-  );
-  return gelu(tf.concat(outputs, 2).add(weights.get(`${POSITIONAL}.bias`)));
 }
 
 function layerNeeds({ features, heads, inner }: Settings, index: number): Needs {
@@ -318,17 +214,8 @@ function selfAttention(
   const perHead = x.reshape<tf.Tensor3D>([batch, frames * heads, features / heads]);
   const gates = weights.project(`${at}.gru_rel_pos_linear`, perHead).sigmoid(); // [batch, frames · heads, 2]
   const [update, reset] = tf.split(gates.reshape([batch, frames, heads, 2]), 2, 3) as [tf.Tensor, tf.Tensor];
-  const gate = update
-    .squeeze([3])
-    .mul(
-      reset
-        .squeeze([3])
-        .mul(weights.get(`${at}.gru_rel_pos_const`))
-        .sub(1),
-    )
-    .add(2) // [batch, frames, heads]
-    .transpose([0, 2, 1])
-    .expandDims(3);
+  const scaled = reset.squeeze([3]).mul(weights.get(`${at}.gru_rel_pos_const`)); // [batch, frames, heads]
+  const gate = update.squeeze([3]).mul(scaled.sub(1)).add(2).transpose([0, 2, 1]).expandDims(3);
   const bias = gate.mul(tensors["bias"]!); // [batch, heads, frames, frames]
   const mixed = attention(
     splitHeads(weights.project(`${at}.q_proj`, x), heads),
