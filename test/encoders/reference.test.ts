@@ -6,9 +6,8 @@ import * as tf from "@tensorflow/tfjs";
 import { checkEncoderCase } from "#src/parity/encoders.js";
 import { onEveryBackend } from "../support/backends.js";
 
-const fixtures = "test/fixtures/reference";
-const cases = readdirSync(fixtures)
-  .map((name) => join(fixtures, name))
+const cases = ["test/fixtures/reference", "test/fixtures/encoders"]
+  .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
   .filter((folder) => existsSync(join(folder, "config.json")));
 
 onEveryBackend("encoders equal transformers", () => {
@@ -24,4 +23,5 @@ onEveryBackend("encoders equal transformers", () => {
   }
 });
 
-test("the references cover every architecture and file layout", () => assert.equal(cases.length, 7));
+test("the references cover every architecture, variant and file layout", () =>
+  assert.equal(cases.length, 10));
