@@ -20,8 +20,8 @@ export type State = {
 export interface Layer {
   readonly weights: Weights;
   /**
-   * The next hidden state [batch, tokens, features]; differentiable in the hidden state and in whatever `adapt` adds.
-   * The caller owns the result; `state` is left as it is.
+   * The next hidden state [batch, tokens, features]; differentiable in the hidden state and in whatever `adapt` adds (keep the
+   * layer until the gradients are computed). The caller owns the result; `state` is left as it is.
    */
   apply(state: State, adapt?: Adapt): tf.Tensor3D;
   /** Frees the weights, unless the encoder is resident. */
@@ -176,22 +176,26 @@ export class Encoder {
   ): Promise<void> {
     const states: State[] = [];
     try {
-      const embedding = this.kept.get(this.stages.embed) ?? this.load(this.stages.embed);
-      for (const input of chunk) {
-        const context = this.context(input);
-        states.push({ hidden: tf.tidy(() => this.stages.embed.apply(embedding, input, context)), context });
-      }
-      this.release(this.stages.embed, embedding);
+      this.with(this.stages.embed, (weights, stage) => {
+        for (const input of chunk) {
+          const context = this.context(input);
+          states.push({ hidden: tf.tidy(() => stage.apply(weights, input, context)), context });
+        }
+        return states;
+      });
       for (const [batch, state] of states.entries()) await visit(state, 0, batch);
       for (let i = 0; i < this.layers; i++) {
         const layer = this.layer(i);
-        for (const [batch, state] of states.entries()) {
-          const hidden = layer.apply(state);
-          state.hidden.dispose();
-          state.hidden = hidden;
-          await visit(state, i + 1, batch);
+        try {
+          for (const [batch, state] of states.entries()) {
+            const hidden = layer.apply(state);
+            state.hidden.dispose();
+            state.hidden = hidden;
+            await visit(state, i + 1, batch);
+          }
+        } finally {
+          layer.dispose();
         }
-        layer.dispose();
       }
     } finally {
       tf.dispose(states);

@@ -1,22 +1,89 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 
-const INV_SQRT2 = Math.SQRT1_2;
-const INV_SQRT_2PI = 1 / Math.sqrt(2 * Math.PI);
+type Gradient = (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor;
 
-/** x Φ(x), exactly (PyTorch's default `gelu`); `erf` has no gradient in tfjs, so it is given here: Φ(x) + x φ(x). */
-export const gelu = tf.customGrad((x, save) => {
-  const input = x as tf.Tensor;
-  (save as tf.GradSaveFunc)([input]);
-  const phi = (t: tf.Tensor) => t.mul(INV_SQRT2).erf().add(1).mul(0.5); // Φ
-  return {
-    value: input.mul(phi(input)),
-    gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => {
-      const t = saved!;
-      return dy.mul(phi(t).add(t.mul(t.square().mul(-0.5).exp()).mul(INV_SQRT_2PI)));
+/** An operation of one input whose gradient is written out: fewer operations than tfjs would chain, and none for frozen weights. */
+function withGradient<T extends tf.Tensor>(
+  x: T,
+  forward: (x: tf.Tensor, save: tf.GradSaveFunc) => tf.Tensor,
+  gradFunc: Gradient,
+): T {
+  const op = tf.customGrad((input, save) => ({
+    value: forward(input as tf.Tensor, save as tf.GradSaveFunc),
+    gradFunc,
+  }));
+  return op(x) as T;
+}
+
+/** x W + b for frozen W [in, out] and b [out]: [rows, in] → [rows, out]. Keep W until gradients are computed. */
+export function frozenLinear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor2D {
+  return withGradient(
+    x,
+    (rows) => tf.fused.matMul({ a: rows as tf.Tensor2D, b: weight, bias }),
+    (dy) => dy.matMul(weight, false, true),
+  );
+}
+
+/** Layer norm over the last axis, biased variance (torch.nn.LayerNorm). Frozen weight, bias: [features]. */
+export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, bias: tf.Tensor, epsilon: number): T {
+  return withGradient(
+    x,
+    (input, save) => {
+      const centred = input.sub(input.mean(-1, true));
+      const scale = centred.square().mean(-1, true).add(epsilon).rsqrt(); // 1 / σ
+      const normed = centred.mul(scale);
+      save([normed, scale]);
+      return normed.mul(weight).add(bias);
     },
-  };
-}) as <T extends tf.Tensor>(x: T) => T;
+    (dy, [normed, scale]) => {
+      const slope = dy.mul(weight);
+      const along = normed!.mul(slope.mul(normed!).mean(-1, true));
+      return slope.sub(slope.mean(-1, true)).sub(along).mul(scale!);
+    },
+  );
+}
+
+/** x / rms(x) over the last axis, times frozen weight [features] (Llama's norm: no mean, no bias). */
+export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, epsilon: number): T {
+  return withGradient(
+    x,
+    (input, save) => {
+      const scale = input.square().mean(-1, true).add(epsilon).rsqrt(); // 1 / rms
+      const normed = input.mul(scale);
+      save([normed, scale]);
+      return normed.mul(weight);
+    },
+    (dy, [normed, scale]) => {
+      const slope = dy.mul(weight);
+      return slope.sub(normed!.mul(slope.mul(normed!).mean(-1, true))).mul(scale!);
+    },
+  );
+}
+
+/** Φ: the standard normal distribution function. */
+function phi(x: tf.Tensor): tf.Tensor {
+  return x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
+}
+
+/** x Φ(x), exactly (PyTorch's default `gelu`); its slope is Φ(x) + x φ(x), which tfjs, whose erf has no gradient, cannot find. */
+export function gelu<T extends tf.Tensor>(x: T): T {
+  return withGradient(
+    x,
+    (input, save) => {
+      save([input]);
+      return input.mul(phi(input));
+    },
+    (dy, [input]) => {
+      const density = input!
+        .square()
+        .mul(-0.5)
+        .exp()
+        .mul(1 / Math.sqrt(2 * Math.PI)); // φ
+      return dy.mul(phi(input!).add(input!.mul(density)));
+    },
+  );
+}
 
 /** x σ(x). */
 export function silu<T extends tf.Tensor>(x: T): T {
@@ -33,18 +100,6 @@ export function activation(name: keyof typeof activations): Activation {
   if (!found)
     throw new UserError(`unknown activation "${name}": one of ${activationNames.join(", ")} is needed`);
   return found;
-}
-
-/** Layer norm over the last axis, biased variance (torch.nn.LayerNorm). weight, bias: [features]. */
-export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, bias: tf.Tensor, epsilon: number): T {
-  const centred = x.sub(x.mean(-1, true));
-  const scale = centred.square().mean(-1, true).add(epsilon).rsqrt();
-  return centred.mul(scale).mul(weight).add(bias);
-}
-
-/** x / rms(x) over the last axis, times weight [features] (Llama's norm: no mean, no bias). */
-export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, epsilon: number): T {
-  return x.mul(x.square().mean(-1, true).add(epsilon).rsqrt()).mul(weight);
 }
 
 /**

@@ -2,6 +2,7 @@ import { distance } from "fastest-levenshtein";
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import type { Checkpoint } from "../formats/checkpoint.js";
+import { frozenLinear } from "./ops.js";
 
 /** The tensors that a stage of an encoder needs: shape in the checkpoint, by published name. */
 export type Needs = Record<string, Need>;
@@ -51,8 +52,7 @@ export class Weights {
   /** x Wᵀ + b over the last axis: […, in] → […, out]. */
   project<T extends tf.Tensor>(name: string, x: T): T {
     const rows = x.reshape<tf.Tensor2D>([-1, x.shape.at(-1)!]);
-    const bias = this.tensors.get(`${name}.bias`);
-    const y = tf.fused.matMul({ a: rows, b: this.get(`${name}.weight`), bias }) as tf.Tensor2D;
+    const y = frozenLinear(rows, this.get(`${name}.weight`), this.tensors.get(`${name}.bias`));
     const adapted = this.adapt ? this.adapt(name, rows, y) : y;
     return adapted.reshape([...x.shape.slice(0, -1), adapted.shape[1]!]);
   }
