@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { UserError } from "../errors.js";
+import { fileSize, readRange } from "./read-range.js";
 
 /** Bytes of one element of each dtype of the format. */
 export const bytesPer = {
@@ -44,21 +44,12 @@ const MAX_HEADER = 100_000_000;
  * @throws UserError naming the file and the first entry that does not hold.
  */
 export function readHeader(path: string): SafeHeader {
-  const file = open(path);
-  try {
-    const size = fstatSync(file).size;
-    if (size < 8) throw refuse(path, `${size} bytes are too few for a header`);
-    const head = Buffer.alloc(8);
-    readSync(file, head, 0, 8, 0);
-    const length = Number(head.readBigUInt64LE());
-    if (length > MAX_HEADER || 8 + length > size)
-      throw refuse(path, `its header of ${length} bytes does not fit in ${size} bytes`);
-    const text = Buffer.alloc(length);
-    readSync(file, text, 0, length, 8);
-    return parseHeader(path, text.toString("utf8"), 8 + length, size);
-  } finally {
-    closeSync(file);
-  }
+  const size = fileSize(path);
+  if (size < 8) throw refuse(path, `${size} bytes are too few for a header`);
+  const length = Number(readRange(path, 0, 8).readBigUInt64LE());
+  if (length > MAX_HEADER || 8 + length > size)
+    throw refuse(path, `its header of ${length} bytes does not fit in ${size} bytes`);
+  return parseHeader(path, readRange(path, 8, 8 + length).toString("utf8"), 8 + length, size);
 }
 
 function parseHeader(path: string, text: string, start: number, size: number): SafeHeader {
@@ -71,26 +62,47 @@ function parseHeader(path: string, text: string, start: number, size: number): S
   if (typeof json !== "object" || json === null || Array.isArray(json))
     throw refuse(path, "its header is not a JSON object");
   const { __metadata__: metadata = {}, ...tensors } = json as Record<string, any>;
+  if (!isTextRecord(metadata)) throw refuse(path, "its metadata is not a record of texts");
   const entries = new Map<string, SafeEntry>();
   for (const [name, value] of Object.entries(tensors)) {
     const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, any>;
     if (!Object.hasOwn(bytesPer, dtype))
-      throw refuse(path, `tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}`);
+      throw refuse(path, `tensor ${JSON.stringify(name)} has the unknown dtype ${JSON.stringify(dtype)}`);
     const whole = (list: unknown): list is number[] =>
       Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
     if (!whole(shape) || !whole(offsets) || offsets.length !== 2)
-      throw refuse(path, `tensor "${name}" has no valid shape and offsets`);
+      throw refuse(path, `tensor ${JSON.stringify(name)} has no valid shape and offsets`);
     const bytes = shape.reduce((product, n) => product * n, bytesPer[dtype as SafeDtype]);
     const [begin, end] = [start + offsets[0]!, start + offsets[1]!];
     if (end - begin !== bytes || end > size) {
       throw refuse(
         path,
-        `tensor "${name}" needs ${bytes} bytes at ${begin} of ${size}; the file is truncated or damaged`,
+        `tensor ${JSON.stringify(name)} needs ${bytes} bytes at ${begin} of ${size}; the file is truncated or damaged`,
       );
     }
     entries.set(name, { dtype: dtype as SafeDtype, shape, begin, end });
   }
+  refuseOverlap(path, entries);
   return { entries, metadata };
+}
+
+function isTextRecord(value: unknown): value is Record<string, string> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === "string")
+  );
+}
+
+/** Overlapping ranges are forbidden by the format; they would let a small file stand for any amount of memory. */
+function refuseOverlap(path: string, entries: Map<string, SafeEntry>): void {
+  const byPosition = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  let reached = 0;
+  for (const [name, { begin, end }] of byPosition) {
+    if (begin < reached) throw refuse(path, `tensor ${JSON.stringify(name)} lies over another one`);
+    reached = end;
+  }
 }
 
 /**
@@ -102,57 +114,72 @@ export function readSafetensors(
   names?: readonly string[],
 ): { tensors: Map<string, HostTensor>; metadata: Record<string, string> } {
   const { entries, metadata } = readHeader(path);
-  const file = open(path);
-  try {
-    const tensors = new Map<string, HostTensor>();
-    for (const name of names ?? entries.keys()) tensors.set(name, readEntry(path, file, name, entries));
-    return { tensors, metadata };
-  } finally {
-    closeSync(file);
+  const tensors = new Map<string, HostTensor>();
+  for (const name of names ?? entries.keys()) {
+    const entry = entries.get(name);
+    if (!entry) {
+      const present = [...entries.keys()].slice(0, 12).join(", ");
+      throw refuse(path, `tensor ${JSON.stringify(name)} is missing; it holds ${present}`);
+    }
+    tensors.set(name, readEntry(path, entry));
   }
+  return { tensors, metadata };
 }
 
-function readEntry(path: string, file: number, name: string, entries: Map<string, SafeEntry>): HostTensor {
-  const entry = entries.get(name);
-  if (!entry)
-    throw refuse(
-      path,
-      `tensor "${name}" is missing; it holds ${[...entries.keys()].slice(0, 12).join(", ")}`,
-    );
-  const bytes = Buffer.alloc(entry.end - entry.begin);
-  readSync(file, bytes, 0, bytes.length, entry.begin);
-  return decode(entry.dtype, entry.shape, bytes);
+/** Reads one tensor of a file whose header is known. */
+export function readEntry(path: string, { dtype, shape, begin, end }: SafeEntry): HostTensor {
+  return decode(dtype, shape, readRange(path, begin, end));
 }
 
-/** Widens little-endian bytes of a dtype to float32 or int32. */
+/**
+ * Widens little-endian bytes of a dtype to float32 or int32; float32 and int32 share the memory of `bytes` where they can.
+ * @throws UserError for a 64-bit integer beyond 32 bits.
+ */
 export function decode(dtype: SafeDtype, shape: number[], bytes: Buffer): HostTensor {
   const n = bytes.length / bytesPer[dtype];
-  const view = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+  const aligned =
+    bytes.byteOffset % bytesPer[dtype] === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
+  const view = <T>(make: new (buffer: ArrayBufferLike, offset: number, length: number) => T): T =>
+    new make(aligned.buffer, aligned.byteOffset, n);
   const float = (data: Float32Array): HostTensor => ({ shape, dtype: "float32", data });
   const int = (data: Int32Array): HostTensor => ({ shape, dtype: "int32", data });
   switch (dtype) {
     case "F32":
-      return float(new Float32Array(view));
+      return float(view(Float32Array));
     case "F64":
-      return float(Float32Array.from(new Float64Array(view)));
-    case "F16":
-      return float(Float32Array.from(new Uint16Array(view), halfToFloat));
+      return float(new Float32Array(view(Float64Array)));
+    case "F16": {
+      const data = new Float32Array(n);
+      const halves = view(Uint16Array);
+      for (let i = 0; i < n; i++) data[i] = halfValues[halves[i]!]!;
+      return float(data);
+    }
     case "BF16": {
       // bfloat16 is the upper half of a float32
-      const words = Uint32Array.from(new Uint16Array(view), (half) => half << 16);
+      const words = new Uint32Array(n);
+      const halves = view(Uint16Array);
+      for (let i = 0; i < n; i++) words[i] = halves[i]! << 16;
       return float(new Float32Array(words.buffer));
     }
     case "I32":
-      return int(new Int32Array(view));
+      return int(view(Int32Array));
     case "I64":
-      return int(Int32Array.from({ length: n }, (_, i) => Number(bytes.readBigInt64LE(8 * i))));
+      return int(Int32Array.from({ length: n }, (_, i) => narrow(bytes.readBigInt64LE(8 * i))));
     case "I16":
-      return int(Int32Array.from(new Int16Array(view)));
+      return int(new Int32Array(view(Int16Array)));
     case "I8":
-      return int(Int32Array.from(new Int8Array(view)));
+      return int(new Int32Array(view(Int8Array)));
     default:
-      return int(Int32Array.from(new Uint8Array(view)));
+      return int(new Int32Array(view(Uint8Array)));
   }
+}
+
+function narrow(value: bigint): number {
+  if (BigInt.asIntN(32, value) !== value)
+    throw new UserError(
+      `the integer ${value} does not fit in 32 bits; store it as a float or a smaller integer`,
+    );
+  return Number(value);
 }
 
 /** IEEE half precision to a number. */
@@ -165,13 +192,7 @@ export function halfToFloat(half: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-function open(path: string): number {
-  try {
-    return openSync(path, "r");
-  } catch (error) {
-    throw refuse(path, `it cannot be opened (${(error as NodeJS.ErrnoException).code})`);
-  }
-}
+const halfValues = Float32Array.from({ length: 0x10000 }, (_, half) => halfToFloat(half));
 
 function refuse(path: string, why: string): UserError {
   return new UserError(`${path} is not a readable safetensors file: ${why}; fetch or make it again`);

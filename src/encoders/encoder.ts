@@ -1,0 +1,268 @@
+import * as tf from "@tensorflow/tfjs";
+import { oneOf, UserError } from "../errors.js";
+import { openCheckpoint, type Checkpoint } from "../formats/checkpoint.js";
+import type { Architecture, Blueprint, Context, EncoderInput, Stage } from "./architecture.js";
+import { Config } from "./config.js";
+import { average } from "./ops.js";
+import { architectures } from "./registry.js";
+import { checkNeeds, loadWeights, Weights, type Adapt } from "./weights.js";
+
+export type { Context, EncoderInput } from "./architecture.js";
+export type { Adapt } from "./weights.js";
+
+/** A batch on its way through the layers: hidden state [batch, tokens, features] and what the layers share. */
+export type State = {
+  hidden: tf.Tensor3D;
+  context: Context;
+};
+
+/** A loaded layer. Its weights are frozen tensors; linear ones are kept as [in, out]. */
+export interface Layer {
+  readonly weights: Weights;
+  /**
+   * The next hidden state [batch, tokens, features]; differentiable in the hidden state and in whatever `adapt` adds (keep the
+   * layer until the gradients are computed). The caller owns the result; `state` is left as it is.
+   */
+  apply(state: State, adapt?: Adapt): tf.Tensor3D;
+  /** Frees the weights, unless the encoder is resident. */
+  dispose(): void;
+}
+
+export interface OpenOptions {
+  /** keep every weight on the backend from the start (training, small encoders) instead of one stage at a time */
+  resident?: boolean;
+}
+
+/**
+ * Opens an encoder from a Hugging Face folder (config.json, and weights as safetensors or pytorch_model.bin, sharded or not).
+ * @throws UserError for an unknown `model_type`, a damaged or unsafe checkpoint, a missing tensor, or shapes that contradict the
+ *   config; all of that from the files' headers, before any weight is read.
+ */
+export async function openEncoder(folder: string, { resident = false }: OpenOptions = {}): Promise<Encoder> {
+  const config = Config.read(folder, "config.json");
+  const names = Object.keys(architectures);
+  const modelType = oneOf(`model_type in ${config.path}`, String(config.fields["model_type"]), names);
+  const architecture = architectures[modelType]!;
+  const checkpoint = publishedNames(architecture, await openCheckpoint(folder));
+  return new Encoder(folder, modelType, architecture, architecture.blueprint(config), checkpoint, resident);
+}
+
+/** The tensors by the names of the published checkpoints with a head, whichever spelling and whether with a head or not. */
+function publishedNames({ prefix, published }: Architecture, checkpoint: Checkpoint): Checkpoint {
+  const bare = ![...checkpoint.keys()].some((name) => name.startsWith(prefix));
+  return new Map(
+    [...checkpoint].map(([name, tensor]) => [(bare ? prefix : "") + (published?.(name) ?? name), tensor]),
+  );
+}
+
+/**
+ * A frozen encoder: inputs → hidden states → logits where the checkpoint has a head. Hidden states count as in transformers 5.18: 0
+ * is the embedding output, `layers` the last layer's (for Llama after the final norm, for WavLM before it).
+ */
+export class Encoder {
+  readonly modality: Architecture["modality"];
+  readonly inputName: string;
+  readonly layers: number;
+  /** width of every hidden state */
+  readonly features: number;
+  /** classes of the checkpoint's head; 0 where it has none */
+  readonly classes: number;
+  private readonly kept = new Map<Stage<unknown>, Weights>();
+  private readonly stages: Pick<Blueprint, "context" | "embed" | "pool"> & { layers: LayerStage[] };
+  private readonly head?: ReturnType<Blueprint["head"]>;
+
+  constructor(
+    readonly folder: string,
+    /** key of the registry, config.json's `model_type` */
+    readonly modelType: string,
+    architecture: Architecture,
+    blueprint: Blueprint,
+    private readonly checkpoint: Checkpoint,
+    resident: boolean,
+  ) {
+    ({ modality: this.modality, inputName: this.inputName } = architecture);
+    ({ layers: this.layers, features: this.features } = blueprint);
+    this.classes = checkpoint.get(architecture.classifier)?.shape[0] ?? 0;
+    const check = <S extends Stage<unknown>>(stage: S): S => {
+      checkNeeds(folder, checkpoint, stage.needs);
+      return stage;
+    };
+    const layers: LayerStage[] = [];
+    for (let i = 0; i < this.layers; i++) layers.push(check(blueprint.layer(i)));
+    const { context, embed, pool } = blueprint;
+    this.stages = { context: check(context), embed: check(embed), layers, pool };
+    if (this.classes) {
+      check(pool);
+      this.head = check(blueprint.head(this.classes));
+    }
+    if (resident) {
+      const all: Stage<unknown>[] = [context, embed, ...layers, ...(this.head ? [pool, this.head] : [])];
+      for (const stage of all) this.kept.set(stage, this.load(stage));
+    }
+  }
+
+  /** What the layers share for a batch. @throws UserError for an input that does not fit the encoder. */
+  context(input: EncoderInput): Context {
+    this.checkInput(input);
+    return this.with(this.stages.context, (weights, stage) => stage.apply(weights, input));
+  }
+
+  /** Hidden state 0 and its context. @throws UserError for an input that does not fit the encoder. */
+  embed(input: EncoderInput): State {
+    const context = this.context(input);
+    return {
+      hidden: this.with(this.stages.embed, (weights, stage) => stage.apply(weights, input, context)),
+      context,
+    };
+  }
+
+  /** Loads layer `index`, which turns hidden state `index` into `index + 1`. */
+  layer(index: number): Layer {
+    const stage = this.stages.layers[index];
+    if (!stage)
+      throw new UserError(
+        `${this.folder} has the layers 0 to ${this.layers - 1}; there is no layer ${index}`,
+      );
+    const weights = this.kept.get(stage) ?? this.load(stage);
+    return {
+      weights,
+      apply: ({ hidden, context }, adapt) =>
+        tf.tidy(() => stage.apply(weights.adapted(adapt), hidden, context)),
+      dispose: () => this.release(stage, weights),
+    };
+  }
+
+  /** All hidden states of one batch, `layers` + 1 of them, each [batch, tokens, features]. One layer is loaded at a time. */
+  hiddenStates(input: EncoderInput): tf.Tensor3D[] {
+    const { hidden, context } = this.embed(input);
+    const states = [hidden];
+    for (let i = 0; i < this.layers; i++) {
+      const layer = this.layer(i);
+      states.push(layer.apply({ hidden: states[i]!, context }));
+      layer.dispose();
+    }
+    tf.dispose(context);
+    return states;
+  }
+
+  /**
+   * What a head reads off the last hidden state, [batch, features]: WavLM's mean over time after the final norm, Llama's last token,
+   * BEiT's normalised mean of the patches (or class token).
+   * @throws UserError if the checkpoint lacks the norm of that.
+   */
+  pool({ hidden, context }: State): tf.Tensor2D {
+    checkNeeds(this.folder, this.checkpoint, this.stages.pool.needs);
+    return this.with(this.stages.pool, (weights, stage) => stage.apply(weights, hidden, context));
+  }
+
+  /**
+   * Logits [batch, classes] of the last hidden state.
+   * @throws UserError if the checkpoint has no head.
+   */
+  logits(last: State): tf.Tensor2D {
+    const { head } = this;
+    if (!head) throw new UserError(`${this.folder} has no classifier; its hidden states are all it gives`);
+    return tf.tidy(() => this.with(head, (weights) => head.apply(weights, this.pool(last))));
+  }
+
+  /**
+   * Streams a chunk through the encoder: each layer is loaded once, passes every batch, and is freed, so that memory holds one
+   * layer and one chunk, however many layers there are.
+   * @param visit sees every hidden state (0 to `layers`) of every batch, and must not keep it.
+   */
+  async stream(
+    chunk: readonly EncoderInput[],
+    visit: (state: State, index: number, batch: number) => void | Promise<void>,
+  ): Promise<void> {
+    const states: State[] = [];
+    try {
+      this.with(this.stages.embed, (weights, stage) => {
+        for (const input of chunk) {
+          const context = this.context(input);
+          states.push({ hidden: tf.tidy(() => stage.apply(weights, input, context)), context });
+        }
+        return states;
+      });
+      for (const [batch, state] of states.entries()) await visit(state, 0, batch);
+      for (let i = 0; i < this.layers; i++) {
+        const layer = this.layer(i);
+        try {
+          for (const [batch, state] of states.entries()) {
+            const hidden = layer.apply(state);
+            state.hidden.dispose();
+            state.hidden = hidden;
+            await visit(state, i + 1, batch);
+          }
+        } finally {
+          layer.dispose();
+        }
+      }
+    } finally {
+      tf.dispose(states);
+    }
+  }
+
+  /**
+   * The paper's features of a chunk: every layer's hidden state (the embedding output is left out) averaged over its tokens,
+   * padding apart.
+   * @returns [items, layers, features], row by row, the items of all batches in order.
+   */
+  async meanStates(chunk: readonly EncoderInput[]): Promise<Float32Array> {
+    const starts = [0];
+    for (const { values } of chunk) starts.push(starts.at(-1)! + values.shape[0]!);
+    const { layers, features } = this;
+    const out = new Float32Array(starts.at(-1)! * layers * features);
+    await this.stream(chunk, async ({ hidden, context }, index, batch) => {
+      if (index === 0) return;
+      const mean = tf.tidy(() => average(hidden, context.mean)); // [batch, features]
+      const values = await mean.data();
+      mean.dispose();
+      for (let item = 0; item * features < values.length; item++) {
+        const row = ((starts[batch]! + item) * layers + index - 1) * features;
+        out.set(values.subarray(item * features, (item + 1) * features), row);
+      }
+    });
+    return out;
+  }
+
+  /** Frees what a resident encoder keeps. */
+  dispose(): void {
+    for (const weights of this.kept.values()) weights.dispose();
+    this.kept.clear();
+  }
+
+  private load(stage: Stage<unknown>): Weights {
+    return loadWeights(this.checkpoint, stage.needs, stage.prepare);
+  }
+
+  private with<S extends Stage<unknown>, T extends tf.TensorContainer>(
+    stage: S,
+    run: (weights: Weights, stage: S) => T,
+  ): T {
+    const weights = this.kept.get(stage) ?? this.load(stage);
+    try {
+      return tf.tidy(() => run(weights, stage));
+    } finally {
+      this.release(stage, weights);
+    }
+  }
+
+  private release(stage: Stage<unknown>, weights: Weights): void {
+    if (!this.kept.has(stage)) weights.dispose();
+  }
+
+  private checkInput({ values, mask }: EncoderInput): void {
+    const rank = this.modality === "image" ? 4 : 2;
+    const dtype = this.modality === "text" ? "int32" : "float32";
+    if (values.shape.length !== rank || values.dtype !== dtype || values.shape[0] === 0)
+      throw new UserError(
+        `${this.folder} takes ${this.modality} as ${dtype} of rank ${rank}, not ${values.dtype} [${values.shape.join(", ")}]`,
+      );
+    if (mask && mask.shape.join() !== values.shape.join())
+      throw new UserError(
+        `a mask of [${mask.shape.join(", ")}] does not fit inputs of [${values.shape.join(", ")}]`,
+      );
+  }
+}
+
+type LayerStage = ReturnType<Blueprint["layer"]>;

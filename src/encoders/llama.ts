@@ -1,0 +1,206 @@
+import * as tf from "@tensorflow/tfjs";
+import { UserError } from "../errors.js";
+import type { Architecture, Blueprint, Context, EncoderInput } from "./architecture.js";
+import type { HostTensor } from "../formats/safetensors.js";
+import { Config } from "./config.js";
+import { activation, activationNames, attention, average, keyMask, rmsNorm, splitHeads } from "./ops.js";
+import { linear, norm, type Needs, type Weights } from "./weights.js";
+
+const EMBEDDING = "model.embed_tokens.weight";
+const FINAL_NORM = "model.norm";
+
+/**
+ * Llama 2 (arXiv 2307.09288), numerically as transformers 5.18: RMS norm, rotary positions counted from the first column, SwiGLU,
+ * grouped key-value heads, causal attention with a mask of padding on either side.
+ */
+export const llama: Architecture = {
+  modality: "text",
+  inputName: "input_ids",
+  prefix: "model.",
+  classifier: "score.weight",
+  blueprint,
+};
+
+interface Settings {
+  vocabulary: number;
+  features: number;
+  heads: number;
+  keyHeads: number;
+  /** features of one head */
+  d: number;
+  inner: number;
+  biases: { attention: boolean; mlp: boolean };
+  theta: number;
+  /** id that fills up shorter texts, where the config has one */
+  padding?: number;
+}
+
+function blueprint(config: Config): Blueprint {
+  const features = config.count("hidden_size");
+  const heads = config.count("num_attention_heads");
+  const keyHeads = config.count("num_key_value_heads", heads);
+  config.divides("num_key_value_heads", "num_attention_heads", keyHeads, heads);
+  if (!config.has("head_dim")) config.divides("num_attention_heads", "hidden_size", heads, features);
+  const d = config.count("head_dim", Math.floor(features / heads));
+  config.divides("2 (rotary positions pair features)", "the features of a head", 2, d);
+  const settings: Settings = {
+    vocabulary: config.count("vocab_size"),
+    features,
+    heads,
+    keyHeads,
+    d,
+    inner: config.count("intermediate_size"),
+    biases: { attention: config.flag("attention_bias", false), mlp: config.flag("mlp_bias", false) },
+    theta: rotaryTheta(config),
+    padding: config.has("pad_token_id") ? config.number("pad_token_id") : undefined,
+  };
+  const epsilon = config.number("rms_norm_eps", 1e-6);
+  const act = activation(config.choice("hidden_act", activationNames, "silu"));
+  const layers = config.count("num_hidden_layers");
+  return {
+    layers,
+    features,
+    context: { needs: {}, apply: (_, input) => context(settings, input) },
+    embed: {
+      needs: { [EMBEDDING]: { shape: [settings.vocabulary, features] } },
+      apply: (weights, { values }) =>
+        weights
+          .get<tf.Tensor3D>(EMBEDDING)
+          .gather(tf.tensor2d(values.data, values.shape as [number, number], "int32")),
+    },
+    layer: (index) => ({
+      needs: {
+        ...layerNeeds(settings, index),
+        ...(index === layers - 1 ? norm(FINAL_NORM, features, false) : {}),
+      },
+      apply: (weights, hidden, shared) => {
+        const at = `model.layers.${index}`;
+        const normed = (name: string, x: tf.Tensor3D) => rmsNorm(x, weights.get(`${name}.weight`), epsilon);
+        const attended = hidden.add<tf.Tensor3D>(
+          selfAttention(
+            settings,
+            weights,
+            `${at}.self_attn`,
+            normed(`${at}.input_layernorm`, hidden),
+            shared,
+          ),
+        );
+        const x = normed(`${at}.post_attention_layernorm`, attended);
+        const gated = act(weights.project(`${at}.mlp.gate_proj`, x)).mul<tf.Tensor3D>(
+          weights.project(`${at}.mlp.up_proj`, x),
+        );
+        const fed = attended.add<tf.Tensor3D>(weights.project(`${at}.mlp.down_proj`, gated));
+        return index === layers - 1 ? normed(FINAL_NORM, fed) : fed;
+      },
+    }),
+    pool: { needs: {}, apply: (_, hidden, { pool }) => average(hidden, pool) },
+    head: (classes) => ({
+      needs: linear("score", features, classes, false),
+      apply: (weights, pooled) => weights.project("score", pooled),
+    }),
+  };
+}
+
+/** The base of the rotary frequencies; newer configs keep it in a record. @throws UserError for scaled variants. */
+function rotaryTheta(config: Config): number {
+  const field = ["rope_parameters", "rope_scaling"].find((name) => config.has(name));
+  const record = new Config(
+    `${config.path} (${field})`,
+    field ? (config.fields[field] as Record<string, unknown>) : {},
+  );
+  const kind = record.fields["rope_type"] ?? record.fields["type"] ?? "default";
+  if (kind !== "default")
+    throw new UserError(
+      `${config.path}: rotary positions of type ${JSON.stringify(kind)} are not implemented, only "default"`,
+    );
+  return record.number("rope_theta", config.number("rope_theta", 10000));
+}
+
+function context(settings: Settings, { values, mask }: EncoderInput): Context {
+  const [batch, tokens] = values.shape as [number, number];
+  if (tokens < 1) throw new UserError("a text without any token; begin it with the tokenizer's <s>");
+  const beyond = values.data.find((id) => !(id >= 0 && id < settings.vocabulary));
+  if (beyond !== undefined)
+    throw new UserError(
+      `token ${beyond} is beyond the vocabulary of ${settings.vocabulary}: the tokenizer is another model's`,
+    );
+  const causal = new Float32Array(tokens * tokens);
+  for (let t = 0; t < tokens; t++) causal.fill(-1e9, t * tokens + t + 1, (t + 1) * tokens);
+  const causalMask = tf.tensor4d(causal, [1, 1, tokens, tokens]);
+  const real = mask ? mask.data : new Int32Array(batch * tokens).fill(1);
+  const present = tf.tensor3d(Float32Array.from(real), [batch, 1, tokens]);
+  return {
+    mean: present.div<tf.Tensor3D>(present.sum(-1, true).maximum(1)),
+    pool: lastToken(values.data, real, [batch, tokens], settings.padding),
+    tensors: {
+      ...rotaryTables(settings, tokens),
+      mask: mask ? causalMask.add(keyMask(real, batch, tokens)) : causalMask,
+    },
+  };
+}
+
+/** cos and sin of position × frequency [tokens, d], the frequencies twice; sin with the sign of the rotation (−x₂, x₁). */
+function rotaryTables({ d, theta }: Settings, tokens: number): { cos: tf.Tensor; sin: tf.Tensor } {
+  const half = d / 2;
+  const [cos, sin] = [new Float32Array(tokens * d), new Float32Array(tokens * d)];
+  for (let t = 0; t < tokens; t++) {
+    for (let i = 0; i < half; i++) {
+      // the angle in float32, as PyTorch has it: at position 4,000 its rounding shows
+      const angle = Math.fround(t * Math.fround(theta ** ((-2 * i) / d)));
+      cos[t * d + i] = cos[t * d + half + i] = Math.cos(angle);
+      sin[t * d + i] = -Math.sin(angle);
+      sin[t * d + half + i] = Math.sin(angle);
+    }
+  }
+  return { cos: tf.tensor2d(cos, [tokens, d]), sin: tf.tensor2d(sin, [tokens, d]) };
+}
+
+/** One-hot [batch, 1, tokens] of the token that the head reads: the last that is not the padding id (or not masked). */
+function lastToken(
+  ids: HostTensor["data"],
+  real: HostTensor["data"],
+  [batch, tokens]: [number, number],
+  padding?: number,
+): tf.Tensor3D {
+  const pool = new Float32Array(batch * tokens);
+  for (let item = 0; item < batch; item++) {
+    const row = item * tokens;
+    let last = tokens - 1;
+    while (last > 0 && (padding === undefined ? !real[row + last] : ids[row + last] === padding)) last--;
+    pool[row + last] = 1;
+  }
+  return tf.tensor3d(pool, [batch, 1, tokens]);
+}
+
+function layerNeeds({ features, heads, keyHeads, d, inner, biases }: Settings, index: number): Needs {
+  const at = `model.layers.${index}`;
+  return {
+    ...norm(`${at}.input_layernorm`, features, false),
+    ...linear(`${at}.self_attn.q_proj`, features, heads * d, biases.attention),
+    ...linear(`${at}.self_attn.k_proj`, features, keyHeads * d, biases.attention),
+    ...linear(`${at}.self_attn.v_proj`, features, keyHeads * d, biases.attention),
+    ...linear(`${at}.self_attn.o_proj`, heads * d, features, biases.attention),
+    ...norm(`${at}.post_attention_layernorm`, features, false),
+    ...linear(`${at}.mlp.gate_proj`, features, inner, biases.mlp),
+    ...linear(`${at}.mlp.up_proj`, features, inner, biases.mlp),
+    ...linear(`${at}.mlp.down_proj`, inner, features, biases.mlp),
+  };
+}
+
+function selfAttention(
+  { heads, keyHeads }: Settings,
+  weights: Weights,
+  at: string,
+  x: tf.Tensor3D,
+  { tensors: { cos, sin, mask } }: Context,
+): tf.Tensor3D {
+  const rotate = (y: tf.Tensor4D): tf.Tensor4D => {
+    const [first, second] = tf.split(y, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
+    return y.mul<tf.Tensor4D>(cos!).add(tf.concat([second, first], 3).mul(sin!));
+  };
+  const query = rotate(splitHeads(weights.project(`${at}.q_proj`, x), heads));
+  const key = rotate(splitHeads(weights.project(`${at}.k_proj`, x), keyHeads));
+  const value = splitHeads(weights.project(`${at}.v_proj`, x), keyHeads);
+  const mixed = attention(query, key.transpose<tf.Tensor4D>([0, 1, 3, 2]), value, mask);
+  return weights.project(`${at}.o_proj`, mixed);
+}

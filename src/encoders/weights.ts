@@ -1,0 +1,117 @@
+import { distance } from "fastest-levenshtein";
+import * as tf from "@tensorflow/tfjs";
+import { UserError } from "../errors.js";
+import type { Checkpoint } from "../formats/checkpoint.js";
+import { frozenLinear } from "./ops.js";
+
+/** The tensors that a stage of an encoder needs: shape in the checkpoint, by published name. */
+export type Needs = Record<string, Need>;
+export interface Need {
+  shape: number[];
+  /** a linear layer's matrix [out, in], which is kept as [in, out] */
+  transposed?: boolean;
+}
+
+/** A linear layer's tensors: `name.weight` [outputs, inputs] and, unless `bias` is false, `name.bias` [outputs]. */
+export function linear(name: string, inputs: number, outputs: number, bias = true): Needs {
+  const weight = { [`${name}.weight`]: { shape: [outputs, inputs], transposed: true } };
+  return bias ? { ...weight, [`${name}.bias`]: { shape: [outputs] } } : weight;
+}
+
+/** The tensors of a norm over `features`: `name.weight` and, unless `bias` is false, `name.bias`. */
+export function norm(name: string, features: number, bias = true): Needs {
+  const weight = { [`${name}.weight`]: { shape: [features] } };
+  return bias ? { ...weight, [`${name}.bias`]: { shape: [features] } } : weight;
+}
+
+/**
+ * What stands in for a projection: from its published name (`….attention.q_proj`), its input [rows, in] and the frozen
+ * projection's output [rows, out] to the output that the encoder goes on with. A low-rank update is
+ * `(name, x, y) => y.add(x.matMul(a[name]).matMul(b[name]).mul(scale))`.
+ */
+export type Adapt = (name: string, x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor2D;
+
+/** The frozen tensors of one stage, on the current backend. */
+export class Weights {
+  constructor(
+    readonly tensors: Map<string, tf.Tensor>,
+    private readonly adapt?: Adapt,
+  ) {}
+
+  /** The same tensors, their projections passed through `adapt`. */
+  adapted(adapt: Adapt | undefined): Weights {
+    return adapt ? new Weights(this.tensors, adapt) : this;
+  }
+
+  get<T extends tf.Tensor = tf.Tensor>(name: string): T {
+    const tensor = this.tensors.get(name);
+    if (!tensor) throw new Error(`no tensor ${name} in this stage`);
+    return tensor as T;
+  }
+
+  /** x Wᵀ + b over the last axis: […, in] → […, out]. */
+  project<T extends tf.Tensor>(name: string, x: T): T {
+    const rows = x.reshape<tf.Tensor2D>([-1, x.shape.at(-1)!]);
+    const y = frozenLinear(rows, this.get(`${name}.weight`), this.tensors.get(`${name}.bias`));
+    const adapted = this.adapt ? this.adapt(name, rows, y) : y;
+    return adapted.reshape([...x.shape.slice(0, -1), adapted.shape[1]!]);
+  }
+
+  dispose(): void {
+    for (const tensor of this.tensors.values()) tensor.dispose();
+    this.tensors.clear();
+  }
+}
+
+/**
+ * Checks, from the files' headers alone, that a checkpoint has what a stage needs.
+ * @throws UserError naming the first tensor that is missing (with the nearest that is there) or has another shape.
+ */
+export function checkNeeds(folder: string, checkpoint: Checkpoint, needs: Needs): void {
+  for (const [name, { shape }] of Object.entries(needs)) {
+    const stored = checkpoint.get(name);
+    if (!stored) throw new UserError(`${folder} lacks tensor "${name}"${nearest(name, checkpoint)}`);
+    if (!/^(F|BF)/.test(stored.dtype))
+      throw new UserError(
+        `${folder}: tensor "${name}" is ${stored.dtype}; weights must be float32, float16 or bfloat16`,
+      );
+    if (stored.shape.length !== shape.length || stored.shape.some((n, axis) => n !== shape[axis])) {
+      const [has, wants] = [stored.shape, shape].map((list) => `[${list.join(", ")}]`);
+      throw new UserError(
+        `${folder}: tensor "${name}" is ${has} where config.json makes it ${wants}; they do not belong together`,
+      );
+    }
+  }
+}
+
+function nearest(name: string, checkpoint: Checkpoint): string {
+  const numbers = (text: string) => String(text.match(/\d+/g));
+  // a name with another layer's number is a slip of the pen away, and yet not what is meant
+  const far = (present: string) => distance(name, present) + (numbers(present) === numbers(name) ? 0 : 8);
+  const ranked = [...checkpoint.keys()]
+    .filter((present) => Math.abs(present.length - name.length) < 40)
+    .map((present) => [far(present), present] as const)
+    .sort(([a], [b]) => a - b);
+  if (!ranked.length) return ", and nothing like it; is this the right checkpoint?";
+  return `; the nearest that it has is ${JSON.stringify(ranked[0]![1])}`;
+}
+
+/** Reads a stage's tensors onto the current backend; they outlive any tidy until `dispose`. */
+export function loadWeights(
+  checkpoint: Checkpoint,
+  needs: Needs,
+  prepare: (weights: Weights) => Record<string, tf.Tensor> = () => ({}),
+): Weights {
+  const loaded = tf.tidy(() => {
+    const raw = new Map(
+      Object.entries(needs).map(([name, { transposed }]) => {
+        const { data, shape, dtype } = checkpoint.get(name)!.read();
+        const read = () => tf.tensor(data, shape, dtype);
+        return [name, transposed ? tf.tidy(() => read().transpose()) : read()];
+      }),
+    );
+    // derived tensors take the place of what they are derived from
+    return { ...Object.fromEntries(raw), ...prepare(new Weights(raw)) };
+  });
+  return new Weights(new Map(Object.entries(loaded).map(([name, tensor]) => [name, tf.keep(tensor)])));
+}

@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, extname, join } from "node:path";
+import { UserError } from "../errors.js";
+import { openPytorch } from "./pytorch.js";
+import { readEntry, readHeader, type HostTensor, type SafeDtype } from "./safetensors.js";
+
+/** A tensor on disk: what it is, and how to get its values (widened to float32 or int32). */
+export interface StoredTensor {
+  dtype: SafeDtype;
+  shape: number[];
+  read(): HostTensor;
+}
+
+/** The tensors of a checkpoint by name, none of them read yet. */
+export type Checkpoint = Map<string, StoredTensor>;
+
+/** What `save_pretrained` writes, in the order in which it is looked for. */
+const layouts = [
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+];
+
+/**
+ * Opens the checkpoint of a Hugging Face folder, in one file or sharded with its index.
+ * @throws UserError if there is none, a shard is missing, or a file is damaged or holds anything but tensors.
+ */
+export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+  const name = layouts.find((layout) => existsSync(join(folder, layout)));
+  if (!name) throw new UserError(`${folder} holds no checkpoint: put ${layouts.join(" or ")} there`);
+  const path = join(folder, name);
+  return name.endsWith(".index.json") ? openShards(folder, path) : openTensorFile(path);
+}
+
+/** Opens one file of tensors, `.safetensors` or `.bin`. */
+export async function openTensorFile(path: string): Promise<Checkpoint> {
+  if (extname(path) !== ".safetensors") return openPytorch(path);
+  const { entries } = readHeader(path);
+  return new Map(
+    [...entries].map(([name, entry]) => [
+      name,
+      { dtype: entry.dtype, shape: entry.shape, read: () => readEntry(path, entry) },
+    ]),
+  );
+}
+
+async function openShards(folder: string, indexPath: string): Promise<Checkpoint> {
+  const shards = new Map<string, Checkpoint>();
+  const tensors: Checkpoint = new Map();
+  for (const [name, file] of Object.entries(weightMap(indexPath))) {
+    // an index may only name files beside it
+    if (typeof file !== "string" || file !== basename(file) || file === "..")
+      throw new UserError(
+        `${indexPath} names the shard ${JSON.stringify(file)}, which is no file name; fetch it again`,
+      );
+    let shard = shards.get(file);
+    if (!shard) {
+      shard = await openTensorFile(join(folder, file));
+      shards.set(file, shard);
+    }
+    const tensor = shard.get(name);
+    if (!tensor)
+      throw new UserError(
+        `${join(folder, file)} lacks tensor ${JSON.stringify(name)}, which ${indexPath} puts there`,
+      );
+    tensors.set(name, tensor);
+  }
+  return tensors;
+}
+
+function weightMap(path: string): Record<string, unknown> {
+  try {
+    const map = JSON.parse(readFileSync(path, "utf8")).weight_map;
+    if (typeof map === "object" && map !== null && !Array.isArray(map)) return map;
+  } catch {
+    // as below
+  }
+  throw new UserError(
+    `${path} is no index of shards: it needs a "weight_map" of tensor names; fetch it again`,
+  );
+}

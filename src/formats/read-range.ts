@@ -1,0 +1,50 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { UserError } from "../errors.js";
+
+/** What one call of the operating system reads at most. */
+const PIECE = 2 ** 30;
+
+/**
+ * The bytes [begin, end) of a file, in a buffer of their own (so that they can be viewed as floats in place).
+ * @throws UserError if the file cannot be opened or ends before `end`.
+ */
+export function readRange(path: string, begin: number, end: number): Buffer {
+  const file = open(path);
+  try {
+    const { size } = fstatSync(file);
+    if (!(begin >= 0 && begin <= end && end <= size))
+      throw new UserError(
+        `${path} has ${size} bytes, not those from ${begin} to ${end}: it is damaged; fetch it again`,
+      );
+    const bytes = Buffer.from(new ArrayBuffer(end - begin));
+    for (let done = 0; done < bytes.length;) {
+      const read = readSync(file, bytes, done, Math.min(PIECE, bytes.length - done), begin + done);
+      if (read === 0) throw new UserError(`${path} became shorter while it was read; fetch it again`);
+      done += read;
+    }
+    return bytes;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Bytes of a file. @throws UserError if it cannot be opened or is no regular file. */
+export function fileSize(path: string): number {
+  const file = open(path);
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile()) throw new UserError(`${path} is not a file; name a file`);
+    return stat.size;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function open(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UserError(`${path} cannot be opened (${code}); check the name and its permissions`);
+  }
+}

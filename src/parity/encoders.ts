@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { UserError } from "../errors.js";
+import { openEncoder } from "../encoders/encoder.js";
+import { Reference, relativeL2, type Comparison } from "./reference.js";
+
+/** Tolerance of hidden states and logits: relative L2. */
+const ENCODER = 1e-4;
+
+/** An encoder against its reference. */
+export interface EncoderCase {
+  path: string;
+  modelType: string;
+  /** every `hidden.i`, and `logits` where the checkpoint has a head */
+  compared: Comparison[];
+  worst: Comparison;
+}
+
+/**
+ * Computes what `expected.safetensors` of a folder holds (every `hidden.i`, and `logits`) with the encoder in that folder, on the
+ * current backend. Hidden states are compared where `attention_mask` is 1.
+ * @throws UserError for a folder that is no encoder case, or whose arrays the encoder does not give.
+ */
+export async function checkEncoderCase(folder: string): Promise<EncoderCase> {
+  const expected = new Reference(join(folder, "expected.safetensors"));
+  const encoder = await openEncoder(folder);
+  const input = {
+    values: expected.host(encoder.inputName),
+    ...(expected.has("attention_mask") ? { mask: expected.host("attention_mask") } : {}),
+  };
+  const compared: Comparison[] = [];
+  await encoder.stream([input], async (state, index) => {
+    const { hidden, context } = state;
+    const real = await context.mean.data();
+    const rows = (values: ArrayLike<number>) =>
+      Float32Array.from(values).filter((_, i) => real[Math.floor(i / encoder.features)] !== 0);
+    const quantity = `hidden.${index}`;
+    const error = relativeL2(rows(await hidden.data()), rows(expected.host(quantity).data));
+    compared.push({ quantity, error, tolerance: ENCODER });
+    if (index < encoder.layers || !encoder.classes || !expected.has("logits")) return;
+    compared.push(await expected.compare(encoder.logits(state), "logits", ENCODER));
+  });
+  if (expected.has(`hidden.${encoder.layers + 1}`) || (expected.has("logits") && !encoder.classes))
+    throw new UserError(
+      `${folder}: expected.safetensors holds more than this encoder of ${encoder.layers} layers gives`,
+    );
+  const worst = compared.reduce((a, b) => (Number.isNaN(a.error) || b.error <= a.error ? a : b));
+  return { path: folder, modelType: encoder.modelType, compared, worst };
+}
