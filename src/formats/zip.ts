@@ -1,7 +1,8 @@
 import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
-import yauzl from "yauzl";
+import type yauzl from "yauzl";
 import { type ArchiveEntry, type Guard, readAll } from "./archive-entry.js";
+import { openZip } from "./open-zip.js";
 
 /** Deflate cannot shrink by more (zlib's technical notes); a higher claim is false. */
 const MAX_DEFLATE_RATIO = 1032;
@@ -11,7 +12,7 @@ const FOLDER = 0o040000;
 
 /** The regular files of a zip in the order of its central directory; see `archiveEntries`. */
 export async function* zipEntries(path: string, guard: Guard): AsyncGenerator<ArchiveEntry> {
-  const zip = await yauzl.openPromise(path, { strictFileNames: true });
+  const zip = await openZip(path, { strictFileNames: true });
   try {
     for await (const entry of zip.eachEntry()) {
       const { fileName: name, uncompressedSize: size } = entry;

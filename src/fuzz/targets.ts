@@ -1,13 +1,14 @@
 import { createReadStream } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { archiveEntries } from "../formats/archive.js";
+import { openTensorFile } from "../formats/checkpoint.js";
 import { csvRows } from "../formats/csv.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { resample } from "../formats/resample.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { readWav } from "../formats/wav.js";
-import { safetensorsBytes, tarBytes, wavBytes, zipBytes } from "./samples.js";
+import { pickleBytes, pytorchBytes, safetensorsBytes, tarBytes, wavBytes, zipBytes } from "./samples.js";
 
 /** A parser under attack. */
 export interface FuzzTarget {
@@ -42,6 +43,10 @@ async function readArchive(path: string): Promise<void> {
   for await (const entry of archiveEntries(path)) await entry.read();
 }
 
+async function readCheckpoint(path: string): Promise<void> {
+  for (const tensor of (await openTensorFile(path)).values()) tensor.read();
+}
+
 /** Every parser of files that come from elsewhere. */
 export const fuzzTargets: FuzzTarget[] = [
   {
@@ -55,6 +60,19 @@ export const fuzzTargets: FuzzTarget[] = [
       }),
     ],
     parse: async (path) => readSafetensors(path),
+  },
+  {
+    name: "pickle",
+    extension: ".bin",
+    seeds: () => [pickleBytes()],
+    wrap: (bytes) => pytorchBytes(bytes),
+    parse: readCheckpoint,
+  },
+  {
+    name: "pytorch",
+    extension: ".bin",
+    seeds: () => [pytorchBytes(pickleBytes()), pytorchBytes(pickleBytes(), true)],
+    parse: readCheckpoint,
   },
   {
     name: "wav",
@@ -79,7 +97,12 @@ export const fuzzTargets: FuzzTarget[] = [
     parse: readArchive,
   },
   { name: "gzip", extension: ".tar.gz", seeds: () => [gzipSync(tarBytes(files))], parse: readArchive },
-  { name: "zip", extension: ".zip", seeds: () => [zipBytes(files)], parse: readArchive },
+  {
+    name: "zip",
+    extension: ".zip",
+    seeds: () => [zipBytes(files), zipBytes(files, true)],
+    parse: readArchive,
+  },
   {
     name: "csv",
     extension: ".csv",

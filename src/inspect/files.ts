@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { archiveEntries } from "../formats/archive.js";
+import { openTensorFile } from "../formats/checkpoint.js";
 import { CIFAR_RECORD, cifarRecords } from "../formats/cifar.js";
 import { csvRows } from "../formats/csv.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
@@ -41,6 +42,7 @@ export const fileInspectors: Inspector[] = [
     begins: (head, bytes) => bytes % CIFAR_RECORD === 0 && head[0]! < 20 && head[1]! < 100,
     lines: cifar,
   },
+  { kind: "PyTorch checkpoint", named: /\.(bin|pt|pth)$/i, begins: startsWith("PK"), lines: pytorch },
 ];
 
 async function safetensors(path: string): Promise<string[]> {
@@ -57,6 +59,14 @@ async function safetensors(path: string): Promise<string[]> {
     lines.push(`labels ${classes(data)}`);
   }
   return lines;
+}
+
+async function pytorch(path: string): Promise<string[]> {
+  const tensors = await openTensorFile(path);
+  return [
+    `PyTorch checkpoint, ${count(tensors.size, "tensor")}`,
+    ...[...tensors].map(([name, { dtype, shape }]) => `tensor ${name} ${dtype} [${shape.join(", ")}]`),
+  ];
 }
 
 async function wav(path: string): Promise<string[]> {

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { safetensorsBytes, tarBytes, wavBytes, zipBytes } from "#src/fuzz/samples.js";
+import {
+  pickleBytes,
+  pytorchBytes,
+  safetensorsBytes,
+  tarBytes,
+  wavBytes,
+  zipBytes,
+} from "#src/fuzz/samples.js";
 import { inspect } from "#src/inspect/inspect.js";
 import { temporaryFolder } from "../support/files.js";
 
@@ -35,6 +42,11 @@ const cases: [string, () => string, string[]][] = [
       "tensor labels I32 [3]",
       "labels 1 class: 0 × 3",
     ],
+  ],
+  [
+    "a PyTorch checkpoint's tensors",
+    () => file("pytorch_model.bin", pytorchBytes(pickleBytes())),
+    ["PyTorch checkpoint, 2 tensors", "tensor a F32 [2, 3]", "tensor b F32 [4]"],
   ],
   [
     "a recording's rate and length",
@@ -126,6 +138,10 @@ test("a refused file is named and the others go on", async () => {
     [file("other.wav", zipBytes(entry)), "not a readable WAV file: it does not begin with RIFF"],
     [file("unknown.xyz", "?"), "of no known kind; read are safetensors, WAV"],
     [file("empty.csv", ""), "empty"],
+    [
+      file("evil.bin", pytorchBytes(Buffer.from("\x80\x02cposix\nsystem\nX\x02\0\0\0ls\x85R.", "latin1"))),
+      'not a checkpoint that can be read safely: it asks for "posix.system"',
+    ],
     [join(root, "nothing.wav"), "not there"],
     [dirname(file("plain/readme", "x")), "holds neither adapter_config.json"],
     [dirname(file("broken/config.json", "{")), "config.json is not a JSON object"],
