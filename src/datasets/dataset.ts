@@ -1,0 +1,67 @@
+import type { SourceFile } from "./locate.js";
+
+export type Split = "train" | "test";
+
+/** What an encoder's preprocessing starts from. */
+export type RawInput =
+  | { kind: "audio"; /** [frames], full scale is ±1. */ samples: Float32Array; rate: number }
+  | { kind: "text"; text: string }
+  | {
+      kind: "image";
+      /** [3, height, width], red, green, blue */ data: Uint8Array;
+      height: number;
+      width: number;
+    };
+
+/** One labelled input. Data sets with a fixed split give `split`, those with folds `fold` and `group`. */
+export interface Item {
+  /** Unique in its data set and the same in every run. */
+  id: string;
+  /** Index into the data set's `classes`. */
+  label: number;
+  split?: Split;
+  /** From 0. */
+  fold?: number;
+  /** Actor or session: never on both sides of a split. */
+  group?: number;
+  input: RawInput;
+}
+
+export interface ItemOptions {
+  /** Only this split, in file order; all splits one after the other when left out. */
+  split?: Split;
+  /** Takes a line on what was left out and why. */
+  warn?: (line: string) => void;
+}
+
+/** A data set: where its files come from and how they become items. */
+export interface Dataset {
+  name: string;
+  title: string;
+  input: RawInput["kind"];
+  /** In the order of the shipped features' labels. */
+  classes: readonly string[];
+  /** Empty for a data set with folds. */
+  splits: readonly Split[];
+  licence: string;
+  source: Source;
+  /**
+   * Items in file order, read as they are asked for.
+   * @param paths what `locate` gave for `source`.
+   * @throws UserError naming the file, entry or row that cannot be read.
+   */
+  items(paths: readonly string[], options?: ItemOptions): AsyncGenerator<Item>;
+}
+
+/** Files that can be fetched, or a folder that the user has under a licence of his own. */
+export type Source =
+  | {
+      kind: "files";
+      /** The first is downloaded; the others are read where they lie. */ alternatives: SourceFile[][];
+    }
+  | {
+      kind: "folder";
+      /** Names it may have. */ names: string[];
+      /** A folder in it that tells it. */ marker: string;
+      how: string;
+    };

@@ -1,0 +1,92 @@
+import { existsSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { UserError } from "../errors.js";
+import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
+import { readBounded } from "../formats/read.js";
+import { MAX_UTTERANCE_BYTES, readWav } from "../formats/wav.js";
+import { type Emotion, emotions } from "./classes.js";
+import type { Dataset, ItemOptions } from "./dataset.js";
+import { clipItems } from "./speech.js";
+
+/** Excited counts as happy, as in the paper; every other label is left out. */
+const emotionCodes: Record<string, Emotion> = {
+  neu: "neutral",
+  ang: "anger",
+  sad: "sadness",
+  hap: "happiness",
+  exc: "happiness",
+};
+const SESSIONS = [1, 2, 3, 4, 5];
+const MAX_TEXT = 4 * 2 ** 20;
+
+/** Interactive Emotional Dyadic Motion Capture Database (Busso et al. 2008): one fold a session. */
+export const iemocap: Dataset = {
+  name: "iemocap",
+  title: "IEMOCAP",
+  input: "audio",
+  classes: emotions,
+  splits: [],
+  licence: "by request from the University of Southern California",
+  source: {
+    kind: "folder",
+    names: ["IEMOCAP_full_release", "IEMOCAP", "iemocap", "."],
+    marker: "Session1/dialog/EmoEvaluation",
+    how: "ask for it at https://sail.usc.edu/iemocap/ and put the folder IEMOCAP_full_release there",
+  },
+  async *items([root], options = {}) {
+    for (const session of SESSIONS) {
+      const folder = join(root!, `Session${session}`);
+      if (existsSync(folder)) yield* sessionItems(folder, session, options);
+      else options.warn?.(`${folder}: missing, so fold ${session - 1} is empty`);
+    }
+  },
+};
+
+async function* sessionItems(folder: string, session: number, options: ItemOptions) {
+  const labels = join(folder, "dialog", "EmoEvaluation");
+  const seen = new Map<string, string>();
+  for (const file of textFiles(labels)) {
+    const path = join(labels, file);
+    const dialogue = basename(file, ".txt");
+    for (const turn of parseEmoEvaluation(readBounded(path, MAX_TEXT).toString("utf8"), path)) {
+      const elsewhere = seen.get(turn.name);
+      if (elsewhere)
+        throw new UserError(`${path}: turn ${turn.name} is also labelled in ${elsewhere}; keep one of them`);
+      seen.set(turn.name, file);
+      const emotion = emotionCodes[turn.emotion];
+      if (!emotion) continue;
+      const wav = join(folder, "sentences", "wav", dialogue, `${turn.name}.wav`);
+      if (!existsSync(wav))
+        throw new UserError(
+          `${wav}: missing, though ${path} labels it ${turn.emotion}; copy Session${session} again`,
+        );
+      const recording = readWav(readBounded(wav, MAX_UTTERANCE_BYTES), wav);
+      yield* clipItems(recording, { id: turn.name, emotion, fold: session - 1, group: session }, options);
+    }
+  }
+  warnUnlabelled(join(folder, "sentences", "wav"), seen, options);
+}
+
+/** The annotators' files; the release also holds subfolders and the `._` files of its archiver. */
+function textFiles(folder: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    throw new UserError(
+      `${folder}: cannot be listed (${(error as NodeJS.ErrnoException).code}); copy IEMOCAP again`,
+    );
+  }
+  const files = names.filter((name) => name.endsWith(".txt") && !name.startsWith(".")).sort();
+  if (files.length === 0) throw new UserError(`${folder}: holds no EmoEvaluation files; copy IEMOCAP again`);
+  return files;
+}
+
+function warnUnlabelled(folder: string, labelled: Map<string, string>, { warn }: ItemOptions): void {
+  if (!warn || !existsSync(folder)) return;
+  for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" }).sort()) {
+    const name = basename(file, ".wav");
+    if (file.endsWith(".wav") && !name.startsWith(".") && !labelled.has(name))
+      warn(`${join(folder, file)}: left out: no EmoEvaluation file labels it`);
+  }
+}

@@ -1,0 +1,96 @@
+import { existsSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { UserError } from "../errors.js";
+import type { Dataset } from "./dataset.js";
+import { download, type DownloadOptions } from "./download.js";
+
+/** A file that a data set needs. */
+export interface SourceFile {
+  /** Path below `DAAM_DATA` or `data/raw`. */
+  name: string;
+  /** Official address, where it can be fetched. */
+  url?: string;
+  /** Of the official file. */
+  bytes?: number;
+  md5?: string;
+}
+
+export interface LocateOptions {
+  /** `DAAM_DATA`: a folder with raw data; `DAAM_MIRROR`: an address that takes the place of the official folder. */
+  env?: Record<string, string | undefined>;
+  /** The project's root. */
+  root?: string;
+  /** False: only look. */
+  fetch?: boolean;
+  progress?: (file: string, received: number, total: number | undefined) => void;
+  connection?: Pick<DownloadOptions, "attempts" | "pause" | "stall">;
+}
+
+/**
+ * Where a data set's files lie: in `DAAM_DATA`, else in `data/raw`, else fetched to there. A file that is there already is
+ * taken whatever its checksum; a fetched one must have the official size and checksum.
+ * @returns the paths in the order of the source's files, or the folder.
+ * @throws UserError that says what to do when they cannot be had.
+ */
+export async function locate(dataset: Dataset, options: LocateOptions = {}): Promise<string[]> {
+  const places = dataPlaces(options);
+  const { source } = dataset;
+  if (source.kind === "folder") {
+    const found = places
+      .flatMap((place) => source.names.map((name) => join(place, name)))
+      .find((folder) => existsSync(join(folder, source.marker)));
+    if (found) return [found];
+    throw new UserError(`${dataset.title} is not in ${places.join(" or ")}: ${source.how}`);
+  }
+  for (const place of places)
+    for (const files of source.alternatives) {
+      const paths = files.map(({ name }) => join(place, name));
+      if (paths.every(isFile)) return paths;
+    }
+  const paths: string[] = [];
+  for (const file of source.alternatives[0]!)
+    paths.push(await fetched(dataset, file, places.at(-1)!, options));
+  return paths;
+}
+
+/** Folders to look in, the last being where downloads go. */
+function dataPlaces({ env = process.env, root = process.cwd() }: LocateOptions): string[] {
+  const given = env.DAAM_DATA;
+  if (given && !statSync(given, { throwIfNoEntry: false })?.isDirectory())
+    throw new UserError(`DAAM_DATA names ${given}, which is not a folder; correct it or unset it`);
+  const own = join(root, "data", "raw");
+  return given ? [given, own] : [own];
+}
+
+async function fetched(
+  dataset: Dataset,
+  file: SourceFile,
+  folder: string,
+  options: LocateOptions,
+): Promise<string> {
+  const target = join(folder, file.name);
+  if (isFile(target)) return target;
+  const remedy = `fetch ${file.url ?? file.name} yourself and put it at ${target}, or set DAAM_DATA to a folder that holds it`;
+  if (options.fetch === false || !file.url)
+    throw new UserError(`${dataset.title} is not there (${target}): ${remedy}`);
+  const mirror = (options.env ?? process.env).DAAM_MIRROR;
+  const url = mirror ? `${mirror.replace(/\/$/, "")}/${basename(file.name)}` : file.url;
+  if (!URL.canParse(url) || !/^https?:/.test(url))
+    throw new UserError(`DAAM_MIRROR gives ${url}, which is not an address; correct it`);
+  try {
+    await download(url, target, {
+      ...(file.bytes !== undefined && { bytes: file.bytes }),
+      ...(file.md5 !== undefined && { md5: file.md5 }),
+      ...options.connection,
+      progress: (received, total) => options.progress?.(basename(file.name), received, total),
+    });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${dataset.title}: ${error.message} (or ${remedy})`);
+  }
+  return target;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}

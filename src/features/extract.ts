@@ -1,0 +1,190 @@
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import {
+  datasetNamed,
+  fingerprint,
+  locate,
+  type Dataset,
+  type Item,
+  type RawInput,
+} from "../datasets/index.js";
+import type { EncoderInput } from "../encoders/architecture.js";
+import { AudioInput } from "../encoders/audio-input.js";
+import { openEncoder, type Encoder } from "../encoders/encoder.js";
+import { ImageInput } from "../encoders/image-input.js";
+import { TextInput } from "../encoders/text-input.js";
+import { UserError } from "../errors.js";
+import { CLIP_SAMPLES, cacheName, encoderBytes, encoderId, type ExtractionSettings } from "./extraction.js";
+import { RecordWriter, type ItemNote } from "./records.js";
+
+/** Encoders of at most so many bytes are kept in memory; of larger ones one layer at a time. */
+const RESIDENT = 2 ** 29;
+/** Items that pass a layer together, and batches a layer is loaded for where the encoder does not fit. */
+const BATCH = 16;
+const STREAMED_BATCHES = 32;
+
+export interface ExtractOptions {
+  /** Folder of the cache. */
+  cache: string;
+  onProgress?: (done: number, total: number) => void;
+  /** Takes a line on what was left out and why. */
+  warn?: (line: string) => void;
+}
+
+/** Where an extraction's feature file lies in the cache, and whether it is finished. Finds or fetches the raw data. */
+export async function plannedFile(settings: ExtractionSettings, cache: string) {
+  const dataset = datasetNamed(settings.dataset);
+  const paths = await locate(dataset);
+  const name = cacheName(settings, encoderId(settings.encoder), await fingerprint(paths));
+  const folder = join(cache, name);
+  const path = RecordWriter.finished(folder);
+  return { dataset, paths, folder, path, finished: existsSync(path) };
+}
+
+/**
+ * Raw data → hidden states of every layer → mean over time, tokens or patches → a feature file in the cache. Goes on where it
+ * stopped, even after `kill -9`; a finished one is returned at once.
+ * @returns path of the feature file: `features` float32 [n, layers, features], `labels`, and `split` or `fold` and `group`
+ * @throws UserError for data or an encoder that cannot be had, read, or do not fit each other
+ */
+export async function extractFeatures(
+  settings: ExtractionSettings,
+  options: ExtractOptions,
+): Promise<string> {
+  const { dataset, paths, folder, path, finished } = await plannedFile(settings, options.cache);
+  if (finished) return path;
+  const resident = encoderBytes(settings.encoder) <= RESIDENT;
+  const encoder = await openEncoder(settings.encoder, { resident });
+  try {
+    if (encoder.modality !== dataset.input) {
+      throw new UserError(
+        `${settings.encoder} takes ${encoder.modality}, ${dataset.title} is ${dataset.input}: choose another encoder`,
+      );
+    }
+    const writer = RecordWriter.open(folder, encoder.layers, encoder.features);
+    const chosen = await choose(dataset, paths, settings);
+    const known = writer.ids;
+    if (known.some((id, i) => id !== chosen[i])) {
+      throw new UserError(`${folder} was begun with other items: remove it and start again`);
+    }
+    const prepare = preparation(encoder, settings);
+    const chunkItems = BATCH * (resident ? 1 : STREAMED_BATCHES);
+    options.onProgress?.(known.length, chosen.length);
+    let done = known.length;
+    for await (const chunk of chunks(selected(dataset, paths, chosen, done, options.warn), chunkItems)) {
+      const batches = Array.from({ length: Math.ceil(chunk.length / BATCH) }, (_, i) =>
+        prepare(chunk.slice(i * BATCH, (i + 1) * BATCH).map(({ input }) => input)),
+      );
+      writer.append(await encoder.meanStates(batches), chunk.map(noteOf));
+      options.onProgress?.((done += chunk.length), chosen.length);
+    }
+    return writer.finish(about(dataset, settings));
+  } finally {
+    encoder.dispose();
+  }
+}
+
+/** Ids of the items to take, in file order. */
+async function choose(
+  dataset: Dataset,
+  paths: string[],
+  { perClass, limit }: ExtractionSettings,
+): Promise<string[]> {
+  const counts = new Map<string, number>();
+  const below = (key: string, most = Infinity) => {
+    const count = counts.get(key) ?? 0;
+    if (count >= most) return false;
+    counts.set(key, count + 1);
+    return true;
+  };
+  const ids: string[] = [];
+  for await (const { id, label, split } of dataset.items(paths)) {
+    if (!below(`${split}/${label}`, perClass?.[split ?? "train"])) continue;
+    if (below(`${split}`, limit)) ids.push(id);
+  }
+  return ids;
+}
+
+/** The chosen items from number `from` on, read as they are asked for. */
+async function* selected(
+  dataset: Dataset,
+  paths: string[],
+  chosen: readonly string[],
+  from: number,
+  warn?: (line: string) => void,
+): AsyncGenerator<Item> {
+  const wanted = new Set(chosen.slice(from));
+  if (wanted.size === 0) return;
+  for await (const item of dataset.items(paths, { warn })) {
+    if (wanted.delete(item.id)) yield item;
+    if (wanted.size === 0) return;
+  }
+}
+
+async function* chunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let chunk: T[] = [];
+  for await (const item of items) {
+    chunk.push(item);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length) yield chunk;
+}
+
+/** Raw inputs → one batch of the encoder's. */
+function preparation(
+  encoder: Encoder,
+  { normalise, maxTokens }: ExtractionSettings,
+): (inputs: RawInput[]) => EncoderInput {
+  const { folder } = encoder;
+  const of = <K extends RawInput["kind"]>(inputs: RawInput[], kind: K) =>
+    inputs.filter((input): input is Extract<RawInput, { kind: K }> => input.kind === kind);
+  switch (encoder.modality) {
+    case "audio": {
+      const audio = AudioInput.open(folder);
+      return (inputs) => {
+        const clips = of(inputs, "audio");
+        const samples = clips.map((clip) => clip.samples);
+        // Without the mask: the paper averages over padding too.
+        return { values: audio.prepare(samples, clips[0]!.rate, { length: CLIP_SAMPLES, normalise }).values };
+      };
+    }
+    case "text": {
+      const text = TextInput.open(folder);
+      return (inputs) =>
+        text.prepare(
+          of(inputs, "text").map((input) => input.text),
+          maxTokens,
+        );
+    }
+    case "image": {
+      const image = ImageInput.open(folder);
+      return (inputs) => image.prepare(of(inputs, "image"));
+    }
+  }
+}
+
+function noteOf({ id, label, split, fold, group }: Item): ItemNote {
+  return {
+    id,
+    label,
+    ...(split && { split: split === "train" ? 0 : 1 }),
+    ...(fold !== undefined && { fold }),
+    ...(group !== undefined && { group }),
+  };
+}
+
+function about(dataset: Dataset, settings: ExtractionSettings): object {
+  const over = { audio: "time, padding included", text: "tokens, <s> included", image: "all tokens" }[
+    dataset.input
+  ];
+  return {
+    data: dataset.title,
+    licence: dataset.licence,
+    classes: dataset.classes.length,
+    pooling: `mean over ${over}`,
+    ...settings,
+    encoder: basename(settings.encoder),
+  };
+}

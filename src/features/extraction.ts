@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync, readdirSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { UserError } from "../errors.js";
+
+/** How hidden states are made. With the raw data and the encoder it names an entry of the cache, and is recorded with it. */
+export interface ExtractionSettings {
+  /** Name of a data set. */
+  dataset: string;
+  /** Folder of an encoder in the layout of Hugging Face. */
+  encoder: string;
+  /** Speech: zero mean and unit variance of the padded clip. The paper's own features leave it out. */
+  normalise?: boolean;
+  /** Text: the first so many ids, `<s>` among them. */
+  maxTokens?: number;
+  /** The first so many items of every class of each split, in file order. */
+  perClass?: { train?: number; test?: number };
+  /** The first so many items of each split, in file order. */
+  limit?: number;
+}
+
+/** Clips are padded with zeros to 5 s at 16 kHz. */
+export const CLIP_SAMPLES = 80_000;
+
+/** Up to so many bytes of weights are hashed whole; of larger checkpoints each file's size, first and last megabyte. */
+const WHOLE_HASH = 2 ** 30;
+const MEGABYTE = 2 ** 20;
+
+/** Tells one encoder from another: a hash of its configuration, tokenizer or preprocessor, and weights. */
+export function encoderId(folder: string): string {
+  const files = encoderFiles(folder);
+  const whole = files.reduce((sum, { bytes }) => sum + bytes, 0) <= WHOLE_HASH;
+  const hash = createHash("sha256");
+  for (const { name, bytes } of files) {
+    hash.update(`${name} ${bytes}\n`);
+    const parts =
+      whole || bytes <= 2 * MEGABYTE
+        ? [[0, bytes]]
+        : [
+            [0, MEGABYTE],
+            [bytes - MEGABYTE, bytes],
+          ];
+    for (const [from, to] of parts as [number, number][]) hashRange(hash, join(folder, name), from, to);
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Bytes of an encoder's folder: what it takes to keep it in memory. */
+export const encoderBytes = (folder: string) =>
+  encoderFiles(folder).reduce((sum, { bytes }) => sum + bytes, 0);
+
+function encoderFiles(folder: string): { name: string; bytes: number }[] {
+  const names = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
+  if (!names.includes("config.json")) {
+    throw new UserError(
+      `${folder} is not an encoder: name a folder with config.json and weights, as from Hugging Face`,
+    );
+  }
+  return names
+    .filter((name) => /\.(json|safetensors|bin)$/.test(name))
+    .sort()
+    .map((name) => ({ name, bytes: statSync(join(folder, name)).size }));
+}
+
+function hashRange(hash: ReturnType<typeof createHash>, path: string, from: number, to: number): void {
+  const file = openSync(path, "r");
+  try {
+    const block = Buffer.alloc(MEGABYTE);
+    for (let at = from; at < to;) {
+      const read = readSync(file, block, 0, Math.min(block.length, to - at), at);
+      if (read === 0) break;
+      hash.update(block.subarray(0, read));
+      at += read;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Name of the cache's folder for an extraction: its contents follow from what the name is made of. */
+export function cacheName(settings: ExtractionSettings, encoder: string, data: string): string {
+  const { encoder: folder, ...rest } = settings;
+  const key = JSON.stringify([Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)), encoder, data]);
+  return `${settings.dataset}-${basename(folder)}-${createHash("sha256").update(key).digest("hex").slice(0, 12)}`;
+}

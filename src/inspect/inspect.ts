@@ -1,0 +1,76 @@
+import { statSync } from "node:fs";
+import { UserError } from "../errors.js";
+import { firstBytes } from "../formats/read.js";
+import { fileInspectors } from "./files.js";
+import { inspectFolder } from "./folders.js";
+
+/** What one kind of file holds, told through the parser that everything else uses. */
+export interface Inspector {
+  kind: string;
+  /** Whether the file is to be read as this kind, by its name. */
+  named: RegExp;
+  /** Whether it is, by its first bytes (at least 512 where it has them). Without it the name alone decides. */
+  begins?: (head: Buffer, bytes: number) => boolean;
+  /**
+   * One or more facts, each without the file's name.
+   * @throws UserError for a file that the parser refuses.
+   */
+  lines(path: string): Promise<string[]>;
+}
+
+/** A tar's mark lies at byte 257. */
+const HEAD = 512;
+
+/**
+ * Says what files hold: a safetensors file's tensors, a recording's rate and length, an archive's entries, and so on. The
+ * parser is chosen by name, then by first bytes.
+ * @returns one or more lines a file, each beginning with its name; a refused file has `name: error: why` and makes `ok`
+ * false, and the others go on.
+ */
+export async function inspect(paths: readonly string[]): Promise<{ lines: string[]; ok: boolean }> {
+  const lines: string[] = [];
+  let ok = true;
+  for (const path of paths) {
+    try {
+      for (const line of await facts(path)) lines.push(printable(`${path}: ${line}`));
+    } catch (error) {
+      ok = false;
+      lines.push(printable(`${path}: error: ${reason(error as Error, path)}`));
+    }
+  }
+  return { lines, ok };
+}
+
+async function facts(path: string): Promise<string[]> {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) throw new UserError(`${path}: is not there; check the path`);
+  if (stat.isDirectory()) return inspectFolder(path);
+  if (!stat.isFile()) throw new UserError(`${path}: is neither a file nor a folder`);
+  if (stat.size === 0) throw new UserError(`${path}: is empty; fetch it again`);
+  const head = firstBytes(path, HEAD);
+  const fits = ({ begins }: Inspector) => begins?.(head, stat.size) ?? false;
+  const named = fileInspectors.filter(({ named }) => named.test(path));
+  const chosen = named.find((one) => !one.begins || fits(one)) ?? named[0] ?? fileInspectors.find(fits);
+  if (!chosen)
+    throw new UserError(
+      `${path}: of no known kind; read are ${[...new Set(fileInspectors.map(({ kind }) => kind))].join(", ")}, and folders ` +
+        "of checkpoints, adapters and IEMOCAP",
+    );
+  return chosen.lines(path);
+}
+
+/** The message without the path that the line already begins with. */
+function reason(error: Error, path: string): string {
+  if (!(error instanceof UserError)) return `unexpected ${error.name}: ${error.message}`;
+  return error.message.startsWith(path)
+    ? error.message.slice(path.length).replace(/^:? (is )?/, "")
+    : error.message;
+}
+
+/** Names come from the files: nothing in them may steer the terminal. */
+function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (char) => `\\u${char.codePointAt(0)!.toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import {
+  pickleBytes,
+  pytorchBytes,
+  safetensorsBytes,
+  tarBytes,
+  wavBytes,
+  zipBytes,
+} from "#src/fuzz/samples.js";
+import { inspect } from "#src/inspect/inspect.js";
+import { temporaryFolder } from "../support/files.js";
+
+const { root, file } = temporaryFolder();
+
+const weights = safetensorsBytes({
+  "layer.0": { dtype: "F32", shape: [2, 3], bytes: 24 },
+  labels: { dtype: "I32", shape: [3], bytes: 12 },
+});
+const turns = ["neu", "sad"].map(
+  (emotion, i) => `[${i}.0 - ${i + 1}.5]\tSes01F_impro01_F00${i}\t${emotion}\t[1, 2, 3]`,
+);
+const adapter = {
+  peft_type: "LORA",
+  r: 8,
+  lora_alpha: 16,
+  target_modules: ["q_proj"],
+  base_model_name_or_path: "m",
+};
+const entry = [{ name: "a/b.txt", bytes: Buffer.from("four") }];
+
+const cases: [string, () => string, string[]][] = [
+  [
+    "a checkpoint's tensors",
+    () => file("model.safetensors", weights),
+    [
+      "safetensors, 2 tensors, 9 values",
+      "metadata about: {}",
+      "tensor layer.0 F32 [2, 3]",
+      "tensor labels I32 [3]",
+      "labels 1 class: 0 × 3",
+    ],
+  ],
+  [
+    "a PyTorch checkpoint's tensors",
+    () => file("pytorch_model.bin", pytorchBytes(pickleBytes())),
+    ["PyTorch checkpoint, 2 tensors", "tensor a F32 [2, 3]", "tensor b F32 [4]"],
+  ],
+  [
+    "a recording's rate and length",
+    () =>
+      file(
+        "a.wav",
+        wavBytes(
+          [
+            [0.5, -0.25],
+            [0.5, -0.25],
+          ],
+          48_000,
+          24,
+        ),
+      ),
+    ["WAV, 48000 Hz, 2 channels, 24-bit integer, 2 frames, 0.000 s, peak 0.500"],
+  ],
+  [
+    "silence",
+    () => file("silent.wav", wavBytes([[0]], 8_000, 8)),
+    ["WAV, 8000 Hz, 1 channel, 8-bit integer, 1 frame, 0.000 s, silent"],
+  ],
+  [
+    "a CSV's rows and classes",
+    () => file("a.csv", '"1","x"\n"2","y"\n"1","z"\n'),
+    ["CSV, 3 rows of 2 fields", "first field: 2 classes: 1 × 2, 2 × 1"],
+  ],
+  [
+    "a tar.gz's entries",
+    () => file("a.tar.gz", gzipSync(tarBytes(entry))),
+    ["archive, 1 file, 4 bytes unpacked", "entry a/b.txt 4 bytes"],
+  ],
+  [
+    "a zip's entries, whatever its name",
+    () => file("odd", zipBytes(entry)),
+    ["archive, 1 file, 4 bytes unpacked", "entry a/b.txt 4 bytes"],
+  ],
+  [
+    "an EmoEvaluation file's turns",
+    () => file("e.txt", turns.join("\n")),
+    [
+      "EmoEvaluation, 2 turns, 2 classes: neu × 1, sad × 1",
+      "turn Ses01F_impro01_F000 0.0000–1.5000 s neu",
+      "turn Ses01F_impro01_F001 1.0000–2.5000 s sad",
+    ],
+  ],
+  [
+    "CIFAR records",
+    () => file("train.bin", Buffer.alloc(2 * 3074, 5)),
+    ["CIFAR-100 records, 2 images [3, 32, 32], fine labels 1 class: 5 × 2"],
+  ],
+  [
+    "an adapter",
+    () =>
+      dirname(
+        (file("lora/adapter_config.json", JSON.stringify(adapter)),
+        file("lora/adapter_model.safetensors", weights)),
+      ),
+    [
+      'adapter, type LORA, rank 8, alpha 16, modules ["q_proj"], base m',
+      "adapter_model.safetensors: safetensors, 2 tensors, 9 values",
+      "adapter_model.safetensors: metadata about: {}",
+      "adapter_model.safetensors: tensor layer.0 F32 [2, 3]",
+      "adapter_model.safetensors: tensor labels I32 [3]",
+      "adapter_model.safetensors: labels 1 class: 0 × 3",
+    ],
+  ],
+  [
+    "IEMOCAP's sessions",
+    () =>
+      join(file("IEMOCAP/Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", turns.join("\n")), "../../../.."),
+    ["IEMOCAP, 1 sessions", "Session1: 1 dialogues, 2 turns"],
+  ],
+];
+for (const [what, make, expected] of cases)
+  test(`shows ${what}`, async () => {
+    const path = make();
+    assert.deepEqual(await inspect([path]), { lines: expected.map((line) => `${path}: ${line}`), ok: true });
+  });
+
+test("a refused file is named and the others go on", async () => {
+  const bad = [
+    [
+      file("cut.wav", wavBytes([[0, 1]], 16_000, 16).subarray(0, -1)),
+      "not a readable WAV file: its data chunk claims",
+    ],
+    [file("bad.safetensors", "no"), "not a readable safetensors file: 2 bytes"],
+    [file("bad.zip", "PK and no more"), "not a readable archive"],
+    [file("other.wav", zipBytes(entry)), "not a readable WAV file: it does not begin with RIFF"],
+    [file("unknown.xyz", "?"), "of no known kind; read are safetensors, WAV"],
+    [file("empty.csv", ""), "empty"],
+    [
+      file("evil.bin", pytorchBytes(Buffer.from("\x80\x02cposix\nsystem\nX\x02\0\0\0ls\x85R.", "latin1"))),
+      'not a checkpoint that can be read safely: it asks for "posix.system"',
+    ],
+    [join(root, "nothing.wav"), "not there"],
+    [dirname(file("plain/readme", "x")), "holds neither adapter_config.json"],
+    [dirname(file("broken/config.json", "{")), "config.json is not a JSON object"],
+  ] as const;
+  const good = file("good.wav", wavBytes([[0, 1]], 16_000, 16));
+  const { lines, ok } = await inspect([...bad.map(([path]) => path), good]);
+  assert.equal(ok, false);
+  assert.equal(lines.length, bad.length + 1);
+  bad.forEach(([path, why], i) => assert.ok(lines[i]!.startsWith(`${path}: error: ${why}`), lines[i]));
+  assert.ok(lines.at(-1)!.startsWith(`${good}: WAV`));
+});
+
+test("names inside a file cannot steer the terminal", async () => {
+  const path = file("escape.tar", tarBytes([{ name: "a\u001b[2Jb", bytes: Buffer.from("x") }]));
+  const { lines } = await inspect([path]);
+  assert.equal(lines[1], `${path}: entry a\\u001b[2Jb 1 byte`);
+});

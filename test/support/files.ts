@@ -1,0 +1,30 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after } from "node:test";
+import { UserError } from "#src/errors.js";
+
+/** A folder that goes when the tests end, and a writer of files in it. */
+export function temporaryFolder(): { root: string; file: (name: string, bytes: Buffer | string) => string } {
+  const root = mkdtempSync(join(tmpdir(), "daam-test-"));
+  after(() => rmSync(root, { recursive: true }));
+  return {
+    root,
+    file: (name, bytes) => {
+      const path = join(root, name);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, bytes);
+      return path;
+    },
+  };
+}
+
+/** For assert.throws and assert.rejects: a UserError of one line that matches. */
+export const refusal = (why: RegExp) => (error: unknown) =>
+  error instanceof UserError && !error.message.includes("\n") && why.test(error.message);
+
+export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
