@@ -39,7 +39,11 @@ export function registerFused(native: Native): void {
     const out = [backend.makeOutput(y.shape, "float32"), backend.makeOutput([channels], "float32")];
     const tensors = [dy, y, ...out].map((t) => address(backend, t));
     const rows = tf.util.sizeFromShape(y.shape) / channels;
-    native.run("rectifierGradient", Math.ceil(channels / native.exports.CHANNELS.value), 0, [...tensors, rows, channels]);
+    native.run("rectifierGradient", Math.ceil(channels / native.exports.CHANNELS.value), 0, [
+      ...tensors,
+      rows,
+      channels,
+    ]);
     return out;
   });
 
