@@ -55,6 +55,23 @@ const CONVOLUTIONS: [number[], number[], (number | [number, number])?, Pad?][] =
     [1, 4, 4, 3],
     [3, 3, 3, 260],
   ],
+  // enough tiles for its filter gradient, the last block not full
+  [
+    [9, 8, 8, 3],
+    [3, 3, 3, 5],
+  ],
+  [
+    [15, 5, 5, 9],
+    [3, 3, 9, 1],
+  ],
+  [
+    [33, 3, 4, 70],
+    [3, 3, 70, 6],
+  ],
+  [
+    [9, 8, 7, 3],
+    [3, 3, 3, 260],
+  ],
   // and all the others
   [[2, 9, 7, 4], [3, 3, 4, 4], 2],
   [[2, 9, 7, 4], [3, 3, 4, 4], 2, "valid"],
@@ -105,6 +122,18 @@ test("fused convolution with another activation", () =>
   sameOnWasm([[2, 7, 8, 3], [3, 3, 3, 6], [6]], (x, filter, bias) =>
     tf.fused.conv2d({ x, filter, bias, strides: 1, pad: "same", activation: "relu6" }),
   ));
+
+test("filter gradients that are exactly zero stay so, or Adam would act on their rounding errors", () =>
+  sameOnWasm([[4, 4, 4, 3]], (x) => {
+    const dy = tf.buffer([4, 4, 4, 2]);
+    dy.set(0.3, 1, 0, 2, 1);
+    const filter = tf.zeros([3, 3, 3, 2]);
+    const [dw] = tf.grads((w: tf.Tensor) => tf.conv2d(x, w as tf.Tensor4D, 1, "same"))(
+      [filter],
+      dy.toTensor(),
+    );
+    return tf.notEqual(dw!, 0);
+  }));
 
 test("dilated convolution, without gradients in tfjs", () =>
   sameOnWasm(

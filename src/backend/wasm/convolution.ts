@@ -2,6 +2,12 @@ import * as tf from "@tensorflow/tfjs";
 import { address, override, type Call, type Native } from "./native.js";
 
 type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+/**
+ * Winograd's filter gradient leaves rounding noise where ReLU makes an entry exactly zero, and Adam turns noise into full steps.
+ * In few pixels that happens to single entries; in many, to whole channels, which stay exactly zero in either way.
+ */
+const MANY_TILES = 128;
+
 type Shape4D = [number, number, number, number];
 
 /**
@@ -35,10 +41,8 @@ export function registerConvolutions(native: Native): void {
   override("Conv2DBackpropFilter", () => (call) => {
     const { x, dy } = call.inputs as Record<string, tf.TensorInfo>;
     const conv = info(x!.shape, call.attrs.filterShape, call.attrs);
-    const pixels = conv.batchSize * conv.inHeight * conv.inWidth;
-    return winograd(conv) && pixels >= EXACT_BELOW
-      ? filterGradient(native, call, conv)
-      : filterGradientByTaps(x!, dy!, conv);
+    const many = winograd(conv) && tiles(x!.shape) >= MANY_TILES;
+    return many ? filterGradient(native, call, conv) : filterGradientByTaps(x!, dy!, conv);
   });
 }
 
