@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { UserError } from "../errors.js";
+import { checkEncoderCase } from "./encoders.js";
 import { checkDecoder, checkFocalLoss } from "./training.js";
 import {
   checkDensity,
@@ -30,7 +31,8 @@ export interface ParityLine {
 }
 
 /**
- * Checks every reference file of a folder laid out like the reference arrays: arrays of the mechanisms by file name.
+ * Checks every reference file of a folder laid out like the reference arrays: arrays of the mechanisms by file name, encoders by
+ * what lies beside.
  * @throws UserError where the folder does not exist or holds nothing to check
  */
 export async function runParity(
@@ -62,13 +64,22 @@ function referenceFiles(folder: string): string[] {
     .sort();
 }
 
+/** Expected values beside a config.json are those of an encoder, whatever the folder's name; other files go by their own. */
+function checkOf(path: string): (() => Promise<Comparison[]>) | undefined {
+  const folder = dirname(path);
+  if (existsSync(join(folder, "config.json"))) {
+    if (basename(path) !== "expected.safetensors") return undefined;
+    return () => checkEncoderCase(folder);
+  }
+  const check = checks.find(([prefix]) => basename(path).startsWith(prefix))?.[1];
+  return check && (() => check(new Reference(path)));
+}
+
 async function checkFile(path: string): Promise<Omit<ParityLine, "path">> {
-  const check = existsSync(join(dirname(path), "config.json"))
-    ? undefined
-    : checks.find(([prefix]) => basename(path).startsWith(prefix))?.[1];
+  const check = checkOf(path);
   if (!check) return { status: "skipped", detail: "no check for it yet" };
   try {
-    const compared = await check(new Reference(path));
+    const compared = await check();
     const failed = compared.filter(({ error, tolerance }) => !(error <= tolerance));
     const worst = compared.reduce((a, b) => (b.error / b.tolerance > a.error / a.tolerance ? b : a));
     const { quantity, error, tolerance } = failed[0] ?? worst;

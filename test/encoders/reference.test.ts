@@ -14,7 +14,7 @@ onEveryBackend("encoders equal transformers", () => {
   for (const folder of cases) {
     test(`${folder}: every hidden state and the logits, and nothing leaks`, async () => {
       const before = tf.memory().numTensors;
-      const { compared } = await checkEncoderCase(folder);
+      const compared = await checkEncoderCase(folder);
       assert.ok(compared.some(({ quantity }) => quantity === "logits"));
       for (const { quantity, error, tolerance } of compared)
         assert.ok(error <= tolerance, `${quantity}: relative L2 ${error}`);

@@ -10,12 +10,6 @@ const MANY_TILES = 128;
 
 type Shape4D = [number, number, number, number];
 
-/**
- * In a batch of fewer pixels a tap may see nothing but zeros. Its gradient must then be 0 and not Winograd's rounding: Adam would
- * make a step of the full rate out of it.
- */
-const EXACT_BELOW = 512;
-
 /** Convolutions and their gradients: Winograd for 3×3 'same', tfjs's kernels or products of matrices otherwise. */
 export function registerConvolutions(native: Native): void {
   override("Conv2D", (base) => (call) => {
