@@ -74,7 +74,7 @@ async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceO
 }
 
 /** A notebook that finds its cells finished: compiling cells and drawing figures. */
-const notebookSeconds = 8;
+const notebookSeconds = 12;
 
 /** Cells that a run delivered at its end: when all of a scope are, the next run of that scope trains them again. */
 const deliveredPath = (run: Run) => join(run.store.folder, "delivered.json");
