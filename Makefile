@@ -31,6 +31,14 @@ bench: build ## time training steps beside PyTorch (where Python has torch)
 parity: build ## compare with the reference arrays: [REFERENCE=folder]
 	@$(DAAM) parity $(REFERENCE)
 
+.PHONY: data
+data: build ## find or fetch the raw data sets
+	@$(DAAM) data
+
+.PHONY: fuzz
+fuzz: build ## 1,000 damaged files for every parser
+	node dist/fuzz/main.js
+
 .PHONY: package
 package: build ## pack the layers alone, as a tarball in dist-package/
 	node scripts/package-layers.mjs

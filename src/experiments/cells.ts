@@ -49,7 +49,7 @@ export function methodsOf(preset: Preset, task: string, info: FeatureInfo): Meth
 
 /**
  * Every cell of a preset.
- * @param infos feature files by task.
+ * @param infos feature files by task; tasks without one have no cells.
  * @param finished a cell's result, where it is finished with this configuration; the ablation of layers follows from those of DAAMv1.
  */
 export function planCells(
@@ -58,8 +58,7 @@ export function planCells(
   finished: (name: string, config: CellConfig) => CellResult | undefined,
 ): Cell[] {
   const cells: Cell[] = [];
-  for (const taskName of Object.keys(preset.tasks)) {
-    const info = infos[taskName]!;
+  for (const [taskName, info] of Object.entries(infos)) {
     const size = { layers: info.layers, features: info.features, task: taskName };
     for (const method of methodsOf(preset, taskName, info)) {
       const runs = method.group === "ablation" ? 1 : preset.tasks[taskName]!.runs;

@@ -1,14 +1,14 @@
 import type { Cell, Scope } from "./cells.js";
-import { duration } from "./progress.js";
+import { duration } from "../terminal.js";
 import { Run } from "./run.js";
 
 /** Writes the plan of a preset: a line a cell, with its settings and its state. */
-export function listCells(
+export async function listCells(
   preset: string,
   scope: Scope,
   { json = false, write }: { json?: boolean; write: (line: string) => void },
-): void {
-  const run = new Run(preset);
+): Promise<void> {
+  const run = await Run.open(preset);
   const cells = run.plan(scope);
   if (json) {
     for (const cell of cells) write(JSON.stringify({ ...cell, finished: run.finished(cell) !== undefined }));

@@ -1,3 +1,4 @@
+import { UserError } from "../errors.js";
 import type { FeatureSummary } from "../features/load.js";
 import { ablations, type Ablation } from "./ablations.js";
 import { methods } from "./methods.js";
@@ -33,7 +34,14 @@ export class OpenRun {
 
   /** @throws UserError that lists the tasks. */
   task(name: string): TaskRun {
-    return new TaskRun(this.run, findTask(name));
+    const task = findTask(name);
+    if (!this.run.files[name]) {
+      const { preset } = this.run;
+      throw new UserError(
+        `the hidden states of ${name} are not made yet: daam features --preset ${preset.name} --task ${name}`,
+      );
+    }
+    return new TaskRun(this.run, task);
   }
 }
 
@@ -111,5 +119,5 @@ export class TaskRun {
  */
 export async function openRun(preset: string, options: RunOptions = {}): Promise<OpenRun> {
   const jobs = process.env.DAAM_JOBS ? { jobs: Number(process.env.DAAM_JOBS) } : {};
-  return new OpenRun(new Run(preset, { ...jobs, ...options }));
+  return new OpenRun(await Run.open(preset, { ...jobs, ...options }));
 }

@@ -1,5 +1,10 @@
+import { join } from "node:path";
 import { oneOf } from "../errors.js";
+import { repository } from "../folders.js";
 import type { Preset } from "./types.js";
+
+const shipped = (name: string) => join(repository, "data", "encoders", name);
+const own = (name: string) => join(process.env.DAAM_ENCODERS ?? join(repository, "data", "raw"), name);
 
 /**
  * How much of everything a run takes. Every preset has every row; they differ in items, epochs, channels and runs.
@@ -34,20 +39,55 @@ export const presets: readonly Preset[] = [
     name: "small",
     hidden: 128,
     tasks: {
-      speech: { runs: 5, epochs: 15, learningRate: 1e-3 },
-      text: { runs: 5, epochs: 8, learningRate: 1e-3, trainItems: 6000 },
-      vision: { runs: 5, epochs: 15, learningRate: 1e-3, trainItems: 10000 },
+      speech: {
+        runs: 5,
+        epochs: 10,
+        learningRate: 1e-3,
+        extraction: { dataset: "ravdess", encoder: shipped("wavlm-mini"), normalise: true },
+      },
+      text: {
+        runs: 5,
+        epochs: 4,
+        learningRate: 1e-3,
+        extraction: {
+          dataset: "ag-news",
+          encoder: shipped("llama-mini"),
+          maxTokens: 256,
+          perClass: { train: 1500 },
+        },
+      },
+      vision: {
+        runs: 5,
+        epochs: 6,
+        learningRate: 1e-3,
+        extraction: { dataset: "cifar-100", encoder: shipped("beit-mini"), perClass: { train: 100 } },
+      },
     },
     ablations: ["speech", "text", "vision"],
   },
   {
-    // Channels, epochs, rates and runs of the paper; the vision rate is its code's (the text says 1e-4).
+    // Channels, epochs, rates and runs of the paper; the vision rate is its code's (the text says 1e-4). Checkpoints lie in DAAM_ENCODERS.
     name: "paper",
     hidden: 512,
     tasks: {
-      speech: { runs: 5, epochs: 35, learningRate: 1e-4 },
-      text: { runs: 3, epochs: 35, learningRate: 5e-5 },
-      vision: { runs: 5, epochs: 35, learningRate: 1e-5 },
+      speech: {
+        runs: 5,
+        epochs: 35,
+        learningRate: 1e-4,
+        extraction: { dataset: "iemocap", encoder: own("wavlm-large"), normalise: false },
+      },
+      text: {
+        runs: 3,
+        epochs: 35,
+        learningRate: 5e-5,
+        extraction: { dataset: "ag-news", encoder: own("llama-2-13b"), maxTokens: 4096 },
+      },
+      vision: {
+        runs: 5,
+        epochs: 35,
+        learningRate: 1e-5,
+        extraction: { dataset: "cifar-100", encoder: own("beit-large") },
+      },
     },
     ablations: ["speech", "text", "vision"],
   },

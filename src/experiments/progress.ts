@@ -1,10 +1,6 @@
 import { createLogUpdate } from "log-update";
-import prettyMilliseconds from "pretty-ms";
+import { duration } from "../terminal.js";
 import type { Progress } from "./run.js";
-
-/** "3m 20s". */
-export const duration = (seconds: number) =>
-  prettyMilliseconds(1000 * Math.max(1, Math.round(seconds)), { secondsDecimalDigits: 0 });
 
 const percent = (accuracy: number) => `${(100 * accuracy).toFixed(1)} %`;
 

@@ -1,6 +1,6 @@
 import { Stopped, UserError } from "../errors.js";
 import { ablations } from "./ablations.js";
-import { resultsFolder } from "./folders.js";
+import { resultsFolder } from "../folders.js";
 import { methods } from "./methods.js";
 import { chosenRates } from "./presets.js";
 import { Run, type RunOptions } from "./run.js";
@@ -14,16 +14,18 @@ export async function report(
   preset: string,
   { partial = false, ...options }: RunOptions & { partial?: boolean } = {},
 ): Promise<string> {
-  const run = new Run(preset, options);
+  const run = await Run.open(preset, options);
   const cells = run.plan();
   const missing = cells.filter((cell) => !run.finished(cell)).length;
   const remedy = `daam run --preset ${preset} trains them`;
   if (missing === cells.length)
     throw new UserError(`no cell of ${preset} is finished in ${run.store.folder}: ${remedy}`);
-  if (missing > 0 && !partial)
-    throw new UserError(
-      `${missing} of ${cells.length} cells are missing: ${remedy}, --partial publishes what is there`,
-    );
+  if (!run.complete && !partial) {
+    const left = missing
+      ? `${missing} of ${cells.length} cells are missing`
+      : "the hidden states of a task are missing";
+    throw new UserError(`${left}: ${remedy}, --partial publishes what is there`);
+  }
   const lock = await run.lock();
   try {
     await publishRun(run);

@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { agreement, agreementLines } from "./agreement.js";
 import type { Cell, Scope } from "./cells.js";
-import { home, repository } from "./folders.js";
+import { home, repository } from "../folders.js";
 import { headline } from "./headline.js";
-import { alwaysAnew } from "./presets.js";
-import { duration, terminalProgress } from "./progress.js";
+import { alwaysAnew, findPreset } from "./presets.js";
+import { duration } from "../terminal.js";
+import { terminalProgress } from "./progress.js";
 import { executeNotebooksOf, notebooksOf } from "./notebooks.js";
 import { publishRun } from "./report.js";
 import { Run, type Progress, type RunOptions } from "./run.js";
@@ -29,7 +30,10 @@ export interface ReproduceOptions extends RunOptions {
  */
 export async function reproduce(preset: string, options: ReproduceOptions = {}): Promise<CellResult[]> {
   const { scope = {}, say = console.log } = options;
-  const run = new Run(preset, options);
+  const run = await Run.open(preset, {
+    tasks: scope.tasks ?? Object.keys(findPreset(preset).tasks),
+    ...options,
+  });
   run.plan(scope);
   let waited = false;
   const lock = await run.lock((pid) => {
@@ -66,7 +70,7 @@ async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceO
   const places: string[] = [];
   if (notebooks) places.push(`notebooks: ${shown(await executeNotebooksOf(run, scope, signal))}`);
   const whole = !scope.tasks && !scope.methods;
-  if ((whole || notebooks) && run.plan().every((cell) => run.finished(cell))) {
+  if ((whole || notebooks) && run.complete) {
     await publishRun(run);
     places.unshift(`tables and figures: ${shown(join(run.published.folder, "README.md"))}`);
   }

@@ -5,7 +5,8 @@ import { summariseFeatures, type FeatureSummary } from "../features/load.js";
 import { selectIndices } from "../features/select.js";
 import { inScope, planCells, sameConfig, type Cell, type Scope } from "./cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
-import { featuresFolder, resultsFolder, runFolder } from "./folders.js";
+import { featureFiles } from "./feature-files.js";
+import { resultsFolder, runFolder } from "../folders.js";
 import { Lock } from "./lock.js";
 import { runPool, type Order } from "./pool.js";
 import { findPreset } from "./presets.js";
@@ -20,6 +21,8 @@ export interface RunOptions {
   backend?: string;
   /** Ends the run and its workers. */
   signal?: AbortSignal;
+  /** Tasks whose hidden states are made where they are missing; others without are left out. */
+  tasks?: readonly string[];
   /** URL of the workers' {@link Trainer}; a test's own. */
   trainer?: string;
 }
@@ -40,7 +43,6 @@ export interface Progress {
 
 /** A preset at work in `runs/<preset>/`: what is planned, what is finished, and how to finish the rest. */
 export class Run {
-  readonly preset: Preset;
   /** Feature files by task. */
   readonly files: Record<string, FeatureSummary>;
   /** Cells of this run. */
@@ -52,23 +54,31 @@ export class Run {
   /** Expected seconds by cell. */
   private readonly expected = new Map<string, number>();
 
-  /** @throws UserError for an unknown preset, a number of jobs that is none, or a feature file that cannot be used. */
-  constructor(
-    preset: string,
-    private readonly options: RunOptions = {},
+  /**
+   * Opens a preset's run; makes the hidden states that it lacks first.
+   * @throws UserError for an unknown preset, a number of jobs that is none, or feature files that cannot be made or used.
+   */
+  static async open(preset: string, options: RunOptions = {}): Promise<Run> {
+    const found = findPreset(preset);
+    return new Run(found, await featureFiles(found, options.tasks ?? []), options);
+  }
+
+  private constructor(
+    readonly preset: Preset,
+    paths: Record<string, string>,
+    private readonly options: RunOptions,
   ) {
-    this.preset = findPreset(preset);
     this.jobs = options.jobs ?? availableParallelism();
     if (!Number.isInteger(this.jobs) || this.jobs < 1)
       throw new UserError(`--jobs ${this.jobs}: give a whole number of workers, 1 or more`);
     this.files = Object.fromEntries(
-      this.taskNames.map((name) => {
-        const task = findTask(name);
-        return [name, summariseFeatures(join(featuresFolder, task.features), task.classes.length)];
-      }),
+      Object.entries(paths).map(([name, path]) => [
+        name,
+        summariseFeatures(path, findTask(name).classes.length),
+      ]),
     );
-    this.store = new CellStore(runFolder(preset));
-    this.published = new CellStore(resultsFolder(preset));
+    this.store = new CellStore(runFolder(preset.name));
+    this.published = new CellStore(resultsFolder(preset.name));
   }
 
   /** The cells of a scope, and those that they need. */
@@ -89,8 +99,15 @@ export class Run {
     return this.plan(scope).flatMap((cell) => this.finished(cell) ?? []);
   }
 
+  /** Tasks whose hidden states are there. */
   get taskNames(): string[] {
-    return Object.keys(this.preset.tasks);
+    return Object.keys(this.files);
+  }
+
+  /** Whether every cell of every task of the preset is finished. */
+  get complete(): boolean {
+    const everyTask = Object.keys(this.preset.tasks).every((task) => this.files[task]);
+    return everyTask && this.plan().every((cell) => this.finished(cell));
   }
 
   /** Labels of a cell's test items, in the order of its predictions. */

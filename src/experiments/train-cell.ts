@@ -40,9 +40,7 @@ export async function trainCell(
   onEpoch: (record: EpochRecord) => void,
 ): Promise<Trained> {
   const { layers, features, classes } = data;
-  const examples = ({ values, labels }: TaskData["train"]) => ({ hiddenStates: values, labels });
-  const dataset = { layers, features, classes, train: examples(data.train), test: examples(data.test) };
-  const { curve, best, last, predictions, attention, learned } = await train(dataset, config, onEpoch);
+  const { curve, best, last, predictions, attention, learned } = await train(data, config, onEpoch);
   const bytes = (values: Int32Array) =>
     classes > 256 ? base64(Uint16Array.from(values)) : base64(Uint8Array.from(values));
   return {

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { mean } from "simple-statistics";
 import { UserError } from "../errors.js";
-import { runFolder } from "./folders.js";
+import { runFolder } from "../folders.js";
 import { runPool, type Order } from "./pool.js";
 import { terminalProgress } from "./progress.js";
 import { Run, type RunOptions } from "./run.js";
@@ -26,7 +26,7 @@ export interface TuneOptions extends RunOptions {
  */
 export async function tune(preset: string, options: TuneOptions): Promise<CellResult[]> {
   const { task, methods, rates, epochs, say = console.log } = options;
-  const run = new Run(preset, options);
+  const run = await Run.open(preset, { tasks: [task], ...options });
   const bad = rates.find((rate) => !(Number(rate) > 0));
   if (bad !== undefined) throw new UserError(`--rates ${bad}: give positive numbers, as in 3e-4,1e-3`);
   // folds hold out different actors each; runs hold out the same items

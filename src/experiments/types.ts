@@ -1,3 +1,4 @@
+import type { ExtractionSettings } from "../features/extraction.js";
 import type { Stage } from "../models/stages.js";
 import type { LossSpec } from "../training/losses.js";
 import type { EpochRecord } from "../training/train.js";
@@ -52,6 +53,8 @@ export interface Preset {
 }
 
 export interface TaskBudget {
+  /** How hidden states are made from raw data; the shipped ones where it is left out. */
+  extraction?: ExtractionSettings;
   runs: number;
   epochs: number;
   learningRate: number;

@@ -2,8 +2,10 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
   datasetNamed,
+  downloadProgress,
   fingerprint,
   locate,
+  type LocateOptions,
   type Dataset,
   type Item,
   type RawInput,
@@ -32,9 +34,9 @@ export interface ExtractOptions {
 }
 
 /** Where an extraction's feature file lies in the cache, and whether it is finished. Finds or fetches the raw data. */
-export async function plannedFile(settings: ExtractionSettings, cache: string) {
+export async function plannedFile(settings: ExtractionSettings, cache: string, options: LocateOptions = {}) {
   const dataset = datasetNamed(settings.dataset);
-  const paths = await locate(dataset);
+  const paths = await locate(dataset, { progress: downloadProgress(), ...options });
   const name = cacheName(settings, encoderId(settings.encoder), await fingerprint(paths));
   const folder = join(cache, name);
   const path = RecordWriter.finished(folder);

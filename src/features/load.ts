@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
-import { basename } from "node:path";
+import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { UserError } from "../errors.js";
-import { readHeader, readSafetensors, type HostTensor } from "../formats/safetensors.js";
+import { readHeader, readSafetensors, type HostTensor, type SafeEntry } from "../formats/safetensors.js";
 
-/** Pooled hidden states of an encoder on a data set, in host memory. */
+/** Pooled hidden states of an encoder on a data set. */
 export interface Features {
   path: string;
   items: number;
   layers: number;
   features: number;
-  /** float32 [items, layers, features], row-major. */
-  values: Float32Array;
+  /** Hidden states of the given items, float32 [n, layers, features] row by row. */
+  read(items: ArrayLike<number>): Float32Array;
   /** int32 [items], 0 … classes − 1. */
   labels: Int32Array;
   classes: number;
@@ -21,6 +21,8 @@ export interface Features {
   fold?: Int32Array;
   /** int32 [items]: who or what must not stand on both sides of a split. */
   group?: Int32Array;
+  /** Name of every item, where the file or the list beside it has them. */
+  ids?: string[];
   /** What the file says of its data, encoder and pooling. */
   about: Record<string, unknown>;
 }
@@ -28,20 +30,53 @@ export interface Features {
 /**
  * Reads a feature file: either quantised (`q` int8 [n, L, d], `scale` and `zero` float32 [L, d]; value = q · scale + zero)
  * or plain (`features` float32 [n, L, d]), with `labels` int32 [n] and `split` or `fold` int32 [n].
- * Values are not standardised.
+ * Values are not standardised. Plain files beyond a gigabyte stay on disk and are read batch by batch.
  * @throws UserError for a damaged or wrong file, for NaN or Inf (count and first position), for labels out of range.
  */
 export function loadFeatures(path: string, classes: number): Features {
+  const { entries } = readHeader(path);
+  const large = entries.get("features");
+  if (large && large.end - large.begin > IN_MEMORY) {
+    return { ...summariseFeatures(path, classes), read: rowsOnDisk(path, large) };
+  }
   const { tensors, metadata } = readSafetensors(path);
   const file = new FeatureFile(path, tensors);
   const { shape, values } = tensors.has("q") ? file.dequantise() : file.plain();
   const [items, layers, features] = shape;
-  return { path, items, layers, features, values, ...annotations(path, tensors, metadata, items, classes) };
+  const read = rowsInMemory(values, layers * features);
+  return { path, items, layers, features, read, ...annotations(path, tensors, metadata, items, classes) };
+}
+
+const IN_MEMORY = 2 ** 30;
+
+/** Copies rows of `width` values out of one array. */
+export function rowsInMemory(values: Float32Array, width: number): Features["read"] {
+  return (items) => {
+    const rows = new Float32Array(items.length * width);
+    for (let i = 0; i < items.length; i++) {
+      rows.set(values.subarray(items[i]! * width, (items[i]! + 1) * width), i * width);
+    }
+    return rows;
+  };
+}
+
+function rowsOnDisk(path: string, { shape, begin }: SafeEntry): Features["read"] {
+  const bytes = 4 * shape[1]! * shape[2]!;
+  const file = openSync(path, "r");
+  return (items) => {
+    const rows = Buffer.alloc(items.length * bytes);
+    for (let i = 0; i < items.length; i++) {
+      if (readSync(file, rows, i * bytes, bytes, begin + items[i]! * bytes) !== bytes) {
+        throw refuse(path, `item ${items[i]} cannot be read`);
+      }
+    }
+    return new Float32Array(rows.buffer, rows.byteOffset, items.length * (bytes / 4));
+  };
 }
 
 /** A feature file without its values: for plans and descriptions. */
-export type FeatureSummary = Omit<Features, "values"> & {
-  /** Name of the file and the start of its SHA-256. */
+export type FeatureSummary = Omit<Features, "read"> & {
+  /** Tells this file from another: name and hash. */
   id: string;
 };
 
@@ -83,10 +118,21 @@ function annotations(
   if (!split && !fold) throw refuse(path, 'neither "split" nor "fold" says which items test');
   if (split?.some((side) => side !== 0 && side !== 1))
     throw refuse(path, '"split" may hold 0 (train) and 1 (test) only');
-  return { labels, classes, split, fold, group, about };
+  return { labels, classes, split, fold, group, about, ids: idsOf(path, about, items) };
 }
 
+/** In `about`, or a line each in the `items.jsonl` that an extraction leaves beside its file. */
+function idsOf(path: string, about: Record<string, unknown>, items: number): string[] | undefined {
+  const list = join(dirname(path), "items.jsonl");
+  if (Array.isArray(about.ids)) return about.ids.length === items ? (about.ids as string[]) : undefined;
+  if (!existsSync(list)) return undefined;
+  const lines = readFileSync(list, "utf8").split("\n").slice(0, -1);
+  return lines.length === items ? lines.map((line) => (JSON.parse(line) as { id: string }).id) : undefined;
+}
+
+/** A cached file goes by its folder, which is named by its contents; another by a hash of its own. */
 function fileId(path: string): string {
+  if (existsSync(join(dirname(path), "items.jsonl"))) return basename(dirname(path));
   const hash = createHash("sha256");
   const block = Buffer.alloc(1 << 20);
   const file = openSync(path, "r");

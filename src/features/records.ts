@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
+import { guard } from "../files.js";
 
 /** What a feature file says of an item, apart from its hidden states. */
 export interface ItemNote {
@@ -53,7 +54,7 @@ export class RecordWriter {
 
   /** Starts the file in `folder`, or goes on with the one there. @throws UserError where the folder cannot be written. */
   static open(folder: string, layers: number, features: number): RecordWriter {
-    return guarded(folder, () => new RecordWriter(folder, layers, features));
+    return guard(folder, () => new RecordWriter(folder, layers, features));
   }
 
   /** Path of the finished file. */
@@ -78,7 +79,7 @@ export class RecordWriter {
         `item ${id} has a hidden state of ${values[bad]}: check the encoder's weights and this input`,
       );
     }
-    guarded(this.folder, () => {
+    guard(this.folder, () => {
       const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
       writeAll(this.records, bytes, HEADER + this.notes.length * this.recordBytes);
       fsyncSync(this.records);
@@ -91,7 +92,7 @@ export class RecordWriter {
 
   /** Completes the file: a safetensors file with `features`, `labels`, and `split` or `fold` and `group`. Returns its path. */
   finish(about: object): string {
-    return guarded(this.folder, () => {
+    return guard(this.folder, () => {
       const header: Record<string, object> = { __metadata__: { about: JSON.stringify(about) } };
       let end = this.notes.length * this.recordBytes;
       header.features = {
@@ -167,19 +168,5 @@ function writeAll(file: number, bytes: Buffer, position?: number): void {
       bytes.length - done,
       position === undefined ? null : position + done,
     );
-  }
-}
-
-function guarded<T>(folder: string, write: () => T): T {
-  try {
-    return write();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (!code) throw error;
-    const remedy =
-      code === "ENOSPC"
-        ? "make room on the disk; finished items are kept"
-        : "choose a folder that can be written";
-    throw new UserError(`${folder} cannot be written (${code}): ${remedy}`);
   }
 }

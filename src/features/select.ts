@@ -3,8 +3,8 @@ import type { Features } from "./load.js";
 
 /** Some items of a feature file, in its order. */
 export interface Items {
-  /** float32 [n, layers, features]. */
-  values: Float32Array;
+  /** Hidden states of some of them, by position here: float32 [positions, layers, features]. */
+  read(positions: Int32Array): Float32Array;
   /** int32 [n]. */
   labels: Int32Array;
   /** int32 [n]: positions in the feature file, ascending. */
@@ -31,7 +31,7 @@ export interface Selection {
 }
 
 /** A feature file, values apart. */
-type Membership = Omit<Features, "values">;
+type Membership = Omit<Features, "read">;
 
 /**
  * Positions in the feature file of a run's training and test items, ascending.
@@ -113,13 +113,8 @@ export function balancedSubset(labels: Int32Array, indices: number[], count = In
 }
 
 function take(file: Features, indices: number[]): Items {
-  const width = file.layers * file.features;
-  const values = new Float32Array(indices.length * width);
-  indices.forEach((index, row) =>
-    values.set(file.values.subarray(index * width, (index + 1) * width), row * width),
-  );
   return {
-    values,
+    read: (positions) => file.read(positions.map((position) => indices[position]!)),
     labels: Int32Array.from(indices, (index) => file.labels[index]!),
     indices: Int32Array.from(indices),
   };

@@ -7,9 +7,10 @@ import { lossOf, type LossSpec } from "./losses.js";
 import { confusionMatrix, scores } from "./metrics.js";
 import { PlateauSchedule } from "./schedule.js";
 
-/** Hidden states, float32 [n, layers, features] row by row, with a label each. */
+/** Items with a label each. */
 export interface Examples {
-  hiddenStates: Float32Array;
+  /** Hidden states of the given items, float32 [items, layers, features] row by row, from memory or disk. */
+  read(items: Int32Array): Float32Array;
   labels: Int32Array;
 }
 
@@ -194,14 +195,11 @@ function* batches(order: Int32Array, size: number): Generator<Int32Array> {
   for (let at = 0; at < order.length; at += size) yield order.subarray(at, at + size);
 }
 
-function gather({ layers, features }: Dataset, { hiddenStates, labels }: Examples, items: Int32Array) {
-  const width = layers * features;
-  const rows = new Float32Array(items.length * width);
-  items.forEach((item, i) => rows.set(hiddenStates.subarray(item * width, (item + 1) * width), i * width));
+function gather({ layers, features }: Dataset, { read, labels }: Examples, items: Int32Array) {
   return {
-    x: tf.tensor3d(rows, [items.length, layers, features]),
+    x: tf.tensor3d(read(items), [items.length, layers, features]),
     labels: tf.tensor1d(
-      Int32Array.from(items, (item) => labels[item]!),
+      items.map((item) => labels[item]!),
       "int32",
     ),
   };

@@ -71,7 +71,7 @@ function workersAlive(): number {
 describe("a run", () => {
   it("trains every cell once, the chosen layers after DAAMv1, and reports progress", async () => {
     const progress: Progress[] = [];
-    const run = new Run("smoke", { trainer, jobs: 2 });
+    const run = await Run.open("smoke", { trainer, jobs: 2 });
     const results = await run.finish(text, (next) => progress.push(next));
     const names = trained();
     assert.equal(results.length, 25);
@@ -90,7 +90,7 @@ describe("a run", () => {
   });
 
   it("reuses finished cells, and trains those again whose configuration changed", async () => {
-    const run = new Run("smoke", { trainer, jobs: 1 });
+    const run = await Run.open("smoke", { trainer, jobs: 1 });
     await run.finish({ ...text, methods: ["mha", "daam-v1"] });
     const path = run.store.path("text/mha/run-1");
     const changed = JSON.parse(readFileSync(path, "utf8"));
@@ -145,8 +145,8 @@ describe("a run", () => {
       ["small", 5],
       ["smoke", 0],
     ] as const) {
-      const { store, published } = new Run(preset);
-      const results = await new Run(preset, { trainer, jobs: 2 }).finish(scope);
+      const { store, published } = await Run.open(preset);
+      const results = await (await Run.open(preset, { trainer, jobs: 2 })).finish(scope);
       for (const result of results) {
         published.put(result);
         store.remove(result.name);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
+import { rowsInMemory } from "#src/features/load.js";
 import { permutation, randomStream } from "#src/random.js";
 import { AdamW } from "#src/training/adamw.js";
 import { lossOf } from "#src/training/losses.js";
@@ -109,7 +110,7 @@ function separable(n: number, seed: number) {
     const label = labels[Math.floor(i / 64)]!;
     return random.normal() + (Math.floor(i / 16) % 4 === 1 ? 2 * label - 1 : 0);
   });
-  return { hiddenStates, labels };
+  return { read: rowsInMemory(hiddenStates, 64), labels };
 }
 const data: Dataset = {
   layers: 4,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The repository: the parent of dist/. */
-export const repository = fileURLToPath(new URL("../..", import.meta.url));
+export const repository = fileURLToPath(new URL("..", import.meta.url));
 
 /** Where runs/ and results/ lie: the repository, unless DAAM_HOME names another folder. */
 export const home = () => process.env.DAAM_HOME ?? repository;
@@ -15,3 +15,6 @@ export const resultsFolder = (preset: string) => join(home(), "results", preset)
 
 /** Folder of the shipped feature files. */
 export const featuresFolder = join(repository, "data", "features");
+
+/** Where extracted hidden states are kept. */
+export const cacheFolder = () => join(home(), "data", "cache");

@@ -1,10 +1,17 @@
-import { Command, InvalidArgumentError, Option } from "commander";
-import { Stopped, UserError, oneOf } from "./errors.js";
-import type { Scope } from "./experiments/cells.js";
-import { presets } from "./experiments/presets.js";
-
-/** Values of DAAM_BACKEND. */
-const backends = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] as const;
+import { Command } from "commander";
+import { Stopped, UserError } from "../errors.js";
+import { dataCommands } from "./data.js";
+import {
+  backendOf,
+  backendOption,
+  examples,
+  jobsOption,
+  listOf,
+  presetOption,
+  scopeOf,
+  scoped,
+  wholeNumber,
+} from "./options.js";
 
 /** Runs the command line; a {@link UserError} becomes one line and exit code 1. */
 export async function main(argv: string[]): Promise<void> {
@@ -55,7 +62,7 @@ function program(signal: AbortSignal): Command {
       ),
     )
     .action(async (options) => {
-      const { reproduce } = await import("./experiments/reproduce.js");
+      const { reproduce } = await import("../experiments/reproduce.js");
       await reproduce(options.preset, {
         ...options,
         backend: backendOf(options.backend),
@@ -69,8 +76,11 @@ function program(signal: AbortSignal): Command {
     .option("--json", "whole configurations, a JSON object a line")
     .addHelpText("after", examples("cells --preset quick --task speech", "cells --preset small --json"))
     .action(async (options) => {
-      const { listCells } = await import("./experiments/list.js");
-      listCells(options.preset, scopeOf(options), { json: options.json, write: (line) => console.log(line) });
+      const { listCells } = await import("../experiments/list.js");
+      await listCells(options.preset, scopeOf(options), {
+        json: options.json,
+        write: (line) => console.log(line),
+      });
     });
 
   daam
@@ -80,7 +90,7 @@ function program(signal: AbortSignal): Command {
     .option("--partial", "also when cells are missing: the tables are marked incomplete")
     .addHelpText("after", examples("report --preset quick", "report --preset small --partial"))
     .action(async (options) => {
-      const { report } = await import("./experiments/report.js");
+      const { report } = await import("../experiments/report.js");
       console.log(`published to ${await report(options.preset, { partial: options.partial, signal })}`);
     });
 
@@ -96,7 +106,7 @@ function program(signal: AbortSignal): Command {
     .addOption(backendOption())
     .addHelpText("after", examples("tune --task text --rates 3e-4,1e-3,3e-3"))
     .action(async (options) => {
-      const { tune } = await import("./experiments/tune.js");
+      const { tune } = await import("../experiments/tune.js");
       await tune(options.preset, {
         ...options,
         methods: options.method,
@@ -112,9 +122,9 @@ function program(signal: AbortSignal): Command {
     .addOption(backendOption())
     .addHelpText("after", examples("parity test/fixtures/reference"))
     .action(async (folder: string, options) => {
-      const { chooseBackend } = await import("./backend/choose.js");
+      const { chooseBackend } = await import("../backend/choose.js");
       const { line } = await chooseBackend(backendOf(options.backend));
-      const { runParity } = await import("./parity/run.js");
+      const { runParity } = await import("../parity/run.js");
       const lines = await runParity(folder, ({ path, status, detail }) =>
         console.log(`${path}: ${status}: ${detail}`),
       );
@@ -127,50 +137,13 @@ function program(signal: AbortSignal): Command {
     .description("say which backends are there, and which one a run takes")
     .addOption(backendOption())
     .action(async (options) => {
-      const { chooseBackend, listBackends } = await import("./backend/choose.js");
+      const { chooseBackend, listBackends } = await import("../backend/choose.js");
       const { line } = await chooseBackend(backendOf(options.backend));
       for (const { name, present, detail } of await listBackends())
         console.log(`${present ? "present" : "missing"}  ${name}: ${detail}`);
       console.log(line);
     });
 
+  dataCommands(daam);
   return daam;
 }
-
-const presetOption = () =>
-  new Option("--preset <preset>", presets.map(({ name }) => name).join(", ")).default("quick");
-const backendOption = () =>
-  new Option("--backend <backend>", `${backends.join(", ")} (default: DAAM_BACKEND, else auto)`);
-const jobsOption = () =>
-  new Option("--jobs <n>", "worker processes, each with cores ÷ jobs threads (default: the cores)").argParser(
-    wholeNumber,
-  );
-
-function scoped(command: Command): Command {
-  return command
-    .addOption(presetOption())
-    .option("--task <list>", "only these tasks: speech, text, vision", listOf)
-    .option("--method <list>", "only these methods (daam cells lists them)", listOf);
-}
-
-const scopeOf = ({ task, method }: { task?: string[]; method?: string[] }): Scope => ({
-  ...(task && { tasks: task }),
-  ...(method && { methods: method }),
-});
-
-function backendOf(name: string | undefined): string | undefined {
-  const want = name ?? process.env.DAAM_BACKEND;
-  return want === undefined ? undefined : oneOf("backend", want, backends);
-}
-
-function listOf(text: string): string[] {
-  return text.split(",").filter((name) => name !== "");
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("give a whole number, 1 or more");
-  return value;
-}
-
-const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  daam ${line}`).join("\n")}`;

@@ -1,0 +1,72 @@
+import { Option, type Command } from "commander";
+import { oneOf } from "../errors.js";
+import { findPreset, presets } from "../experiments/presets.js";
+import { backendOf, backendOption, examples, wholeNumber } from "./options.js";
+
+/** Presets whose hidden states are made from raw data. */
+const extracting = presets.filter(({ tasks }) => Object.values(tasks).some(({ extraction }) => extraction));
+
+/** Adds the commands that deal with raw data and hidden states. */
+export function dataCommands(daam: Command): void {
+  daam
+    .command("features")
+    .description("raw data → hidden states of an encoder, into data/cache/; goes on where it stopped")
+    .requiredOption("--task <task>", "speech, text, vision")
+    .addOption(
+      new Option("--preset <preset>", "whose settings to start from")
+        .choices(extracting.map(({ name }) => name))
+        .default("small"),
+    )
+    .option("--encoder <folder>", "an encoder in the layout of Hugging Face, instead of the preset's")
+    .option("--data <name>", "iemocap, ravdess, ag-news, cifar-100, instead of the preset's")
+    .option("--normalise", "speech: zero mean and unit variance of the padded clip")
+    .option("--no-normalise", "speech: the raw waveform, as the paper has it")
+    .option("--max-tokens <n>", "text: the first n ids", wholeNumber)
+    .option("--limit <n>", "the first n items of each split", wholeNumber)
+    .option("--export <file>", "copy the finished file there")
+    .addOption(backendOption())
+    .addHelpText(
+      "after",
+      examples(
+        "features --task text --limit 100 --export text.safetensors",
+        "features --task speech --preset paper --encoder ~/wavlm-large",
+      ),
+    )
+    .action(async ({ task, preset, encoder, data, normalise, maxTokens, limit, export: target, backend }) => {
+      const { tasks } = findPreset(preset);
+      const settings = tasks[oneOf("task", task, Object.keys(tasks))]!.extraction!;
+      const given = { encoder, dataset: data, normalise, maxTokens, limit };
+      const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+      const { makeFeatures } = await import("../features/make.js");
+      await makeFeatures({ ...settings, ...wanted }, { backend: backendOf(backend), target });
+    });
+
+  daam
+    .command("data")
+    .description(
+      "find raw data in DAAM_DATA or data/raw, or fetch it; says where it lies and what to do where it cannot be had",
+    )
+    .argument("[names...]", "data sets; all that can be fetched when left out")
+    .addHelpText("after", examples("data", "data ag-news"))
+    .action(async (names: string[]) => {
+      const { downloadProgress, prepareData } = await import("../datasets/index.js");
+      const progress = downloadProgress();
+      const { lines, ok } = await prepareData(names.length ? names : undefined, { progress });
+      for (const line of lines) console.log(line);
+      if (!ok) process.exitCode = 1;
+    });
+
+  daam
+    .command("inspect")
+    .description(
+      "say what files hold: tensors, recordings, archives, tables, adapters; exit 1 where one is refused",
+    )
+    .argument("<file...>", "files, or folders of checkpoints and adapters")
+    .addHelpText("after", examples("inspect model.safetensors train.csv recording.wav"))
+    .action(async (paths: string[]) => {
+      const { inspect } = await import("../inspect/inspect.js");
+      const { lines, ok } = await inspect(paths);
+      for (const line of lines) console.log(line);
+      if (!ok) process.exitCode = 1;
+    });
+}

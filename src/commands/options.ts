@@ -1,0 +1,46 @@
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { oneOf } from "../errors.js";
+import type { Scope } from "../experiments/cells.js";
+import { presets } from "../experiments/presets.js";
+
+/** Values of DAAM_BACKEND. */
+const backends = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] as const;
+
+export const presetOption = () =>
+  new Option("--preset <preset>", presets.map(({ name }) => name).join(", ")).default("quick");
+export const backendOption = () =>
+  new Option("--backend <backend>", `${backends.join(", ")} (default: DAAM_BACKEND, else auto)`);
+export const jobsOption = () =>
+  new Option("--jobs <n>", "worker processes, each with cores ÷ jobs threads (default: the cores)").argParser(
+    wholeNumber,
+  );
+
+export function scoped(command: Command): Command {
+  return command
+    .addOption(presetOption())
+    .option("--task <list>", "only these tasks: speech, text, vision", listOf)
+    .option("--method <list>", "only these methods (daam cells lists them)", listOf);
+}
+
+export const scopeOf = ({ task, method }: { task?: string[]; method?: string[] }): Scope => ({
+  ...(task && { tasks: task }),
+  ...(method && { methods: method }),
+});
+
+export function backendOf(name: string | undefined): string | undefined {
+  const want = name ?? process.env.DAAM_BACKEND;
+  return want === undefined ? undefined : oneOf("backend", want, backends);
+}
+
+export function listOf(text: string): string[] {
+  return text.split(",").filter((name) => name !== "");
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("give a whole number, 1 or more");
+  return value;
+}
+
+export const examples = (...lines: string[]) =>
+  `\nExamples:\n${lines.map((line) => `  daam ${line}`).join("\n")}`;
