@@ -2,6 +2,7 @@ import { density, densityGradient } from "./density";
 import { permute, sumRows } from "./layout";
 import { product } from "./product";
 import { adamw, rectifierGradient } from "./training";
+import { unary } from "./unary";
 import { convolve, filterGradient } from "./winograd";
 
 /** Kernels by number, as `KERNELS` in src/backend/wasm/native.ts names them. */
@@ -25,5 +26,7 @@ export function runTask(kernel: i32, args: usize, task: i32, scratch: usize): vo
       return rectifierGradient(args, task, scratch);
     case 8:
       return adamw(args, task, scratch);
+    case 9:
+      return unary(args, task, scratch);
   }
 }

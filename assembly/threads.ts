@@ -31,7 +31,7 @@ export function runJob(job: usize, tasks: i32): void {
   atomic.store<i32>(job + FINISHED, 0);
   const generation = load<i32>(job, 4) + 1;
   atomic.store<i64>(job, (<i64>generation << 32) | <i64>tasks);
-  atomic.notify(job + 4, -1);
+  if (tasks > 1) atomic.notify(job + 4, -1);
   takeTasks(job, 0);
   for (;;) {
     const finished = atomic.load<i32>(job + FINISHED);

@@ -27,11 +27,11 @@ const small = {
 } as const;
 
 export const CASES: readonly Case[] = [
-  { name: "12 × 128, 64 channels, batch 8", ...small, classes: 4, batch: 8, steps: 150 },
-  { name: "12 × 128, 64 channels, batch 32", ...small, classes: 4, batch: 32, steps: 60 },
+  { name: "12 × 128, 64 channels, batch 8", ...small, classes: 4, batch: 8, steps: 60 },
+  { name: "12 × 128, 64 channels, batch 32", ...small, classes: 4, batch: 32, steps: 30 },
   {
     name: "24 × 1024, 512 channels, batch 32",
     ...{ layers: 24, features: 1024, heads: 8, hidden: 512, height: 32, width: 32, threads: "all" },
-    ...{ classes: 100, batch: 32, steps: 4 },
+    ...{ classes: 100, batch: 32, steps: 3 },
   },
 ];

@@ -1,4 +1,7 @@
-/** `make bench`: time of a decoder's training step on every backend that is here, against PyTorch on the same cores. */
+/**
+ * `make bench`: time of a decoder's training step on every backend that is here (or on those named as arguments), against
+ * PyTorch on the same cores.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -93,26 +96,28 @@ const worker = fileURLToPath(new URL("./worker.js", import.meta.url));
 
 // Plain JavaScript takes minutes for a step of the paper's size.
 const status = (await listBackends()).filter(({ name, present }) => present && name !== "cpu");
-const names = [...new Set(status.map(({ name }) => name.split(" ")[0]!))];
-const rows: string[][] = [];
+const present = [...new Set(status.map(({ name }) => name.split(" ")[0]!))];
+const names = process.argv.length > 2 ? process.argv.slice(2) : present;
+
+console.log(
+  `\n${row(["a training step", "backend", "ours, ms", "PyTorch, ms", "ratio: min – median – max"])}`,
+);
+const lines: string[] = [];
 for (const name of names) {
   for (const threads of ["one", "all"] as const) {
-    const cases = CASES.filter((wanted) => wanted.threads === threads);
     const count = threads === "one" ? 1 : os.availableParallelism();
     const ours = await Side.start(process.execPath, [worker, name, String(count)]);
-    if (!ours) continue;
-    console.log(ours.version.replace(": ", "  "));
-    for (const wanted of cases) {
-      rows.push([wanted.name, name, ...(await compare(wanted, ours.side, peer?.side))]);
-      console.error(`  ${wanted.name}: done`);
+    if (!ours) {
+      lines.push(`${name}: not available`);
+      continue;
+    }
+    lines.push(ours.version);
+    for (const wanted of CASES.filter((wanted) => wanted.threads === threads)) {
+      console.log(row([wanted.name, name, ...(await compare(wanted, ours.side, peer?.side))]));
     }
     ours.side.stop();
   }
 }
 peer?.side.stop();
-
-console.log(
-  `\n${row(["a training step", "backend", "ours, ms", "PyTorch, ms", "ratio: min – median – max"])}`,
-);
-for (const cells of rows) console.log(row(cells));
+console.log(`\n${[...new Set(lines)].join("\n")}`);
 process.exit();

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { chooseBackend } from "#src/backend/choose.js";
 import { gradients, sameOnWasm } from "./compare.js";
@@ -322,6 +323,65 @@ for (const [name, perms] of Object.entries(PERMUTATIONS)) {
 for (const axis of [0, 1, 2]) {
   test(`unstack along ${axis}`, () => sameOnWasm([[3, 4, 5]], (x) => tf.unstack(x, axis)));
 }
+
+test("split", () => sameOnWasm([[3, 9, 5]], (x) => [...tf.split(x, 3, 1), ...tf.split(x, [2, 1, 2], -1)]));
+
+test("gather along any axis", () =>
+  sameOnWasm([[3, 5, 40]], (x) => {
+    const rows = tf.tensor2d([[4, 0, 4]], [1, 3], "int32");
+    return [
+      tf.gather(x, rows, 1),
+      tf.gather(x, rows.flatten(), 2),
+      tf.gather(x, tf.tensor2d([[1], [0], [4]], [3, 1], "int32"), 1, 1),
+    ];
+  }));
+
+test("gather refuses an index that is out of range", async () => {
+  await tf.setBackend("wasm");
+  assert.throws(
+    () => tf.tidy(() => tf.gather(tf.ones([3]), tf.tensor1d([3], "int32"))),
+    /index 3 is not in \[0, 2\]/,
+  );
+});
+
+test("tile", () =>
+  sameOnWasm([[2, 3, 4]], (x) => [
+    tf.tile(x, [1, 1, 3]),
+    tf.tile(x, [2, 3, 1]),
+    tf.tile(x.slice([0, 0, 0], [2, 3, 1]), [1, 2, 5]),
+    tf.tile(x.transpose(), [2, 1, 2]),
+  ]));
+
+test("elementary functions, from one end of their range to the other", () =>
+  sameOnWasm(
+    [[6, 7, 5]],
+    (x) => [
+      x.exp(),
+      x.mul(3).tanh(),
+      x.mul(3).erf(),
+      tf.tensor1d([-200, -88, 0, 88, -0.0001]).exp().log().maximum(-86),
+      tf.tensor1d([-1e9, 50, 10, 4, -4, 0]).tanh(),
+      tf.tensor1d([-1e9, 50, 10, 4, -4, 0]).erf(),
+      tf
+        .tensor1d([NaN, NaN])
+        .exp()
+        .add(tf.tensor1d([NaN, NaN]).tanh())
+        .isNaN(),
+    ],
+    2e-6,
+  ));
+
+test("tanh and erf keep their relative precision near 0", async () => {
+  await tf.setBackend("wasm");
+  const x = [1e-3, -1e-5, 1e-7];
+  const read = async (t: tf.Tensor) => [...(await t.data())];
+  const [tanh, erf] = tf.tidy(() => [tf.tensor1d(x).tanh(), tf.tensor1d(x).erf()]);
+  (await read(tanh!)).forEach((y, i) => assert.ok(Math.abs(y / Math.tanh(x[i]!) - 1) < 1e-6));
+  (await read(erf!)).forEach((y, i) =>
+    assert.ok(Math.abs(y / (x[i]! * (2 / Math.sqrt(Math.PI))) - 1) < 1e-6),
+  );
+  tf.dispose([tanh!, erf!]);
+});
 
 test("clone and cast share data without a leak", () =>
   sameOnWasm([[3, 4]], (x) => [x.clone(), x.mul(9).toInt().toFloat()]));

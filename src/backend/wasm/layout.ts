@@ -1,56 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { address, override, type Native } from "./native.js";
+import { address, override, type Call, type Native } from "./native.js";
 
 const { sizeFromShape } = tf.util;
 
-/** Kernels that only move or add numbers, where tfjs's copy too much. */
+/** Sums and changes of order over axes, where tfjs's kernels go one number at a time. */
 export function registerLayout(native: Native): void {
-  // tfjs copies the values.
-  override("Identity", (base) => (call) => {
-    const { x } = call.inputs as { x: tf.TensorInfo };
-    if (x.dtype === "string") return base!(call);
-    call.backend.incRef(x.dataId as never);
-    return { ...x };
-  });
-
-  // tfjs copies the whole of x out of the heap first.
-  override("Slice", (base) => (call) => {
-    const { x } = call.inputs as { x: tf.TensorInfo };
-    if (x.dtype === "string") return base!(call);
-    const { begin: from, size: wanted } = call.attrs;
-    const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, from, wanted) as [
-      number[],
-      number[],
-    ];
-    const out = call.backend.makeOutput(size, x.dtype);
-    if (sizeFromShape(size) > 0) {
-      copyBlock(
-        call.backend.typedArrayFromHeap(x),
-        x.shape,
-        begin,
-        size,
-        call.backend.typedArrayFromHeap(out),
-      );
-    }
-    return out;
-  });
-
-  // tfjs slices with its own kernel.
-  override("Unpack", (base) => (call) => {
-    const { value } = call.inputs as { value: tf.TensorInfo };
-    const axis = tf.util.parseAxisParam(call.attrs.axis, value.shape)[0]!;
-    if (value.dtype === "string") return base!(call);
-    const shape = value.shape.filter((_, i) => i !== axis);
-    const size = value.shape.map((length, i) => (i === axis ? 1 : length));
-    return Array.from({ length: value.shape[axis]! }, (_, i) => {
-      const out = call.backend.makeOutput(shape, value.dtype);
-      const begin = size.map((_, j) => (j === axis ? i : 0));
-      const [from, to] = [value, out].map((t) => call.backend.typedArrayFromHeap(t));
-      copyBlock(from!, value.shape, begin, size, to!);
-      return out;
-    });
-  });
-
   // tfjs brings the summed axes to the end first.
   override("Sum", (base) => (call) => {
     const { x } = call.inputs as { x: tf.TensorInfo };
@@ -71,30 +25,68 @@ export function registerLayout(native: Native): void {
     return out;
   });
 
-  // tfjs moves one number at a time.
   override("Transpose", (base) => (call) => {
     const { x } = call.inputs as { x: tf.TensorInfo };
     const perm = call.attrs.perm as number[];
     if (x.dtype !== "float32" || sizeFromShape(x.shape) === 0) return base!(call);
-    const shape = perm.map((axis) => x.shape[axis]!);
-    const out = call.backend.makeOutput(shape, "float32");
-    const { tasks, args } = permutation(x.shape, perm);
-    native.run("permute", tasks, 64, [address(call.backend, x), address(call.backend, out), ...args]);
-    return out;
+    const strides = stridesOf(x.shape);
+    const axes = perm.map((axis) => ({ length: x.shape[axis]!, from: strides[axis]! }));
+    return arrange(
+      native,
+      call,
+      x,
+      perm.map((axis) => x.shape[axis]!),
+      axes,
+    )!;
+  });
+
+  override("Tile", (base) => (call) => {
+    const { x } = call.inputs as { x: tf.TensorInfo };
+    const reps = call.attrs.reps as number[];
+    const shape = x.shape.map((length, axis) => length * reps[axis]!);
+    if (x.dtype !== "float32" || sizeFromShape(shape) === 0) return base!(call);
+    const strides = stridesOf(x.shape);
+    // Repeats are an axis without a step.
+    const axes = x.shape.flatMap((length, axis) => [
+      { length: reps[axis]!, from: 0 },
+      { length, from: strides[axis]! },
+    ]);
+    return arrange(native, call, x, shape, axes) ?? base!(call);
   });
 }
 
+const stridesOf = (shape: number[]) => [...tf.util.computeStrides(shape), 1];
+
+interface Axis {
+  length: number;
+  /** Floats between its entries in the input. */
+  from: number;
+}
+
+/** A tensor of `shape` whose axes, in order, go through x by the given steps; undefined where no kernel does that. */
+function arrange(
+  native: Native,
+  { backend }: Call,
+  x: tf.TensorInfo,
+  shape: number[],
+  axes: readonly Axis[],
+): tf.TensorInfo | undefined {
+  const plan = planPermute(axes);
+  if (!plan) return undefined;
+  const out = backend.makeOutput(shape, "float32");
+  native.run("permute", plan.tasks, 64, [address(backend, x), address(backend, out), ...plan.args]);
+  return out;
+}
+
 /** The arguments of `permute` in assembly/layout.ts behind the two addresses, and how many tasks there are. */
-function permutation(shape: readonly number[], perm: readonly number[]): { tasks: number; args: number[] } {
-  const inStrides = [...tf.util.computeStrides([...shape]), 1];
-  // Axes in the order of the result; those that are neighbours in memory too count as one.
-  const axes: { length: number; from: number; to: number }[] = [];
-  for (const axis of perm) {
-    const length = shape[axis]!;
-    const from = inStrides[axis]!;
+function planPermute(given: readonly Axis[]): { tasks: number; args: number[] } | undefined {
+  // Axes that are neighbours in the input too count as one.
+  const axes: (Axis & { to: number })[] = [];
+  for (const { length, from } of given) {
     const last = axes.at(-1);
+    if (length === 1) continue;
     if (last && last.from === length * from) Object.assign(last, { length: last.length * length, from });
-    else if (length > 1) axes.push({ length, from, to: 0 });
+    else axes.push({ length, from, to: 0 });
   }
   let stride = 1;
   for (const axis of axes.reverse()) {
@@ -110,32 +102,9 @@ function permutation(shape: readonly number[], perm: readonly number[]): { tasks
       axes.findIndex(({ from }) => from === 1),
       1,
     );
-    inner = [last.length, neighbours!.length, bytes * last.from, bytes * neighbours!.to];
+    if (!neighbours || neighbours.from !== 1) return undefined;
+    inner = [last.length, neighbours.length, bytes * last.from, bytes * neighbours.to];
   }
   const around = axes.flatMap(({ length, from, to }) => [length, bytes * from, bytes * to]);
   return { tasks: axes[0]?.length ?? 1, args: [...inner, axes.length, ...around] };
-}
-
-type Values = Float32Array | Int32Array | Uint8Array;
-
-/** Copies the block of `from` that starts at `begin`, run by run of neighbouring numbers. */
-function copyBlock(from: Values, shape: number[], begin: number[], size: number[], to: Values): void {
-  const strides = [...tf.util.computeStrides(shape), 1];
-  // A run spans the trailing axes that are taken whole, and the one before them.
-  let outer = shape.length - 1;
-  while (outer > 0 && size[outer] === shape[outer]) outer--;
-  outer = Math.max(outer, 0);
-  const run = sizeFromShape(size.slice(outer));
-  const index = new Array<number>(outer).fill(0);
-  let at = begin.reduce((sum, start, axis) => sum + start * strides[axis]!, 0);
-  for (let out = 0; out < to.length; out += run) {
-    if (run < 32) for (let i = 0; i < run; i++) to[out + i] = from[at + i]!;
-    else to.set(from.subarray(at, at + run), out);
-    for (let axis = outer - 1; axis >= 0; axis--) {
-      at += strides[axis]!;
-      if (++index[axis]! < size[axis]!) break;
-      at -= size[axis]! * strides[axis]!;
-      index[axis] = 0;
-    }
-  }
 }

@@ -15,6 +15,7 @@ const KERNELS = [
   "densityGradient",
   "rectifierGradient",
   "adamw",
+  "unary",
 ] as const;
 export type Kernel = (typeof KERNELS)[number];
 
@@ -29,6 +30,7 @@ export interface NativeExports {
   LANES: WebAssembly.Global;
   CHANNELS: WebAssembly.Global;
   FEATURES: WebAssembly.Global;
+  SPAN: WebAssembly.Global;
   PART: WebAssembly.Global;
   sumOfSquares(x: number, count: number): number;
   convolveScratch(inputs: number, outputs: number): number;

@@ -1,3 +1,4 @@
+import { registerBlocks } from "./blocks.js";
 import { registerConvolutions } from "./convolution.js";
 import { registerFused } from "./fused.js";
 import { registerLayout } from "./layout.js";
@@ -5,13 +6,16 @@ import { registerMissing } from "./missing.js";
 import { Native } from "./native.js";
 import { registerProducts } from "./product.js";
 import { registerThreadedWasm } from "./threads.js";
+import { registerUnary } from "./unary.js";
 
 /** Makes "wasm" the current backend, with SIMD, threads, and the kernels that tfjs lacks or has only slowly. */
 export async function registerWasm(threads: number): Promise<void> {
   const native = new Native(await registerThreadedWasm(threads), threads);
   registerConvolutions(native);
   registerProducts(native);
+  registerBlocks();
   registerLayout(native);
+  registerUnary(native);
   registerFused(native);
   registerMissing();
 }
