@@ -1,6 +1,17 @@
-/** A decoder to train a step of: density attention, two convolutions, a linear layer, cross-entropy, AdamW. */
-export interface Case {
+import { join } from "node:path";
+import { repository } from "../folders.js";
+
+interface Timed {
   name: string;
+  /** Threads on our side; the peer always gets every core. */
+  threads: "one" | "all";
+  /** Steps of one round, of which the median counts. */
+  steps: number;
+}
+
+/** A decoder to train a step of: density attention, two convolutions, a linear layer, cross-entropy, AdamW. */
+export interface DecoderCase extends Timed {
+  kind: "decoder";
   layers: number;
   features: number;
   heads: number;
@@ -10,13 +21,22 @@ export interface Case {
   /** Image that a layer is read as. */
   height: number;
   width: number;
-  /** Threads on our side; the peer always gets every core. */
-  threads: "one" | "all";
-  /** Steps of one round, of which the median counts. */
-  steps: number;
 }
 
+/** An encoder to extract with: every hidden state of a batch, averaged over its tokens. */
+export interface EncoderCase extends Timed {
+  kind: "encoder";
+  folder: string;
+  /** Of the batch: [items, samples], [items, tokens] or [items, channels, height, width]. */
+  shape: number[];
+}
+
+export type Case = DecoderCase | EncoderCase;
+
+const shipped = (name: string) => join(repository, "data", "encoders", name);
+
 const small = {
+  kind: "decoder",
   layers: 12,
   features: 128,
   heads: 4,
@@ -26,12 +46,22 @@ const small = {
   threads: "one",
 } as const;
 
+function encoders(rows: [name: string, encoder: string, shape: number[]][]): EncoderCase[] {
+  const timed = { kind: "encoder", threads: "all", steps: 3 } as const;
+  return rows.map(([name, encoder, shape]) => ({ name, ...timed, folder: shipped(encoder), shape }));
+}
+
 export const CASES: readonly Case[] = [
   { name: "12 × 128, 64 channels, batch 8", ...small, classes: 4, batch: 8, steps: 60 },
   { name: "12 × 128, 64 channels, batch 32", ...small, classes: 4, batch: 32, steps: 30 },
   {
     name: "24 × 1024, 512 channels, batch 32",
-    ...{ layers: 24, features: 1024, heads: 8, hidden: 512, height: 32, width: 32, threads: "all" },
-    ...{ classes: 100, batch: 32, steps: 3 },
+    ...{ kind: "decoder", layers: 24, features: 1024, heads: 8, hidden: 512, height: 32, width: 32 },
+    ...{ classes: 100, batch: 32, threads: "all", steps: 3 },
   },
+  ...encoders([
+    ["beit-mini, 32 images", "beit-mini", [32, 3, 32, 32]],
+    ["llama-mini, 16 texts of 64 tokens", "llama-mini", [16, 64]],
+    ["wavlm-mini, 8 clips of 5 s", "wavlm-mini", [8, 80_000]],
+  ]),
 ];

@@ -1,6 +1,6 @@
 /**
- * `make bench`: time of a decoder's training step on every backend that is here (or on those named as arguments), against
- * PyTorch on the same cores.
+ * `make bench`: times of training steps and of the extraction of hidden states on every backend that is here, against PyTorch and
+ * transformers on the same cores. `node dist/bench/main.js wasm` times that backend alone.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -30,10 +30,11 @@ class Side {
     return first?.version ? { side, version: first.version } : undefined;
   }
 
-  async time(wanted: Case): Promise<number> {
+  /** Undefined where this side cannot do the case. */
+  async time(wanted: Case): Promise<number | undefined> {
     this.child.stdin!.write(`${JSON.stringify(wanted)}\n`);
     const answer = await this.answer();
-    if (!answer?.ms) throw new Error(`${wanted.name}: the process ended`);
+    if (!answer) throw new Error(`${wanted.name}: the process ended`);
     return answer.ms;
   }
 
@@ -54,15 +55,15 @@ async function compare(wanted: Case, ours: Side, peer: Side | undefined): Promis
   const ratios: number[] = [];
   const peers: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    times.push(await ours.time(wanted));
-    if (!peer) continue;
-    peers.push(await peer.time(wanted));
-    ratios.push(times.at(-1)! / peers.at(-1)!);
+    const [here, there] = [await ours.time(wanted), await peer?.time(wanted)];
+    if (here) times.push(here);
+    if (there) peers.push(there);
+    if (here && there) ratios.push(here / there);
   }
   const ms = (values: number[]) =>
     values.length ? median(values).toFixed(median(values) < 100 ? 2 : 0) : "–";
   const range = [Math.min(...ratios), median(ratios), Math.max(...ratios)].map((ratio) => ratio?.toFixed(2));
-  return [ms(times), ms(peers), peer ? range.join(" – ") : "–"];
+  return [ms(times), ms(peers), ratios.length ? range.join(" – ") : "–"];
 }
 
 function machine(): string {
@@ -84,7 +85,7 @@ console.log(`machine  ${machine()}`);
 console.log(`node     ${process.version}, tfjs ${versionOf("@tensorflow/tfjs")}`);
 
 const python = process.env.PYTHON || "python3";
-const script = fileURLToPath(new URL("../../src/bench/peer_decoder.py", import.meta.url));
+const script = fileURLToPath(new URL("../../src/bench/peer.py", import.meta.url));
 const peer = await Side.start(python, [script]);
 console.log(
   `peer     ${peer ? `${peer.version}, the faster of NCHW and channels_last` : `none: ${python} has no torch (install it, or name another in PYTHON); times without ratios`}`,
@@ -100,7 +101,7 @@ const present = [...new Set(status.map(({ name }) => name.split(" ")[0]!))];
 const names = process.argv.length > 2 ? process.argv.slice(2) : present;
 
 console.log(
-  `\n${row(["a training step", "backend", "ours, ms", "PyTorch, ms", "ratio: min – median – max"])}`,
+  `\n${row(["a training step, or a batch", "backend", "ours, ms", "PyTorch, ms", "ratio: min – median – max"])}`,
 );
 const lines: string[] = [];
 for (const name of names) {

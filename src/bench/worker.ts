@@ -3,14 +3,22 @@ import * as tf from "@tensorflow/tfjs";
 import { createInterface } from "node:readline";
 import { chooseBackend } from "../backend/choose.js";
 import { UserError } from "../errors.js";
+import { openEncoder } from "../encoders/encoder.js";
 import { Model } from "../models/model.js";
 import { randomStream } from "../random.js";
 import { AdamW } from "../training/adamw.js";
 import { lossOf } from "../training/losses.js";
-import type { Case } from "./cases.js";
+import type { Case, DecoderCase, EncoderCase } from "./cases.js";
 
-/** A function that trains `steps` steps and returns their median time in ms. */
-async function training({ layers, features, heads, hidden, classes, batch }: Case) {
+/** A training step. */
+async function training({
+  layers,
+  features,
+  heads,
+  hidden,
+  classes,
+  batch,
+}: DecoderCase): Promise<() => Promise<void>> {
   const stages = [{ kind: "density" as const, heads }];
   const model = new Model({ layers, features, hidden, classes, stages, seed: 0 });
   const variables = model.trainable;
@@ -22,7 +30,7 @@ async function training({ layers, features, heads, hidden, classes, batch }: Cas
     Array.from({ length: batch }, () => random.below(classes)),
     "int32",
   );
-  const step = async () => {
+  return async () => {
     const loss = () => lossOf({ kind: "cross-entropy" }, model.forward(x, true), labels);
     const { value, grads } = tf.variableGrads(loss, variables);
     optimiser.step(
@@ -32,15 +40,39 @@ async function training({ layers, features, heads, hidden, classes, batch }: Cas
     await value.data();
     tf.dispose([value, grads]);
   };
-  return async (steps: number) => {
-    const times: number[] = [];
-    for (let i = 0; i < steps; i++) {
-      const start = performance.now();
-      await step();
-      times.push(performance.now() - start);
-    }
-    return times.sort((a, b) => a - b)[steps >> 1]!;
+}
+
+/** The hidden states of one batch of random inputs. */
+async function extraction({ folder, shape }: EncoderCase): Promise<() => Promise<void>> {
+  const encoder = await openEncoder(folder, { resident: true });
+  const random = randomStream(0, "bench");
+  const size = shape.reduce((a, b) => a * b, 1);
+  const values =
+    encoder.modality === "text"
+      ? {
+          shape,
+          dtype: "int32" as const,
+          data: Int32Array.from({ length: size }, () => 3 + random.below(4000)),
+        }
+      : {
+          shape,
+          dtype: "float32" as const,
+          data: Float32Array.from({ length: size }, () => random.normal()),
+        };
+  return async () => {
+    await encoder.meanStates([{ values }]);
   };
+}
+
+/** Median time of a step in ms. */
+async function median(step: () => Promise<void>, steps: number): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < steps; i++) {
+    const start = performance.now();
+    await step();
+    times.push(performance.now() - start);
+  }
+  return times.sort((a, b) => a - b)[steps >> 1]!;
 }
 
 const write = (message: object) => console.log(JSON.stringify(message));
@@ -49,16 +81,17 @@ try {
   const [name, threads] = process.argv.slice(2);
   const { line } = await chooseBackend(name, { threads: Number(threads) });
   write({ version: line });
-  const trainings = new Map<string, (steps: number) => Promise<number>>();
+  const steps = new Map<string, () => Promise<void>>();
   for await (const line of createInterface({ input: process.stdin })) {
     const wanted = JSON.parse(line) as Case;
-    let train = trainings.get(wanted.name);
-    if (!train) {
-      trainings.set(wanted.name, (train = await training(wanted)));
+    let step = steps.get(wanted.name);
+    if (!step) {
+      step = await (wanted.kind === "decoder" ? training(wanted) : extraction(wanted));
+      steps.set(wanted.name, step);
       // Engines compile what turns out to be hot.
-      await train(2 + wanted.steps / 2);
+      await median(step, Math.ceil(2 + wanted.steps / 2));
     }
-    write({ ms: await train(wanted.steps) });
+    write({ ms: await median(step, wanted.steps) });
   }
 } catch (error) {
   if (!(error instanceof UserError)) throw error;

@@ -1,4 +1,5 @@
-"""PyTorch's side of `make bench`: for every case that it reads (a line of JSON), the median time of a training step in ms.
+"""PyTorch's side of `make bench`: for every case that it reads (a line of JSON), the median time of a training step, or of a batch
+through an encoder of transformers, in ms.
 
 The first line that it writes names its versions. Of the two memory formats the faster counts; it is found out once a case.
 """
@@ -44,17 +45,50 @@ class Training:
         self.x = torch.randn(case["batch"], case["layers"], case["features"])
         self.labels = torch.randint(0, case["classes"], (case["batch"],))
 
-    def median(self, steps):
-        times = []
-        for _ in range(steps):
-            start = time.perf_counter()
-            loss = functional.cross_entropy(self.model(self.x), self.labels)
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
-            loss.item()
-            times.append((time.perf_counter() - start) * 1000)
-        return statistics.median(times)
+    def step(self):
+        loss = functional.cross_entropy(self.model(self.x), self.labels)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        loss.item()
+
+
+class Extraction:
+    """Every hidden state of a batch, averaged over its tokens."""
+
+    def __init__(self, case):
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        self.model = transformers.AutoModel.from_pretrained(case["folder"], dtype=torch.float32).eval()
+        shape = case["shape"]
+        text = self.model.main_input_name == "input_ids"
+        self.input = torch.randint(3, 4000, shape) if text else torch.randn(shape)
+
+    @torch.inference_mode()
+    def step(self):
+        states = self.model(self.input, output_hidden_states=True).hidden_states[1:]
+        torch.stack([state.mean(1) for state in states], 1).numpy()
+
+
+def median(step, steps):
+    times = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)
+
+
+def best_step(case):
+    """The step to time, warmed up; of the two memory formats of a decoder the faster."""
+    if case["kind"] == "encoder":
+        candidates = [Extraction(case)]
+    else:
+        candidates = [Training(case, f) for f in (torch.contiguous_format, torch.channels_last)]
+    for candidate in candidates:
+        median(candidate.step, 2 + case["steps"] // 4)
+    return min((candidate.step for candidate in candidates), key=lambda step: median(step, case["steps"]))
 
 
 def write(message):
@@ -63,15 +97,15 @@ def write(message):
 
 def main():
     write({"version": f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"})
-    trainings = {}
+    steps = {}
     for line in sys.stdin:
         case = json.loads(line)
-        if case["name"] not in trainings:
-            candidates = [Training(case, f) for f in (torch.contiguous_format, torch.channels_last)]
-            for candidate in candidates:
-                candidate.median(2 + case["steps"] // 4)
-            trainings[case["name"]] = min(candidates, key=lambda candidate: candidate.median(case["steps"]))
-        write({"ms": trainings[case["name"]].median(case["steps"])})
+        try:
+            if case["name"] not in steps:
+                steps[case["name"]] = best_step(case)
+            write({"ms": median(steps[case["name"]], case["steps"])})
+        except ImportError as error:
+            write({"error": str(error)})
 
 
 main()
