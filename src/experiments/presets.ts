@@ -58,7 +58,7 @@ export const presets: readonly Preset[] = [
       },
       vision: {
         runs: 5,
-        epochs: 6,
+        epochs: 5,
         learningRate: 1e-3,
         extraction: { dataset: "cifar-100", encoder: shipped("beit-mini"), perClass: { train: 100 } },
       },
