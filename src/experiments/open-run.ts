@@ -4,7 +4,7 @@ import { ablations, type Ablation } from "./ablations.js";
 import { methods } from "./methods.js";
 import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
-import { findTask } from "./tasks.js";
+import { taskAt } from "./tasks.js";
 import type { CellResult, Method, Preset, Task, TaskBudget } from "./types.js";
 
 /** Share of a class in a task's items. */
@@ -34,7 +34,7 @@ export class OpenRun {
 
   /** @throws UserError that lists the tasks. */
   task(name: string): TaskRun {
-    const task = findTask(name);
+    const task = taskAt(this.run.preset, name);
     if (!this.run.files[name]) {
       const { preset } = this.run;
       throw new UserError(

@@ -4,7 +4,7 @@ import { resultsFolder } from "../folders.js";
 import { methods } from "./methods.js";
 import { chosenRates } from "./presets.js";
 import { Run, type RunOptions } from "./run.js";
-import { findTask } from "./tasks.js";
+import { taskAt } from "./tasks.js";
 
 /**
  * Publishes the finished cells of a preset to `results/<preset>/`: tables, figures, cells, README.
@@ -47,7 +47,7 @@ export async function publishRun(run: Run): Promise<void> {
     tasks: run.taskNames.map((task) => {
       const { layers, features } = run.files[task]!;
       const here = preset.ablations.includes(task);
-      return { task: findTask(task), ablations: here ? ablations({ layers, features, task }) : [] };
+      return { task: taskAt(preset, task), ablations: here ? ablations({ layers, features, task }) : [] };
     }),
     results: run.results(),
     machine: thisMachine(),

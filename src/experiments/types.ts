@@ -14,6 +14,8 @@ export interface Task {
   /** What the paper used and what stands in for it here. */
   paper: { data: string; encoder: string };
   here: { data: string; encoder: string };
+  /** What a reader of the figures must know of the data and encoder here. */
+  caveat?: string;
   /** File of the shipped features, in `data/features/`. */
   features: string;
   classes: string[];

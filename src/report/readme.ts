@@ -56,6 +56,7 @@ function taskBlocks(publication: Publication, { table, ablations }: Section, ima
   return [
     `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
     toMarkdown(readableTable(table)).trimEnd(),
+    table.task.caveat ?? "",
     chanceSentence(table),
     ...image(`${name}-learning-curves`, "Learning curves"),
     ...image(`${name}-confusion`, "Confusion matrix"),
