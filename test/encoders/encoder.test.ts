@@ -53,12 +53,11 @@ onEveryBackend("projections take a low-rank update", () => {
         return layers.reduce((x, layer) => layer.apply({ hidden: x, context }, adapt), hidden);
       };
       const { features } = encoder;
-      // differences of float32 sums over all hidden states are themselves no better than this; the next test is exact
-      await assertGradients(
-        updated,
-        [normal([features, 2], 1).mul(0.3), normal([2, features], 2).mul(0.3)],
-        5e-2,
-      );
+      // a sum over all hidden states in float32 wants a wide step; the next test is exact
+      await assertGradients(updated, [normal([features, 2], 1).mul(0.3), normal([2, features], 2).mul(0.3)], {
+        tolerance: 2e-2,
+        step: 0.1,
+      });
       encoder.dispose();
     });
   }

@@ -19,7 +19,9 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { Stopped, UserError } from "#src/errors.js";
 import { openRun } from "#src/experiments/open-run.js";
 import { reproduce } from "#src/experiments/reproduce.js";
+import { findPreset, presets } from "#src/experiments/presets.js";
 import { Run, type Progress } from "#src/experiments/run.js";
+import type { Preset } from "#src/experiments/types.js";
 
 const trainer = new URL("./fake-trainer.js", import.meta.url).href;
 const text = { tasks: ["text"] };
@@ -141,8 +143,11 @@ describe("a run", () => {
 
   it("takes over published cells of the same configuration, but not in smoke and quick", async () => {
     const scope = { tasks: ["speech"], methods: ["mha"] };
+    // As `smoke`, but one of the presets that are resumed; `small` itself would ask for raw data.
+    const resumed = { ...findPreset("smoke"), name: "resumed" };
+    (presets as Preset[]).push(resumed);
     for (const [preset, taken] of [
-      ["small", 5],
+      ["resumed", 1],
       ["smoke", 0],
     ] as const) {
       const { store, published } = await Run.open(preset);
