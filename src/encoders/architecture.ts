@@ -55,8 +55,12 @@ export interface Architecture {
   prefix: string;
   /** the classifier's matrix [classes, …], there in checkpoints with a head */
   classifier: string;
+  /** what transformers calls the encoder with that head */
+  withHead: string;
   /** Newer spellings of tensor names to the published one, without prefix. */
   published?(name: string): string;
+  /** newer names of projections, as adapters' `target_modules` have them, to the ends of the published ones */
+  newerTargets?: Record<string, string>;
   /** @throws UserError for a config that lacks a field or asks for a variant that is not implemented. */
   blueprint(config: Config): Blueprint;
 }

@@ -27,6 +27,7 @@ export const beit: Architecture = {
   inputName: "pixel_values",
   prefix: "beit.",
   classifier: "classifier.weight",
+  withHead: "BeitForImageClassification",
   // transformers 5 in memory → as published
   published: (name) =>
     name
@@ -39,6 +40,13 @@ export const beit: Architecture = {
       .replace(/\.mlp\.fc2\b/, ".output.dense")
       .replace(/(layer\.\d+)\.relative_position_bias\./, "$1.attention.attention.relative_position_bias.")
       .replace("shared_position_bias.", "encoder.relative_position_bias."),
+  newerTargets: {
+    q_proj: "attention.query",
+    k_proj: "attention.key",
+    v_proj: "attention.value",
+    o_proj: "attention.output.dense",
+    fc1: "intermediate.dense",
+  },
   blueprint,
 };
 

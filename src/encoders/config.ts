@@ -13,7 +13,7 @@ export class Config {
   static read(folder: string, file: string): Config {
     const path = join(folder, file);
     if (!existsSync(path))
-      throw new UserError(`${path} is missing: an encoder is a Hugging Face folder with it`);
+      throw new UserError(`${path} is missing: name the folder that holds it, or fetch it again`);
     let fields: unknown;
     try {
       fields = JSON.parse(readFileSync(path, "utf8"));

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Parameters } from "../attention/module.js";
 import { oneOf, UserError } from "../errors.js";
 import { openCheckpoint, type Checkpoint } from "../formats/checkpoint.js";
 import type { Architecture, Blueprint, Context, EncoderInput, Stage } from "./architecture.js";
@@ -48,10 +49,10 @@ export async function openEncoder(folder: string, { resident = false }: OpenOpti
 }
 
 /** The tensors by the names of the published checkpoints with a head, whichever spelling and whether with a head or not. */
-function publishedNames({ prefix, published }: Architecture, checkpoint: Checkpoint): Checkpoint {
-  const bare = ![...checkpoint.keys()].some((name) => name.startsWith(prefix));
+export function publishedNames({ prefix, published }: Architecture, tensors: Checkpoint): Checkpoint {
+  const bare = ![...tensors.keys()].some((name) => name.startsWith(prefix));
   return new Map(
-    [...checkpoint].map(([name, tensor]) => [(bare ? prefix : "") + (published?.(name) ?? name), tensor]),
+    [...tensors].map(([name, tensor]) => [(bare ? prefix : "") + (published?.(name) ?? name), tensor]),
   );
 }
 
@@ -75,8 +76,8 @@ export class Encoder {
     readonly folder: string,
     /** key of the registry, config.json's `model_type` */
     readonly modelType: string,
-    architecture: Architecture,
-    blueprint: Blueprint,
+    readonly architecture: Architecture,
+    readonly blueprint: Blueprint,
     private readonly checkpoint: Checkpoint,
     resident: boolean,
   ) {
@@ -157,12 +158,25 @@ export class Encoder {
 
   /**
    * Logits [batch, classes] of the last hidden state.
-   * @throws UserError if the checkpoint has no head.
+   * @param replaced tensors of the head, by published name, linear weights [out, in], that stand in for the checkpoint's and are
+   *   differentiable; with all of them, of any number of classes, the checkpoint needs no head
+   * @throws UserError if there is neither the checkpoint's head nor a whole one.
    */
-  logits(last: State): tf.Tensor2D {
-    const { head } = this;
-    if (!head) throw new UserError(`${this.folder} has no classifier; its hidden states are all it gives`);
-    return tf.tidy(() => this.with(head, (weights) => head.apply(weights, this.pool(last))));
+  logits(last: State, replaced: Parameters = {}): tf.Tensor2D {
+    const head = this.head ?? this.newHead(replaced);
+    return tf.tidy(() =>
+      this.with(head, (weights) => head.apply(weights.replaced(replaced), this.pool(last))),
+    );
+  }
+
+  private newHead(replaced: Parameters): ReturnType<Blueprint["head"]> {
+    const classifier = replaced[this.architecture.classifier];
+    if (!classifier)
+      throw new UserError(`${this.folder} has no classifier; its hidden states are all it gives`);
+    const { needs, ...stage } = this.blueprint.head(classifier.shape[0]!);
+    const missing = Object.fromEntries(Object.entries(needs).filter(([name]) => !(name in replaced)));
+    checkNeeds(this.folder, this.checkpoint, missing);
+    return { ...stage, needs: missing };
   }
 
   /**

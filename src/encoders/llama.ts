@@ -18,6 +18,7 @@ export const llama: Architecture = {
   inputName: "input_ids",
   prefix: "model.",
   classifier: "score.weight",
+  withHead: "LlamaForSequenceClassification",
   blueprint,
 };
 

@@ -33,6 +33,7 @@ export const wavlm: Architecture = {
   inputName: "input_values",
   prefix: "wavlm.",
   classifier: "classifier.weight",
+  withHead: "WavLMForSequenceClassification",
   published: (name) =>
     name
       .replace("parametrizations.weight.original0", "weight_g")
@@ -185,12 +186,17 @@ function layerNeeds({ features, heads, inner }: Settings, index: number): Needs 
       .map((name) => linear(`${at}.attention.${name}`, features, features))
       .reduce((all, some) => ({ ...all, ...some })),
     [`${at}.attention.gru_rel_pos_const`]: { shape: [1, heads, 1, 1] },
-    ...linear(`${at}.attention.gru_rel_pos_linear`, features / heads, 8),
+    ...gate(`${at}.attention.gru_rel_pos_linear`, features / heads),
     ...linear(`${at}.feed_forward.intermediate_dense`, features, inner),
     ...linear(`${at}.feed_forward.output_dense`, inner, features),
     ...norm(`${at}.layer_norm`, features),
     ...norm(`${at}.final_layer_norm`, features),
   };
+}
+
+function gate(name: string, inputs: number): Needs {
+  const needs = linear(name, inputs, 8);
+  return { ...needs, [`${name}.weight`]: { ...needs[`${name}.weight`]!, derived: true } };
 }
 
 /** The gate sums its 8 outputs in two fours before the sigmoid; summing its weights instead leaves 2 outputs: [d, 8] → [d, 2]. */

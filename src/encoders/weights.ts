@@ -1,5 +1,6 @@
 import { distance } from "fastest-levenshtein";
 import * as tf from "@tensorflow/tfjs";
+import type { Parameters } from "../attention/module.js";
 import { UserError } from "../errors.js";
 import type { Checkpoint } from "../formats/checkpoint.js";
 import { frozenLinear } from "./ops.js";
@@ -10,6 +11,8 @@ export interface Need {
   shape: number[];
   /** a linear layer's matrix [out, in], which is kept as [in, out] */
   transposed?: boolean;
+  /** `prepare` makes something else of it, which no low-rank update fits */
+  derived?: boolean;
 }
 
 /** A linear layer's tensors: `name.weight` [outputs, inputs] and, unless `bias` is false, `name.bias` [outputs]. */
@@ -36,11 +39,17 @@ export class Weights {
   constructor(
     readonly tensors: Map<string, tf.Tensor>,
     private readonly adapt?: Adapt,
+    private readonly trained: Parameters = {},
   ) {}
 
   /** The same tensors, their projections passed through `adapt`. */
   adapted(adapt: Adapt | undefined): Weights {
-    return adapt ? new Weights(this.tensors, adapt) : this;
+    return adapt ? new Weights(this.tensors, adapt, this.trained) : this;
+  }
+
+  /** The same, with linear layers of `trained` (`name.weight` [out, in], `name.bias` [out]), differentiable, in place of theirs. */
+  replaced(trained: Parameters): Weights {
+    return new Weights(this.tensors, this.adapt, trained);
   }
 
   get<T extends tf.Tensor = tf.Tensor>(name: string): T {
@@ -52,7 +61,11 @@ export class Weights {
   /** x Wᵀ + b over the last axis: […, in] → […, out]. */
   project<T extends tf.Tensor>(name: string, x: T): T {
     const rows = x.reshape<tf.Tensor2D>([-1, x.shape.at(-1)!]);
-    const y = frozenLinear(rows, this.get(`${name}.weight`), this.tensors.get(`${name}.bias`));
+    const [weight, bias] = [`${name}.weight`, `${name}.bias`];
+    const y =
+      weight in this.trained
+        ? trainedLinear(rows, this.trained[weight] as tf.Tensor2D, this.trained[bias])
+        : frozenLinear(rows, this.get(weight), this.tensors.get(bias));
     const adapted = this.adapt ? this.adapt(name, rows, y) : y;
     return adapted.reshape([...x.shape.slice(0, -1), adapted.shape[1]!]);
   }
@@ -61,6 +74,12 @@ export class Weights {
     for (const tensor of this.tensors.values()) tensor.dispose();
     this.tensors.clear();
   }
+}
+
+/** x Wᵀ + b for W [out, in] as in the checkpoint; differentiable in all three. */
+function trainedLinear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor2D {
+  const y: tf.Tensor2D = tf.matMul(x, weight, false, true);
+  return bias ? y.add<tf.Tensor2D>(bias) : y;
 }
 
 /**

@@ -126,6 +126,25 @@ export function readSafetensors(
   return { tensors, metadata };
 }
 
+/** The bytes of a file of float32 tensors, in the order given. */
+export function safetensorsOf(
+  tensors: Iterable<readonly [string, { shape: number[]; data: Float32Array }]>,
+  metadata: Record<string, string> = {},
+): Buffer {
+  const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
+  const bodies: Uint8Array[] = [];
+  let end = 0;
+  for (const [name, { shape, data }] of tensors) {
+    header[name] = { dtype: "F32", shape, data_offsets: [end, (end += data.byteLength)] };
+    bodies.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const text = Buffer.concat([json, Buffer.alloc(-json.length & 7, " ")]); // tensors begin at a multiple of 8
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([length, text, ...bodies]);
+}
+
 /** Reads one tensor of a file whose header is known. */
 export function readEntry(path: string, { dtype, shape, begin, end }: SafeEntry): HostTensor {
   return decode(dtype, shape, readRange(path, begin, end));

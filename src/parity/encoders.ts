@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { UserError } from "../errors.js";
-import { openEncoder } from "../encoders/encoder.js";
+import { openEncoder, type Encoder, type EncoderInput } from "../encoders/encoder.js";
 import { Reference, relativeL2, type Comparison } from "./reference.js";
 
 /** Tolerance of hidden states and logits: relative L2. */
-const ENCODER = 1e-4;
+export const ENCODER = 1e-4;
 
 /**
  * Computes what `expected.safetensors` of a folder holds (every `hidden.i`, and `logits`) with the encoder in that folder, on the
@@ -14,10 +14,7 @@ const ENCODER = 1e-4;
 export async function checkEncoderCase(folder: string): Promise<Comparison[]> {
   const expected = new Reference(join(folder, "expected.safetensors"));
   const encoder = await openEncoder(folder);
-  const input = {
-    values: expected.host(encoder.inputName),
-    ...(expected.has("attention_mask") ? { mask: expected.host("attention_mask") } : {}),
-  };
+  const input = inputOf(expected, encoder);
   const compared: Comparison[] = [];
   await encoder.stream([input], async (state, index) => {
     const { hidden, context } = state;
@@ -35,4 +32,10 @@ export async function checkEncoderCase(folder: string): Promise<Comparison[]> {
       `${folder}: expected.safetensors holds more than this encoder of ${encoder.layers} layers gives`,
     );
   return compared;
+}
+
+/** The batch that a reference file's values are of. */
+export function inputOf(reference: Reference, { inputName }: Encoder): EncoderInput {
+  const values = reference.host(inputName);
+  return reference.has("attention_mask") ? { values, mask: reference.host("attention_mask") } : { values };
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { UserError } from "../errors.js";
+import { checkAdapterCase, checkLowRank } from "./adapters.js";
 import { checkEncoderCase } from "./encoders.js";
 import { checkDecoder, checkFocalLoss } from "./training.js";
 import {
@@ -64,13 +65,18 @@ function referenceFiles(folder: string): string[] {
     .sort();
 }
 
-/** Expected values beside a config.json are those of an encoder, whatever the folder's name; other files go by their own. */
+/**
+ * Expected values beside an adapter_config.json or a config.json are those of an adapter or an encoder, whatever the folder's name;
+ * other files go by their own.
+ */
 function checkOf(path: string): (() => Promise<Comparison[]>) | undefined {
   const folder = dirname(path);
-  if (existsSync(join(folder, "config.json"))) {
-    if (basename(path) !== "expected.safetensors") return undefined;
-    return () => checkEncoderCase(folder);
+  const beside = (name: string) => existsSync(join(folder, name));
+  if (basename(path) === "expected.safetensors") {
+    if (beside("adapter_config.json")) return () => checkAdapterCase(folder);
+    if (beside("config.json")) return () => checkEncoderCase(folder);
   }
+  if (beside("config.json")) return basename(path).startsWith("lora") ? () => checkLowRank(path) : undefined;
   const check = checks.find(([prefix]) => basename(path).startsWith(prefix))?.[1];
   return check && (() => check(new Reference(path)));
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { safetensorsOf } from "#src/formats/safetensors.js";
 import { normal } from "../support/close.js";
 
 /** Tensors for a checkpoint on disk, by name. */
@@ -8,21 +9,7 @@ export type Arrays = Record<string, { shape: number[]; data: Float32Array }>;
 
 /** Writes a float32 safetensors file. */
 export function writeTensors(path: string, arrays: Arrays): void {
-  let end = 0;
-  const header = Object.fromEntries(
-    Object.entries(arrays).map(([name, { shape, data }]) => {
-      const begin = end;
-      end += data.byteLength;
-      return [name, { dtype: "F32", shape, data_offsets: [begin, end] }];
-    }),
-  );
-  const text = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  const bodies = Object.values(arrays).map(({ data }) =>
-    Buffer.from(data.buffer, data.byteOffset, data.byteLength),
-  );
-  writeFileSync(path, Buffer.concat([length, text, ...bodies]));
+  writeFileSync(path, safetensorsOf(Object.entries(arrays)));
 }
 
 export const tinyLlama = {

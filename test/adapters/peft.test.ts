@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import * as tf from "@tensorflow/tfjs";
+import { adapt } from "#src/adapters/low-rank.js";
+import { loadAdapter, saveAdapter, type Adapter } from "#src/adapters/peft.js";
+import { openEncoder, type Encoder } from "#src/encoders/encoder.js";
+import { UserError } from "#src/errors.js";
+import { readHeader, readSafetensors } from "#src/formats/safetensors.js";
+import { checkAdapterCase } from "#src/parity/adapters.js";
+import { inputOf } from "#src/parity/encoders.js";
+import { Reference } from "#src/parity/reference.js";
+import { writeTensors, type Arrays } from "../encoders/tiny.js";
+import { onEveryBackend } from "../support/backends.js";
+
+const fixtures = "test/fixtures/reference";
+const encoders = ["beit", "wavlm_large_style", "llama"];
+const temporary = () => mkdtempSync(join(tmpdir(), "adapter-"));
+const configOf = (folder: string) => JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8"));
+const weightsOf = (folder: string) => readSafetensors(join(folder, "adapter_model.safetensors")).tensors;
+
+function logits(encoder: Encoder, adapter: Adapter): Promise<Float32Array> {
+  const { context, hidden } = encoder.embed(
+    inputOf(new Reference(join(encoder.folder, "expected.safetensors")), encoder),
+  );
+  let last = hidden;
+  for (let i = 0; i < encoder.layers; i++)
+    last = encoder.layer(i).apply({ context, hidden: last }, adapt(adapter));
+  return encoder.logits({ context, hidden: last }, adapter.head).data() as Promise<Float32Array>;
+}
+
+/** A copy of a peft-written adapter, spoilt. */
+function changed(
+  name: string,
+  config: Record<string, unknown>,
+  rename: (tensor: string) => string | undefined = (tensor) => tensor,
+): string {
+  const folder = temporary();
+  const original = join(fixtures, name, "adapter");
+  writeFileSync(join(folder, "adapter_config.json"), JSON.stringify({ ...configOf(original), ...config }));
+  const kept: Arrays = {};
+  for (const [tensor, { shape, data }] of weightsOf(original)) {
+    const renamed = rename(tensor);
+    if (renamed) kept[renamed] = { shape, data: data as Float32Array };
+  }
+  writeTensors(join(folder, "adapter_model.safetensors"), kept);
+  return folder;
+}
+
+onEveryBackend("adapters of peft", () => {
+  for (const name of encoders) {
+    test(`${name}: what peft wrote gives its logits, merged and not, and nothing leaks`, async () => {
+      const before = tf.memory().numTensors;
+      const compared = await checkAdapterCase(join(fixtures, name, "adapter"));
+      assert.equal(compared.length, 2);
+      for (const { quantity, error } of compared) assert.ok(error <= 1e-4, `${quantity}: ${error}`);
+      assert.equal(tf.memory().numTensors, before);
+    });
+
+    test(`${name}: what is written is what peft wrote, and reads back to the same logits`, async () => {
+      const encoder = await openEncoder(join(fixtures, name), { resident: true });
+      const original = join(fixtures, name, "adapter");
+      const adapter = await loadAdapter(original, encoder);
+      const folder = join(temporary(), "new", "adapter");
+      await saveAdapter(folder, adapter, encoder);
+      assert.deepEqual(readdirSync(folder).sort(), ["adapter_config.json", "adapter_model.safetensors"]);
+      const expected = { ...configOf(original), base_model_name_or_path: name };
+      const written = configOf(folder);
+      for (const config of [expected, written])
+        for (const list of ["target_modules", "modules_to_save"]) config[list].sort(); // sets, in peft
+      assert.deepEqual(written, expected);
+      assert.deepEqual(Object.keys(written), Object.keys(expected));
+      assert.deepEqual(weightsOf(folder), weightsOf(original));
+      assert.deepEqual(readHeader(join(folder, "adapter_model.safetensors")).metadata, { format: "pt" });
+      const again = await loadAdapter(folder, encoder);
+      assert.deepEqual(again.form, adapter.form);
+      assert.deepEqual(await logits(encoder, again), await logits(encoder, adapter));
+      encoder.dispose();
+    });
+  }
+
+  test("the published scaling, α, reads back as the standard one with α · rank: the same logits", async () => {
+    const encoder = await openEncoder(join(fixtures, "beit"), { resident: true });
+    const adapter = await loadAdapter(join(fixtures, "beit", "adapter"), encoder);
+    const published: Adapter = { ...adapter, form: { ...adapter.form, alpha: 3, scaling: "published" } };
+    const folder = temporary();
+    await saveAdapter(folder, published, encoder);
+    const again = await loadAdapter(folder, encoder);
+    assert.deepEqual([again.form.alpha, again.form.scaling], [12, "standard"]);
+    assert.deepEqual(await logits(encoder, again), await logits(encoder, published));
+    encoder.dispose();
+  });
+
+  test("BEiT's newer names, a bare encoder's, and a head that is saved in part", async () => {
+    const newer = changed("beit", { target_modules: ["v_proj", "q_proj"] }, (tensor) =>
+      tensor
+        .replace("encoder.layer.", "layers.")
+        .replace("attention.attention.query", "attention.q_proj")
+        .replace("attention.attention.value", "attention.v_proj"),
+    );
+    const beit = await openEncoder(join(fixtures, "beit"));
+    const original = await loadAdapter(join(fixtures, "beit", "adapter"), beit);
+    assert.deepEqual(await logits(beit, await loadAdapter(newer, beit)), await logits(beit, original));
+
+    const llama = await openEncoder(join(fixtures, "llama"));
+    const bare = changed("llama", { modules_to_save: null }, (tensor) =>
+      tensor.includes("score") ? undefined : tensor.replace("model.model.model.", "model.model."),
+    );
+    const whole = await loadAdapter(join(fixtures, "llama", "adapter"), llama);
+    const without = await loadAdapter(bare, llama);
+    assert.deepEqual(without.head, {});
+    assert.deepEqual(await logits(llama, without), await logits(llama, { ...whole, head: {} }));
+
+    const wavlm = await openEncoder(join(fixtures, "wavlm_large_style"));
+    // what peft saves for sequence classification, whatever the model calls its head
+    const part = changed("wavlm_large_style", { modules_to_save: ["classifier", "score"] }, (tensor) =>
+      tensor.includes("projector") ? undefined : tensor,
+    );
+    const { head } = await loadAdapter(part, wavlm);
+    assert.deepEqual(Object.keys(head).sort(), ["classifier.bias", "classifier.weight"]);
+  });
+});
+
+test("a setting that is not supported is refused by name, in one line", async () => {
+  const encoder = await openEncoder(join(fixtures, "beit"));
+  for (const [field, value] of Object.entries({
+    peft_type: "LOHA",
+    use_dora: true,
+    use_qalora: true,
+    use_bdlora: { target_modules_bd_a: [] },
+    layers_to_transform: 0,
+    layers_pattern: "layer",
+    layer_replication: [[0, 2]],
+    alpha_pattern: { query: 8 },
+    rank_pattern: { query: 8 },
+    bias: "lora_only",
+    lora_bias: true,
+    fan_in_fan_out: true,
+    init_lora_weights: "pissa",
+    target_modules: ".*query",
+    modules_to_save: [1],
+    target_parameters: ["weight"],
+    trainable_token_indices: [1],
+    exclude_modules: ["layer.0"],
+    megatron_config: { heads: 2 },
+    not_yet_invented: 3,
+    r: 0,
+    lora_alpha: "16",
+  }))
+    await assert.rejects(loadAdapter(changed("beit", { [field]: value }), encoder), (error: Error) => {
+      assert.ok(error instanceof UserError, `${field}: ${error.stack}`);
+      assert.match(error.message, new RegExp(`^[^\\n]*\\b${field}\\b[^\\n]*$`));
+      return true;
+    });
+});
+
+test("an adapter that lacks a tensor, has one too many, or is another encoder's is refused", async () => {
+  const encoder = await openEncoder(join(fixtures, "beit"));
+  const query = "base_model.model.beit.encoder.layer.1.attention.attention.query.lora_A.weight";
+  for (const [folder, message] of [
+    [changed("beit", {}, (tensor) => (tensor === query ? undefined : tensor)), /lacks tensor .*layer\.1/],
+    [changed("beit", { r: 8 }), /\[4, 32\] where config\.json makes it \[8, 32\]/],
+    [changed("beit", { target_modules: ["query"] }), /value\.lora_A\.weight" belongs to none of target_mod/],
+    [changed("beit", { modules_to_save: null }), /"classifier\.bias" belongs to none .* modules_to_save/],
+    [changed("beit", {}, (tensor) => tensor.slice(5)), /not named as peft does/],
+    [join(fixtures, "llama", "adapter"), /lacks tensor "beit\.encoder/],
+    [temporary(), /adapter_config\.json is missing/],
+  ] as const)
+    await assert.rejects(loadAdapter(folder, encoder), (error: Error) => {
+      assert.ok(error instanceof UserError, error.stack);
+      assert.match(error.message, message);
+      return true;
+    });
+});
+
+test("an adapter that lies in no encoder's folder is refused", async () => {
+  const folder = join(temporary(), "adapter");
+  cpSync(join(fixtures, "beit", "adapter"), folder, { recursive: true });
+  await assert.rejects(checkAdapterCase(folder), /lies in no folder of an encoder/);
+});
