@@ -110,7 +110,7 @@ export interface CellResult {
   confusion?: number[][];
   /** Learned mean offsets and scaled variances, where the method has density attention. */
   learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
-  /** Attention map of density attention averaged over items, last epoch, [layers][features]; test and training items. */
+  /** Attention map of density attention averaged over items, last epoch, [layers][features], base64 of float16; test and training items. */
   attention?: { test: string; train: string; layers: number; features: number };
   parameters: { total: number; withoutLastLinear: number; attention: number };
   seconds: number;
