@@ -1,7 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { linear } from "../attention/dot-product.js";
 import { mixtureAttention } from "../attention/mixture.js";
-import { constant, trainable, xavierUniform, type Parameters, type ParameterSpec } from "../attention/module.js";
+import {
+  constant,
+  trainable,
+  xavierUniform,
+  type Parameters,
+  type ParameterSpec,
+} from "../attention/module.js";
 import { convolve } from "../models/decoder.js";
 
 /** A differentiable map of images, float32 [batch, height, width, channels]. */

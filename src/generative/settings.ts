@@ -18,6 +18,8 @@ export interface VqVaeSettings {
   batch: number;
   learningRate: number;
   weightDecay: number;
+  /** Gradients whose norm over all parameters exceeds it are scaled down to it. */
+  clipNorm: number;
   /** Runs of each variant. */
   seeds: number;
 }
@@ -36,6 +38,7 @@ export const settings: VqVaeSettings = {
   batch: 32,
   learningRate: 2e-3,
   weightDecay: 0,
+  clipNorm: 1,
   seeds: 3,
 };
 

@@ -79,7 +79,13 @@ export async function trainVqVae(
       for (const items of batches(permutation(train.count, order), config.batch)) {
         await breathe();
         if (signal?.aborted) throw new Stopped();
-        const step = await trainingStep(model, optimiser, batchOf(train, items), variance, config.learningRate);
+        const step = await trainingStep(
+          model,
+          optimiser,
+          batchOf(train, items),
+          variance,
+          config.learningRate,
+        );
         sums.reconstruction += step.reconstruction * items.length;
         sums.codebook += step.codebook * items.length;
         countCodes(step.codes, config.codes).forEach((count, code) => (counts[code]! += count));
@@ -160,7 +166,10 @@ async function evaluate(model: VqVae, images: Images, { batch, codes: size }: Vq
 
 async function reconstruct(model: VqVae, images: Images, count: number): Promise<Images> {
   const guess = tf.tidy(() =>
-    model.forward(batchOf(images, firstItems(count))).images.clipByValue(0, 1).mul(255),
+    model
+      .forward(batchOf(images, firstItems(count)))
+      .images.clipByValue(0, 1)
+      .mul(255),
   );
   const pixels = Uint8Array.from(await guess.data(), Math.round);
   guess.dispose();

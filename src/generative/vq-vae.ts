@@ -75,9 +75,15 @@ export class VqVae {
     this.codebook = initialise(trainable([codes, latent], { kind: "normal", sd: 1 }), weights);
   }
 
-  /** Vectors [batch · codes of an image, latent] of images, float32 [batch, side, side, 3] in 0–1. */
+  /**
+   * Vectors [batch · codes of an image, latent] of images, float32 [batch, side, side, 3] in 0–1. Their entries have a mean square of 1:
+   * without a bound the encoder runs away from its codebook.
+   */
   encode(images: tf.Tensor4D): tf.Tensor2D {
-    return tf.tidy(() => run(this.encoder, images.sub(0.5)).reshape([-1, this.options.latent]));
+    return tf.tidy(() => {
+      const z = run(this.encoder, images.sub(0.5)).reshape([-1, this.options.latent]);
+      return z.div(z.square().mean(1, true).add(1e-6).sqrt());
+    });
   }
 
   /** Images, float32 [batch, side, side, 3], not clipped, of vectors as `encode` gives them. */
