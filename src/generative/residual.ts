@@ -34,13 +34,15 @@ export function down(inputs: number, outputs: number): Layer {
 /** Doubles the image: a 2×2 transposed convolution of stride 2, as a product of matrices. */
 export function up(inputs: number, outputs: number): Layer {
   return {
-    parameters: weights([inputs, 4 * outputs]),
+    parameters: { ...weights([inputs, 4 * outputs]), bias: trainable([outputs], constant(0)) },
     apply: (x, p) => {
       const [batch, height, width] = x.shape;
-      return linear(x.reshape([-1, inputs]), p.kernel!, p.bias!)
+      return tf
+        .matMul(x.reshape([-1, inputs]), p.kernel as tf.Tensor2D)
         .reshape([batch * height, width, 2, 2 * outputs])
         .transpose([0, 2, 1, 3]) // (B·H, W, 2, 2·C) → (B·H, 2, W, 2·C)
-        .reshape([batch, 2 * height, 2 * width, outputs]);
+        .reshape([batch, 2 * height, 2 * width, outputs])
+        .add(p.bias!);
     },
   };
 }
