@@ -24,7 +24,7 @@ export interface VqVaeRunOptions {
 
 /**
  * Trains the cells that are missing in runs/vq-vae/, one after the other, and publishes: to results/vq-vae/ with the committed settings,
- * beside the cells with others.
+ * below runs/vq-vae/ with others.
  * @throws Stopped where the signal says so; UserError as reading, training and writing do
  */
 export async function runVqVae({ changes, backend, command, signal }: VqVaeRunOptions): Promise<void> {
@@ -58,7 +58,7 @@ export async function runVqVae({ changes, backend, command, signal }: VqVaeRunOp
       results.set(cell.name, result);
     }
     const finished = cells.map(({ name }) => results.get(name)!);
-    const target = isDeepStrictEqual(chosen, settings) ? resultsFolder("vq-vae") : folder;
+    const target = isDeepStrictEqual(chosen, settings) ? resultsFolder("vq-vae") : join(folder, "results");
     await publishVqVae(target, finished, images.test, command);
     console.log(
       `${toMarkdown(vqVaeTable(finished))}\n${vqVaeSentence(finished)}\n${join(target, "README.md")}`,

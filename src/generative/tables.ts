@@ -30,22 +30,28 @@ const byVariant = (results: readonly VqVaeResult[]) =>
       .sort((a, b) => a.config.seed - b.config.seed),
   }));
 
-/** Mean ± population sd over seeds at the last epoch, and the paired difference (with − without) with its 95 % interval. */
-export function vqVaeTable(results: readonly VqVaeResult[]): TextTable {
+/**
+ * Mean ± population sd over seeds at the last epoch, and the paired difference (with − without) with its 95 % interval.
+ * @param minutes false where a table must not depend on the machine
+ */
+export function vqVaeTable(results: readonly VqVaeResult[], { minutes = true } = {}): TextTable {
   const groups = byVariant(results);
   const values = ({ of }: Column, group: number) => groups[group]!.results.map(({ last }) => of(last));
+  const seconds = (group: number) => groups[group]!.results.reduce((sum, { seconds }) => sum + seconds, 0);
+  const time = (text: string) => (minutes ? [text] : []);
   const rows = groups.map(({ variant, results }, group) => [
     variant.title,
-    ...columns.map((column) => plusMinus(summarise(values(column, group)), column.digits)),
+    ...columns.map((column) => spread(values(column, group), column.digits)),
     results[0]!.parameters.toLocaleString("en"),
-    (results.reduce((sum, { seconds }) => sum + seconds, 0) / 60).toFixed(1),
+    ...time((seconds(group) / 60).toFixed(1)),
   ]);
   const differences = columns.map((column) =>
     interval(pairedDifference(values(column, 1), values(column, 0)), column.digits),
   );
+  const n = groups[0]!.results.length;
   return {
-    columns: ["", ...columns.map(({ title }) => title), "parameters", "minutes"],
-    rows: [...rows, ["with − without (95 %)", ...differences, "", ""]],
+    columns: ["", ...columns.map(({ title }) => title), "parameters", ...time("minutes")],
+    rows: [...rows, [`with − without${n > 1 ? " (95 %)" : ""}`, ...differences, "", ...time("")]],
   };
 }
 
@@ -67,34 +73,41 @@ export function vqVaeSentence(results: readonly VqVaeResult[]): string {
     results.map(({ last }) => last.psnr),
   );
   const difference = pairedDifference(withAttention!, without!);
-  const { mean, low, high, n } = difference;
+  const { low, high, n } = difference;
   const verdict =
     low > 0
       ? "reconstructs better with attention"
       : high < 0
         ? "reconstructs worse with attention"
         : "cannot be told from the one without attention";
-  return `PSNR, with − without: ${interval(difference, 2)} dB over ${n} paired seeds: at this size the VQ-VAE ${verdict}${
-    low <= 0 && high >= 0 ? ` (mean ${signed(mean, 2)} dB)` : ""
-  }. The interval holds for the spread over seeds alone.`;
+  return `PSNR, with − without: ${interval(difference, 2)} dB over ${n} paired seeds: at this size the VQ-VAE ${verdict}. The interval holds for the spread over seeds alone.`;
 }
 
-/** PSNR and codes in use after every epoch: mean and sd over seeds. */
+/** PSNR after every epoch: mean and sd over seeds. */
 export function vqVaeCurves(results: readonly VqVaeResult[]): Figure {
   const curves = (of: (epoch: VqVaeEpoch) => number): Curve[] =>
     byVariant(results).map(({ variant, results }) => {
       const epochs = results[0]!.curve.map((_, i) => summarise(results.map(({ curve }) => of(curve[i]!))));
       return { name: variant.title, mean: epochs.map(({ mean }) => mean), sd: epochs.map(({ sd }) => sd) };
     });
+  const seeds = results.length / variants.length;
   return learningCurves(
     "VQ-VAE: reconstructions of test images",
-    [{ title: "mean and sd over seeds", curves: curves(({ psnr }) => psnr) }],
+    [
+      {
+        title: seeds > 1 ? `mean and sd over ${seeds} seeds` : "one seed",
+        curves: curves(({ psnr }) => psnr),
+      },
+    ],
     "PSNR, dB",
   );
 }
 
 const signed = (value: number, digits: number) =>
   `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
+
+const spread = (values: number[], digits: number) =>
+  values.length > 1 ? plusMinus(summarise(values), digits) : values[0]!.toFixed(digits);
 
 const interval = ({ mean, low, high, n }: Difference, digits: number) =>
   n < 2
