@@ -87,12 +87,12 @@ export function channelAttention(
   channels: number,
   { heads, gaussians }: { heads: number; gaussians: number },
 ): Layer {
-  const block = mixtureAttention({ layers: side * side, features: channels, heads, gaussians, axis: 2 });
+  const block = mixtureAttention({ layers: channels, features: side * side, heads, gaussians });
   return {
     parameters: block.parameters,
     apply: (x, p) => {
-      const pixels = x.reshape([x.shape[0], side * side, channels]) as tf.Tensor3D; // (B, H, W, C) → (B, H·W, C)
-      return block.apply(pixels, p).reshape(x.shape);
+      const pixels = x.reshape([-1, side * side, channels]).transpose([0, 2, 1]) as tf.Tensor3D; // (B, H, W, C) → (B, C, H·W)
+      return block.apply(pixels, p).transpose([0, 2, 1]).reshape(x.shape);
     },
   };
 }
