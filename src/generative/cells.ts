@@ -37,6 +37,14 @@ export function planCells(settings: VqVaeSettings): VqVaeCell[] {
   );
 }
 
+/** Results of the seeds that have every variant. */
+export function wholePairs(results: readonly VqVaeResult[]): VqVaeResult[] {
+  const seedsOf = ({ attention }: Variant) =>
+    new Set(results.filter(({ config }) => config.attention === attention).map(({ config }) => config.seed));
+  const sets = variants.map(seedsOf);
+  return results.filter(({ config }) => sets.every((seeds) => seeds.has(config.seed)));
+}
+
 const pathOf = (folder: string, name: string) => join(folder, "cells", `${name}.json`);
 
 /** What a folder keeps of a cell that was finished with this configuration. */

@@ -6,7 +6,7 @@ import { Lock } from "../experiments/lock.js";
 import { resultsFolder, runFolder } from "../folders.js";
 import { toMarkdown } from "../report/tables.js";
 import { itemCounter } from "../terminal.js";
-import { finishedCell, keepCell, planCells, trainCell, type VqVaeResult } from "./cells.js";
+import { finishedCell, keepCell, planCells, trainCell, wholePairs, type VqVaeResult } from "./cells.js";
 import { cifarImages } from "./images.js";
 import { publishVqVae } from "./publish.js";
 import { settings, type VqVaeSettings } from "./settings.js";
@@ -23,8 +23,8 @@ export interface VqVaeRunOptions {
 }
 
 /**
- * Trains the cells that are missing in runs/vq-vae/, one after the other, and publishes: to results/vq-vae/ with the committed settings,
- * below runs/vq-vae/ with others.
+ * Trains the cells that are missing in runs/vq-vae/, one after the other, and publishes seeds that have both variants as they
+ * are finished: to results/vq-vae/ with the committed settings, below runs/vq-vae/ with others.
  * @throws Stopped where the signal says so; UserError as reading, training and writing do
  */
 export async function runVqVae({ changes, backend, command, signal }: VqVaeRunOptions): Promise<void> {
@@ -47,6 +47,13 @@ export async function runVqVae({ changes, backend, command, signal }: VqVaeRunOp
       if (result) results.set(cell.name, result);
     }
     console.error(`${results.size} of ${cells.length} cells are finished`);
+    const target = isDeepStrictEqual(chosen, settings) ? resultsFolder("vq-vae") : join(folder, "results");
+    const publishPairs = async () => {
+      const pairs = wholePairs(cells.flatMap(({ name }) => results.get(name) ?? []));
+      if (pairs.length) await publishVqVae(target, pairs, images.test, command, chosen.seeds);
+      return pairs;
+    };
+    let pairs = await publishPairs();
     const steps = epochs * Math.ceil(trainImages / batch);
     for (const cell of cells.filter(({ name }) => !results.has(name))) {
       const count = itemCounter(`${cell.name}, steps`);
@@ -56,13 +63,9 @@ export async function runVqVae({ changes, backend, command, signal }: VqVaeRunOp
       const result = await trainCell(cell, images, took, { onStep, signal });
       keepCell(folder, result);
       results.set(cell.name, result);
+      pairs = await publishPairs();
     }
-    const finished = cells.map(({ name }) => results.get(name)!);
-    const target = isDeepStrictEqual(chosen, settings) ? resultsFolder("vq-vae") : join(folder, "results");
-    await publishVqVae(target, finished, images.test, command);
-    console.log(
-      `${toMarkdown(vqVaeTable(finished))}\n${vqVaeSentence(finished)}\n${join(target, "README.md")}`,
-    );
+    console.log(`${toMarkdown(vqVaeTable(pairs))}\n${vqVaeSentence(pairs)}\n${join(target, "README.md")}`);
   } finally {
     lock.release();
   }

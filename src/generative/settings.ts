@@ -50,7 +50,7 @@ export const shortSettings: VqVaeSettings = {
   hidden: [8, 16],
   latent: 16,
   codes: 64,
-  epochs: 6,
+  epochs: 4,
   batch: 16,
   seeds: 1,
 };

@@ -74,6 +74,8 @@ export function vqVaeSentence(results: readonly VqVaeResult[]): string {
   );
   const difference = pairedDifference(withAttention!, without!);
   const { low, high, n } = difference;
+  if (n < 2)
+    return `PSNR, with − without: ${interval(difference, 2)} dB on one seed: how much of it is chance cannot be told.`;
   const verdict =
     low > 0
       ? "reconstructs better with attention"
