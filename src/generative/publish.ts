@@ -1,5 +1,6 @@
 /** Publishes the VQ-VAE's cells: a README with the table, the cells without images, a picture and learning curves. */
 import { readdirSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { writeWhole } from "../files.js";
@@ -45,7 +46,7 @@ function readme(results: readonly VqVaeResult[], command: string, seeds: number)
   const finished = results.length / variants.length;
   const { config, versions } = results[0]!;
   const backends = [...new Set(results.map(({ backend }) => backend))].join("; ");
-  const { cpu, cores, memoryGB, system } = thisMachine();
+  const { cpu, memoryGB, system } = thisMachine();
   const { trainImages, testImages, hidden, latent, codes, commitment, heads, gaussians } = config;
   const { batch, epochs, learningRate, clipNorm } = config;
   const side = 32 / 2 ** hidden.length;
@@ -68,7 +69,7 @@ function readme(results: readonly VqVaeResult[], command: string, seeds: number)
     ].join("\n"),
     "## Machine",
     [
-      `- ${cpu}, ${cores} cores (shared with other work), ${memoryGB} GB, ${system}`,
+      `- ${cpu}, ${cpus().length} cores (shared with other work), ${memoryGB} GB, ${system}`,
       `- backend ${backends}; ${Object.entries(versions)
         .map(([name, version]) => `${name} ${version}`)
         .join(", ")}`,

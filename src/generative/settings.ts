@@ -45,12 +45,12 @@ export const settings: VqVaeSettings = {
 /** What the notebook trains while one waits. */
 export const shortSettings: VqVaeSettings = {
   ...settings,
-  trainImages: 256,
-  testImages: 64,
+  trainImages: 192,
+  testImages: 32,
   hidden: [8, 16],
   latent: 16,
   codes: 64,
-  epochs: 4,
+  epochs: 3,
   batch: 16,
   seeds: 1,
 };
