@@ -12,3 +12,7 @@ export type { Figure } from "./report/figure.js";
 export { paperHighLow } from "./experiments/paper.js";
 export { openRun } from "./experiments/open-run.js";
 export { loadFeatures } from "./features/load.js";
+export { recordedVqVae } from "./generative/publish.js";
+export { settings as vqVaeSettings, shortSettings } from "./generative/settings.js";
+export { imagesAtHand, shortRun } from "./generative/short-run.js";
+export * from "./generative/tables.js";

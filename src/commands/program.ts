@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { Stopped, UserError } from "../errors.js";
 import { dataCommands } from "./data.js";
+import { generativeCommands } from "./generative.js";
 import {
   backendOf,
   backendOption,
@@ -148,5 +149,6 @@ function program(signal: AbortSignal): Command {
     });
 
   dataCommands(daam);
+  generativeCommands(daam, signal);
   return daam;
 }

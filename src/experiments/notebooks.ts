@@ -12,6 +12,7 @@ const subjects: Record<string, (run: Run) => Scope> = {
   "02": () => ({ tasks: ["text"], part: "table" }),
   "03": () => ({ tasks: ["vision"], part: "table" }),
   "04": (run) => ({ tasks: run.preset.ablations }),
+  "06": () => ({ tasks: [] }),
 };
 
 const folder = join(repository, "notebooks");

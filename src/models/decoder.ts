@@ -66,7 +66,7 @@ const SAME = { strides: 1, pad: "same", dataFormat: "NHWC", dilations: 1 } as co
  * ReLU of a 3×3 convolution plus bias. tfjs fuses the three only where no gradient is asked for; written out, a training step
  * keeps one activation instead of three.
  */
-function convolve(x: tf.Tensor4D, filter: tf.Tensor, bias: tf.Tensor): tf.Tensor4D {
+export function convolve(x: tf.Tensor4D, filter: tf.Tensor, bias: tf.Tensor): tf.Tensor4D {
   const run = tf.customGrad((...inputs: (tf.Tensor | tf.GradSaveFunc)[]) => {
     const [x, filter, bias, save] = inputs as [tf.Tensor4D, tf.Tensor4D, tf.Tensor1D, tf.GradSaveFunc];
     const attributes = { ...SAME, activation: "relu" };

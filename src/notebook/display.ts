@@ -44,6 +44,11 @@ export async function figureBundle({ data, layout }: Figure): Promise<MimeBundle
   };
 }
 
+/** Shows a PNG. */
+export function showPicture(png: Buffer, caption: string): void {
+  send({ "image/png": png.toString("base64"), "text/plain": `[picture] ${caption}` });
+}
+
 /** Shows Markdown. */
 export function markdown(text: string): void {
   send({ "text/markdown": text, "text/plain": text });
