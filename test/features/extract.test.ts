@@ -95,7 +95,8 @@ describe(
     });
 
     test("is waited for by a second process", async () => {
-      const settings = { ...findPreset("small").tasks.text!.extraction!, perClass: undefined, limit: 20 };
+      const { dataset, encoder, maxTokens } = findPreset("small").tasks.text!.extraction!;
+      const settings = { dataset, encoder, maxTokens, limit: 20 };
       const options = { cache: join(cache, "two") };
       const second = () => {
         const script = fileURLToPath(new URL("./extract-or-wait.js", import.meta.url));
