@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import type { Parameters } from "../attention/module.js";
 import { oneOf, UserError } from "../errors.js";
@@ -227,6 +228,7 @@ export class Encoder {
     const { layers, features } = this;
     const out = new Float32Array(starts.at(-1)! * layers * features);
     await this.stream(chunk, async ({ hidden, context }, index, batch) => {
+      await setImmediate(); // timers run between layers: one keeps the caller's lock
       if (index === 0) return;
       const mean = tf.tidy(() => average(hidden, context.mean)); // [batch, features]
       const values = await mean.data();

@@ -7,7 +7,7 @@ import { inScope, planCells, sameConfig, type Cell, type Scope } from "./cells.j
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../folders.js";
-import { Lock } from "./lock.js";
+import { Lock } from "../lock.js";
 import { runPool, type Order } from "./pool.js";
 import { findPreset } from "./presets.js";
 import { chosenRates, readSearch, type Rates } from "./rates.js";

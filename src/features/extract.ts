@@ -16,6 +16,7 @@ import { openEncoder, type Encoder } from "../encoders/encoder.js";
 import { ImageInput } from "../encoders/image-input.js";
 import { TextInput } from "../encoders/text-input.js";
 import { UserError } from "../errors.js";
+import { Lock } from "../lock.js";
 import { CLIP_SAMPLES, cacheName, encoderBytes, encoderId, type ExtractionSettings } from "./extraction.js";
 import { RecordWriter, type ItemNote } from "./records.js";
 
@@ -29,7 +30,7 @@ export interface ExtractOptions {
   /** Folder of the cache. */
   cache: string;
   onProgress?: (done: number, total: number) => void;
-  /** Takes a line on what was left out and why. */
+  /** Takes a line on what was left out and why, or what is waited for. */
   warn?: (line: string) => void;
 }
 
@@ -45,7 +46,7 @@ export async function plannedFile(settings: ExtractionSettings, cache: string, o
 
 /**
  * Raw data → hidden states of every layer → mean over time, tokens or patches → a feature file in the cache. Goes on where it
- * stopped, even after `kill -9`; a finished one is returned at once.
+ * stopped, even after `kill -9`; a finished one is returned at once, and one that another process makes when it is finished.
  * @returns path of the feature file: `features` float32 [n, layers, features], `labels`, and `split` or `fold` and `group`
  * @throws UserError for data or an encoder that cannot be had, read, or do not fit each other
  */
@@ -55,15 +56,33 @@ export async function extractFeatures(
 ): Promise<string> {
   const { dataset, paths, folder, path, finished } = await plannedFile(settings, options.cache);
   if (finished) return path;
+  const waiting = (pid: number) => options.warn?.(`process ${pid} makes ${path}: waiting for it`);
+  const lock = await Lock.acquire(join(folder, "lock"), waiting);
+  try {
+    return existsSync(path) ? path : await extract(settings, dataset, paths, folder, options);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Writes the feature file in `folder`; its holder holds the lock. */
+async function extract(
+  settings: ExtractionSettings,
+  dataset: Dataset,
+  paths: string[],
+  folder: string,
+  options: ExtractOptions,
+): Promise<string> {
   const resident = encoderBytes(settings.encoder) <= RESIDENT;
   const encoder = await openEncoder(settings.encoder, { resident });
+  let writer: RecordWriter | undefined;
   try {
     if (encoder.modality !== dataset.input) {
       throw new UserError(
         `${settings.encoder} takes ${encoder.modality}, ${dataset.title} is ${dataset.input}: choose another encoder`,
       );
     }
-    const writer = RecordWriter.open(folder, encoder.layers, encoder.features);
+    writer = RecordWriter.open(folder, encoder.layers, encoder.features);
     const chosen = await choose(dataset, paths, settings);
     const known = writer.ids;
     if (known.some((id, i) => id !== chosen[i])) {
@@ -82,6 +101,7 @@ export async function extractFeatures(
     }
     return writer.finish(about(dataset, settings));
   } finally {
+    writer?.close();
     encoder.dispose();
   }
 }

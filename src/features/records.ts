@@ -36,6 +36,7 @@ export class RecordWriter {
   private readonly notes: ItemNote[];
   private readonly records: number;
   private readonly journal: number;
+  private closed = false;
 
   private constructor(
     private readonly folder: string,
@@ -124,7 +125,10 @@ export class RecordWriter {
     });
   }
 
+  /** Once is enough: `finish` closes too. */
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     closeSync(this.records);
     closeSync(this.journal);
   }

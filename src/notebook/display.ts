@@ -39,7 +39,7 @@ export async function show(figure: Figure, path?: string): Promise<void> {
 export async function figureBundle({ data, layout }: Figure): Promise<MimeBundle> {
   return {
     "application/vnd.plotly.v1+json": { config: { displaylogo: false }, data, layout },
-    "image/png": toPng(await toSvg({ data, layout }), 1).toString("base64"),
+    "image/png": (await toPng(await toSvg({ data, layout }), 1)).toString("base64"),
     "text/plain": `[figure] ${(layout.title as { text: string }).text}`,
   };
 }

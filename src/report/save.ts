@@ -11,7 +11,7 @@ import { PLOTLY_FILE, toHtml, toPng, toSvg } from "./static.js";
 export async function saveFigure(figure: Figure, path: string): Promise<void> {
   const svg = await toSvg(figure);
   writeWhole(`${path}.svg`, svg);
-  writeWhole(`${path}.png`, toPng(svg));
+  writeWhole(`${path}.png`, await toPng(svg));
   writeWhole(`${path}.html`, toHtml(figure, basename(path)));
   const plotly = join(dirname(path), "plotly.min.js");
   if (!existsSync(plotly)) guard(plotly, () => copyFileSync(PLOTLY_FILE, plotly));

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * Static pictures of Plotly figures without a browser: Plotly draws into jsdom, resvg rasterises.
+ * Static pictures of Plotly figures without a browser: Plotly draws into jsdom, resvg rasterises, sharp writes PNG.
  *
  * jsdom lays nothing out, so text is measured with @napi-rs/canvas. One font, DejaVu Sans from npm, serves for measuring
  * and for rasterising: a picture does not depend on the machine that made it.
@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { type Canvas, createCanvas, GlobalFonts } from "@napi-rs/canvas";
 import { Resvg } from "@resvg/resvg-js";
 import { JSDOM } from "jsdom";
+import sharp from "sharp";
 import { type Figure, FONT_FAMILY } from "./figure.js";
 
 const require = createRequire(import.meta.url);
@@ -140,13 +141,13 @@ export async function toSvg({ data, layout }: Figure): Promise<string> {
   );
 }
 
-/** PNG of an SVG at `scale` pixels a unit. */
-export function toPng(svg: string, scale = 2): Buffer {
+/** PNG of an SVG at `scale` pixels a unit, in the 256 colours that suit it best: a third of the bytes of all colours. */
+export async function toPng(svg: string, scale = 2): Promise<Buffer> {
   const image = new Resvg(svg, {
     fitTo: { mode: "zoom", value: scale },
     font: { fontFiles: [FONT_FILE], loadSystemFonts: false, defaultFontFamily: FONT_FAMILY },
   });
-  return image.render().asPng();
+  return sharp(image.render().asPng()).png({ palette: true, effort: 10, compressionLevel: 9 }).toBuffer();
 }
 
 /** An interactive page that loads `plotly.min.js` from its own folder: no network, works from file://. */

@@ -1,17 +1,32 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
 import { chooseBackend } from "#src/backend/choose.js";
 import { findTask } from "#src/experiments/tasks.js";
 import { findPreset } from "#src/experiments/presets.js";
-import { extractFeatures } from "#src/features/extract.js";
+import { extractFeatures, plannedFile } from "#src/features/extract.js";
 import { loadFeatures, type Features } from "#src/features/load.js";
 import { relativeL2 } from "#src/parity/reference.js";
 
 const cache = mkdtempSync(join(tmpdir(), "extract-"));
 after(() => rmSync(cache, { recursive: true }));
+
+/** What this process has open below a folder (on Linux). */
+const openFiles = (folder: string) =>
+  existsSync("/proc/self/fd")
+    ? readdirSync("/proc/self/fd").flatMap((fd) => {
+        try {
+          const path = readlinkSync(`/proc/self/fd/${fd}`);
+          return path.startsWith(folder) ? [path] : [];
+        } catch {
+          return [];
+        }
+      })
+    : [];
 
 /** Each item's place among those of its class and split: what two selections from the same files share. */
 function places({ labels, split, ids }: Features): Map<string, number> {
@@ -65,6 +80,40 @@ describe(
       const again = await extractFeatures(settings, { cache: cut, onProgress: (done) => seen.push(done) });
       assert.equal(seen[0], 16);
       assert.ok(whole.equals(readFileSync(again)));
+    });
+
+    test("leaves no file open and no lock where it breaks off", async () => {
+      const settings = { ...findPreset("small").tasks.text!.extraction!, perClass: undefined, limit: 1 };
+      const broken = join(cache, "broken");
+      const stop = () => {
+        throw new Error("stopped");
+      };
+      await assert.rejects(extractFeatures(settings, { cache: broken, onProgress: stop }), /stopped/);
+      const { folder } = await plannedFile(settings, broken);
+      assert.deepEqual(readdirSync(folder).sort(), ["features.part", "items.jsonl"]);
+      assert.deepEqual(openFiles(folder), []);
+    });
+
+    test("is waited for by a second process", async () => {
+      const { dataset, encoder, maxTokens } = findPreset("small").tasks.text!.extraction!;
+      const settings = { dataset, encoder, maxTokens, limit: 20 };
+      const options = { cache: join(cache, "two") };
+      const second = () => {
+        const script = fileURLToPath(new URL("./extract-or-wait.js", import.meta.url));
+        return spawnSync(process.execPath, [script, JSON.stringify(settings), options.cache], {
+          encoding: "utf8",
+        });
+      };
+      let meanwhile: ReturnType<typeof second> | undefined;
+      const made = await extractFeatures(settings, {
+        ...options,
+        onProgress: (done) => {
+          if (done === 16) meanwhile = second();
+        },
+      });
+      assert.match(meanwhile!.stdout, new RegExp(`^process ${process.pid} makes .*: waiting for it\n$`));
+      assert.equal(loadFeatures(made, 4).labels.length, 40);
+      assert.equal(second().stdout, `${made}\n`);
     });
 
     test("an encoder of another kind of input is refused", async () => {

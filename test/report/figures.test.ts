@@ -113,12 +113,14 @@ test("many classes are not annotated", () => {
 
 test("a PNG has the size of the figure times the scale", async () => {
   const { figure } = cases.importance!;
-  const png = toPng(await toSvg(figure), 2);
+  const png = await toPng(await toSvg(figure), 2);
   assert.deepEqual([...png.subarray(1, 4)], [...Buffer.from("PNG")]);
   assert.deepEqual(
     [png.readUInt32BE(16), png.readUInt32BE(20)],
     [2 * figure.layout.width, 2 * figure.layout.height],
   );
+  const palette = 3;
+  assert.equal(png[25], palette);
 });
 
 test("HTML cannot be broken by text in the figure or by its name", () => {

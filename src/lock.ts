@@ -2,13 +2,15 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writ
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { guard } from "../files.js";
+import { guard } from "./files.js";
 
 const beat = 2_000;
-/** A holder that has not touched its lock for so long is gone, even if its process number lives on in another. */
+/** A holder elsewhere that has not touched its lock for so long is gone. */
 const stale = 30_000;
+/** So is one here, even if its process number lives on in another; computing keeps a living one from its lock for a minute or two. */
+const staleHere = 600_000;
 
-/** Held by one process at a time: it works in the run folder, others wait. */
+/** Held by one process at a time: it works in a folder, others wait. */
 export class Lock {
   private timer?: NodeJS.Timeout;
 
@@ -94,11 +96,12 @@ const own = () => `${hostname()} ${process.pid} ${started}`;
 function read(path: string): { text: string; pid: number; gone: boolean } | undefined {
   try {
     const text = readFileSync(path, "utf8");
-    const silent = Date.now() - statSync(path).mtimeMs > stale;
-    if (text === "") return silent ? { text, pid: 0, gone: true } : undefined;
+    const silence = Date.now() - statSync(path).mtimeMs;
+    if (text === "") return silence > stale ? { text, pid: 0, gone: true } : undefined;
     const [host, pid] = text.split(" ");
-    const here = host === hostname() && text !== own();
-    return { text, pid: Number(pid), gone: silent || (here && !alive(Number(pid))) };
+    const here = host === hostname();
+    const dead = here && text !== own() && !alive(Number(pid));
+    return { text, pid: Number(pid), gone: dead || silence > (here ? staleHere : stale) };
   } catch {
     return undefined;
   }
