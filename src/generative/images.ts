@@ -2,6 +2,7 @@ import { datasetNamed, locate, type LocateOptions, type Split } from "../dataset
 import { UserError } from "../errors.js";
 import { CIFAR_IMAGE } from "../formats/cifar.js";
 import { randomStream } from "../random.js";
+import type { VqVaeSettings } from "./settings.js";
 
 /** Square RGB images, bytes [n, side, side, 3]. */
 export interface Images {
@@ -19,33 +20,38 @@ export interface ImageSets {
 }
 
 /**
- * The first images of CIFAR-100's splits, in file order; fetched where `options` allow it.
+ * Images of CIFAR-100's splits in file order, of the test split those from `testFrom` on; fetched where `options` allow it.
  * @throws UserError where the data set cannot be had or holds fewer
  */
 export async function cifarImages(
-  { trainImages, testImages }: { trainImages: number; testImages: number },
+  { trainImages, testImages, testFrom }: Pick<VqVaeSettings, "trainImages" | "testImages" | "testFrom">,
   options: LocateOptions = {},
 ): Promise<ImageSets> {
   const paths = await locate(datasetNamed("cifar-100"), options);
   return {
-    train: await firstImages(paths, "train", trainImages),
-    test: await firstImages(paths, "test", testImages),
+    train: await imagesOf(paths, "train", 0, trainImages),
+    test: await imagesOf(paths, "test", testFrom, testImages),
   };
 }
 
-async function firstImages(paths: readonly string[], split: Split, count: number): Promise<Images> {
+async function imagesOf(
+  paths: readonly string[],
+  split: Split,
+  from: number,
+  count: number,
+): Promise<Images> {
   const side = CIFAR_IMAGE.height;
   const area = side * side;
   const pixels = new Uint8Array(3 * area * count);
-  let at = 0;
+  let [at, seen] = [0, 0];
   for await (const { input } of datasetNamed("cifar-100").items(paths, { split })) {
-    if (input.kind !== "image") continue;
+    if (input.kind !== "image" || seen++ < from) continue;
     for (let i = 0; i < area; i++)
       for (let plane = 0; plane < 3; plane++) pixels[at++] = input.data[plane * area + i]!;
     if (at === pixels.length) return { count, side, pixels };
   }
   throw new UserError(
-    `${paths.join(", ")}: holds ${at / (3 * area)} ${split} images, ${count} are asked for: ask for fewer`,
+    `${paths.join(", ")}: holds ${seen} ${split} images, ${from + count} are asked for: ask for fewer`,
   );
 }
 

@@ -37,7 +37,7 @@ export async function publishVqVae(
   const reconstructions = first.map(reconstructionsOf);
   const picture = await pictureOf([test, ...reconstructions], reconstructions[0]!.count);
   writeWhole(join(folder, PICTURE), picture);
-  writeWhole(join(folder, CURVES), toPng(await toSvg(vqVaeCurves(results)), 1));
+  writeWhole(join(folder, CURVES), await toPng(await toSvg(vqVaeCurves(results)), 1));
   for (const result of results) keepCell(folder, { ...result, reconstructions: undefined });
   writeWhole(join(folder, "README.md"), readme(results, command, seeds));
 }
@@ -48,7 +48,7 @@ function readme(results: readonly VqVaeResult[], command: string, seeds: number)
   const backends = [...new Set(results.map(({ backend }) => backend))].join("; ");
   const { cpu, memoryGB, system } = thisMachine();
   const { trainImages, testImages, hidden, latent, codes, commitment, heads, gaussians } = config;
-  const { batch, epochs, learningRate, clipNorm } = config;
+  const { batch, epochs, learningRate, clipNorm, testFrom } = config;
   const side = 32 / 2 ** hidden.length;
   const blocks = [
     `# A VQ-VAE with and without density attention${finished < seeds ? ` (incomplete: ${finished} of ${seeds} seeds)` : ""}`,
@@ -62,7 +62,7 @@ function readme(results: readonly VqVaeResult[], command: string, seeds: number)
     `![PSNR after every epoch](${CURVES})`,
     "## Settings",
     [
-      `- ${trainImages} training images, the first in file order; batches of ${batch}, ${epochs} epochs, AdamW at ${learningRate} without weight decay, gradient norm clipped at ${clipNorm}; of the rates 0.001 and 0.003 the one with which the variant without attention learned faster in four epochs, on 200 of the test images`,
+      `- ${trainImages} training images, the first in file order; batches of ${batch}, ${epochs} epochs, AdamW at ${learningRate} without weight decay, gradient norm clipped at ${clipNorm}; of the rates 0.001 and 0.003 the one with which the variant without attention learned faster in four epochs, on the first ${testFrom} test images, which the figures leave out`,
       `- down- and up-sampling residual blocks of ${hidden.join(" and ")} channels; ${side} × ${side} codes an image, each one of ${codes} of ${latent} entries (${side * side * Math.log2(codes)} bits an image); commitment ${commitment}`,
       `- attention: a density block over the channels behind every residual block, ${heads} heads × ${gaussians} Gaussians. Nothing else differs between the variants of a seed: initial weights, images, order, rate`,
       "- codes that no training vector took in an epoch move onto vectors of random training images before the next one; before the first epoch, all do",

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { chooseBackend } from "../backend/choose.js";
 import { downloadProgress } from "../datasets/index.js";
-import { Lock } from "../experiments/lock.js";
+import { Lock } from "../lock.js";
 import { resultsFolder, runFolder } from "../folders.js";
 import { toMarkdown } from "../report/tables.js";
 import { itemCounter } from "../terminal.js";

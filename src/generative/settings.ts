@@ -1,8 +1,10 @@
 /** What the VQ-VAE's runs share and what its two variants differ in, as data. */
 export interface VqVaeSettings {
-  /** Images of the training and of the test split, the first ones in file order. */
+  /** Images of the training and of the test split, in file order. */
   trainImages: number;
   testImages: number;
+  /** Test images passed over: learning rates were compared on the first 200. */
+  testFrom: number;
   /** Channels after each halving of the image; the decoder has them in reverse. */
   hidden: number[];
   /** Entries of a code vector. */
@@ -28,6 +30,7 @@ export interface VqVaeSettings {
 export const settings: VqVaeSettings = {
   trainImages: 2000,
   testImages: 500,
+  testFrom: 200,
   hidden: [16, 32],
   latent: 16,
   codes: 256,

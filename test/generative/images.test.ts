@@ -41,7 +41,7 @@ test("a picture holds rows of images with white between them", async () => {
 });
 
 test("without the archive the images are refused with what to do", async () => {
-  const wanted = { trainImages: 2, testImages: 1 };
+  const wanted = { trainImages: 2, testImages: 1, testFrom: 0 };
   await assert.rejects(cifarImages(wanted, { env: {}, root, fetch: false }), refusal(/CIFAR-100.*fetch/));
 });
 

@@ -19,6 +19,7 @@ const { root, file } = temporaryFolder();
 const changes = {
   trainImages: 8,
   testImages: 4,
+  testFrom: 0,
   hidden: [8],
   latent: 4,
   codes: 8,
@@ -52,7 +53,7 @@ after(() => {
 });
 
 test("planes become pixels; more images than there are is refused", async () => {
-  const { train } = await cifarImages({ trainImages: 3, testImages: 1 });
+  const { train } = await cifarImages({ trainImages: 3, testImages: 1, testFrom: 0 });
   const value = (image: number, plane: number, pixel: number) =>
     ((2 + plane * 1024 + pixel) * (image + 1)) % 251;
   for (const [image, pixel] of [
@@ -63,7 +64,10 @@ test("planes become pixels; more images than there are is refused", async () => 
       [...train.pixels.subarray(3 * (1024 * image + pixel)).subarray(0, 3)],
       [0, 1, 2].map((plane) => value(image, plane, pixel)),
     );
-  await assert.rejects(cifarImages({ trainImages: 9, testImages: 1 }), refusal(/holds 8 train images, 9/));
+  await assert.rejects(
+    cifarImages({ trainImages: 9, testImages: 1, testFrom: 0 }),
+    refusal(/holds 8 train images, 9/),
+  );
 });
 
 test("a run that is stopped keeps its finished cells, goes on with the others, and publishes", async () => {

@@ -18,6 +18,7 @@ const tiny: VqVaeConfig = {
   ...shortSettings,
   trainImages: 16,
   testImages: 8,
+  testFrom: 0,
   hidden: [8, 8],
   latent: 4,
   codes: 16,
