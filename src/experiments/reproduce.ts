@@ -32,6 +32,7 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
   const { scope = {}, say = console.log } = options;
   const run = await Run.open(preset, {
     tasks: scope.tasks ?? Object.keys(findPreset(preset).tasks),
+    shifts: scope.part === "robustness",
     ...options,
   });
   run.plan(scope);
