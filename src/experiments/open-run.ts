@@ -1,11 +1,16 @@
 import { UserError } from "../errors.js";
 import type { FeatureSummary } from "../features/load.js";
 import { ablations, type Ablation } from "./ablations.js";
+import { resultsFolder } from "../folders.js";
 import { methods } from "./methods.js";
+import { findPreset } from "./presets.js";
+import { recordedRobustness } from "./robustness.js";
 import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
+import { CellStore } from "./store.js";
 import { taskAt } from "./tasks.js";
 import type { CellResult, Method, Preset, Task, TaskBudget } from "./types.js";
+import { type Robustness, robustnessOf } from "../report/robustness.js";
 
 /** Share of a class in a task's items. */
 export interface ClassCount {
@@ -13,6 +18,9 @@ export interface ClassCount {
   train: number;
   test: number;
 }
+
+/** The preset whose tests on shifted inputs are committed. */
+const RECORDED = "small";
 
 /** A preset's run for notebooks: what is finished is read, what is missing is trained. */
 export class OpenRun {
@@ -30,6 +38,18 @@ export class OpenRun {
   /** Rows of every task's table. */
   get methods(): readonly Method[] {
     return methods;
+  }
+
+  /**
+   * Tests on shifted inputs, a part a task: this run's where it has any, else those that were published with another preset (`from`), since
+   * shipped hidden states cannot be shifted.
+   */
+  get robustness(): { from: string; recorded: boolean; parts: Robustness[] } {
+    const own = this.run.robustness;
+    const preset = own.length ? this.preset : findPreset(RECORDED);
+    const results = own.length ? own : recordedRobustness(preset, new CellStore(resultsFolder(preset.name)));
+    const tasks = Object.keys(preset.tasks).map((name) => taskAt(preset, name));
+    return { from: preset.name, recorded: own.length === 0, parts: robustnessOf(preset, tasks, results) };
   }
 
   /** @throws UserError that lists the tasks. */

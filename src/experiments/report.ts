@@ -50,6 +50,7 @@ export async function publishRun(run: Run): Promise<void> {
       return { task: taskAt(preset, task), ablations: here ? ablations({ layers, features, task }) : [] };
     }),
     results: run.results(),
+    robustness: run.robustness,
     machine: thisMachine(),
     settings: chosenRates(preset),
     command: (task, method) =>

@@ -101,10 +101,13 @@ export class Run {
     return this.plan(scope).flatMap((cell) => this.finished(cell) ?? []);
   }
 
-  /** Finished cells that were tested on shifted inputs; none where the preset has no such tests. */
+  /** Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. */
   get robustness(): CellResult[] {
     const planned = Object.values(this.files).some(({ shifted }) => Object.keys(shifted).length > 0);
-    return planned ? this.results({ part: "robustness" }) : [];
+    if (!planned) return [];
+    return this.plan({ part: "robustness" }).flatMap(
+      (cell) => this.finished(cell) ?? this.published.get(cell.name, cell.config!) ?? [],
+    );
   }
 
   /** Tasks whose hidden states are there. */
