@@ -165,7 +165,10 @@ export function robustnessFigure(of: Robustness): Figure | undefined {
     const names = [CLEAN, ...shifts.map(shiftName)];
     return {
       title,
-      axis: { title: title, labels: [CLEAN, ...shifts.map((shift) => level(severity(shift)))] },
+      axis: {
+        title: "strength of the shift",
+        labels: [CLEAN, ...shifts.map((shift) => level(severity(shift)))],
+      },
       curves: rows.map((method) => {
         const summaries = names.map((set) => summaryOf(of, method, set)!);
         return {
