@@ -10,7 +10,6 @@ import { Run } from "./run.js";
 import { CellStore } from "./store.js";
 import { taskAt } from "./tasks.js";
 import type { CellResult, Method, Preset, Task, TaskBudget } from "./types.js";
-import { type Robustness, robustnessOf } from "../report/robustness.js";
 
 /** Share of a class in a task's items. */
 export interface ClassCount {
@@ -41,15 +40,16 @@ export class OpenRun {
   }
 
   /**
-   * Tests on shifted inputs, a part a task: this run's where it has any, else those that were published with another preset (`from`), since
-   * shipped hidden states cannot be shifted.
+   * Cells that were tested on shifted inputs: this run's where it has any, else those that are published with another preset
+   * (`recorded`), since shipped hidden states cannot be shifted.
    */
-  get robustness(): { from: string; recorded: boolean; parts: Robustness[] } {
+  get robustness(): { preset: Preset; recorded: boolean; tasks: Task[]; results: CellResult[] } {
     const own = this.run.robustness;
-    const preset = own.length ? this.preset : findPreset(RECORDED);
-    const results = own.length ? own : recordedRobustness(preset, new CellStore(resultsFolder(preset.name)));
+    const recorded = own.length === 0;
+    const preset = recorded ? findPreset(RECORDED) : this.preset;
+    const published = new CellStore(resultsFolder(preset.name));
     const tasks = Object.keys(preset.tasks).map((name) => taskAt(preset, name));
-    return { from: preset.name, recorded: own.length === 0, parts: robustnessOf(preset, tasks, results) };
+    return { preset, recorded, tasks, results: recorded ? recordedRobustness(preset, published) : own };
   }
 
   /** @throws UserError that lists the tasks. */

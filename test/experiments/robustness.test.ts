@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { inScope, planCells, sameConfig, type FeatureInfo } from "#src/experiments/cells.js";
+import { openRun } from "#src/experiments/open-run.js";
 import { findPreset, presets } from "#src/experiments/presets.js";
 import { recordedRobustness, robustnessMethods, shiftedExtractions } from "#src/experiments/robustness.js";
 import { CellStore } from "#src/experiments/store.js";
@@ -108,6 +109,26 @@ it("recorded cells are found by name, whatever their configuration", () => {
   const found = recordedRobustness(small, store).map(({ name }) => name);
   assert.deepEqual(found.sort(), ["speech/mha/robustness-5", "text/daam-v1/robustness-2"]);
   rmSync(folder, { recursive: true });
+});
+
+it("a run without shifted items of its own shows the published ones of small", async () => {
+  const before = process.env.DAAM_HOME;
+  const home = mkdtempSync(join(tmpdir(), "robustness-"));
+  process.env.DAAM_HOME = home;
+  const shown = async () => {
+    const { preset, recorded, tasks, results } = (await openRun("smoke")).robustness;
+    return [preset.name, recorded, tasks.length, ...results.map(({ name }) => name)];
+  };
+  try {
+    assert.deepEqual(await shown(), ["small", true, 3]);
+    const name = "text/daam-v1/robustness-1";
+    new CellStore(join(home, "results", "small")).put({ name } as CellResult);
+    assert.deepEqual(await shown(), ["small", true, 3, name]);
+  } finally {
+    if (before === undefined) delete process.env.DAAM_HOME;
+    else process.env.DAAM_HOME = before;
+    rmSync(home, { recursive: true });
+  }
 });
 
 describe("a cell with shifts", () => {
