@@ -5,6 +5,7 @@ export * from "./notebook/display.js";
 export { dataFrame } from "./notebook/frame.js";
 export * from "./report/figures-density.js";
 export * from "./report/result-figures.js";
+export * from "./report/robustness.js";
 export * from "./report/rows.js";
 export * from "./report/tables.js";
 export * from "./report/verdict.js";

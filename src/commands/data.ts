@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import { oneOf } from "../errors.js";
 import { findPreset, presets } from "../experiments/presets.js";
+import { shiftedExtractions } from "../experiments/robustness.js";
 import { backendOf, backendOption, examples, wholeNumber } from "./options.js";
 
 /** Presets whose hidden states are made from raw data. */
@@ -22,6 +23,7 @@ export function dataCommands(daam: Command): void {
     .option("--normalise", "speech: zero mean and unit variance of the padded clip")
     .option("--no-normalise", "speech: the raw waveform, as the paper has it")
     .option("--max-tokens <n>", "text: the first n ids", wholeNumber)
+    .option("--shift <name>", "the preset's test items after this shift: noise-20, word-drop-0.1, blur-1, …")
     .option("--limit <n>", "the first n items of each split", wholeNumber)
     .option("--export <file>", "copy the finished file there")
     .addOption(backendOption())
@@ -32,14 +34,29 @@ export function dataCommands(daam: Command): void {
         "features --task speech --preset paper --encoder ~/wavlm-large",
       ),
     )
-    .action(async ({ task, preset, encoder, data, normalise, maxTokens, limit, export: target, backend }) => {
-      const { tasks } = findPreset(preset);
-      const settings = tasks[oneOf("task", task, Object.keys(tasks))]!.extraction!;
-      const given = { encoder, dataset: data, normalise, maxTokens, limit };
-      const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-      const { makeFeatures } = await import("../features/make.js");
-      await makeFeatures({ ...settings, ...wanted }, { backend: backendOf(backend), target });
-    });
+    .action(
+      async ({
+        task,
+        preset,
+        encoder,
+        data,
+        normalise,
+        maxTokens,
+        limit,
+        shift,
+        export: target,
+        backend,
+      }) => {
+        const { tasks } = findPreset(preset);
+        const budget = tasks[oneOf("task", task, Object.keys(tasks))]!;
+        const shifted = shiftedExtractions(findPreset(preset), task);
+        const settings = shift ? shifted[oneOf("shift", shift, Object.keys(shifted))]! : budget.extraction!;
+        const given = { encoder, dataset: data, normalise, maxTokens, limit };
+        const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+        const { makeFeatures } = await import("../features/make.js");
+        await makeFeatures({ ...settings, ...wanted }, { backend: backendOf(backend), target });
+      },
+    );
 
   daam
     .command("data")

@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { oneOf } from "../errors.js";
 import type { Scope } from "../experiments/cells.js";
 import { presets } from "../experiments/presets.js";
+import { type Part, parts } from "../experiments/types.js";
 
 /** Values of DAAM_BACKEND. */
 const backends = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] as const;
@@ -19,12 +20,27 @@ export function scoped(command: Command): Command {
   return command
     .addOption(presetOption())
     .option("--task <list>", "only these tasks: speech, text, vision", listOf)
-    .option("--method <list>", "only these methods (daam cells lists them)", listOf);
+    .option("--method <list>", "only these methods (daam cells lists them)", listOf)
+    .addOption(
+      new Option(
+        "--part <part>",
+        "only this part; robustness, tests on shifted inputs, is left out unless named",
+      ).choices(parts),
+    );
 }
 
-export const scopeOf = ({ task, method }: { task?: string[]; method?: string[] }): Scope => ({
+export const scopeOf = ({
+  task,
+  method,
+  part,
+}: {
+  task?: string[];
+  method?: string[];
+  part?: Part;
+}): Scope => ({
   ...(task && { tasks: task }),
   ...(method && { methods: method }),
+  ...(part && { part }),
 });
 
 export function backendOf(name: string | undefined): string | undefined {

@@ -5,8 +5,9 @@ import { ablationMethods, layersByShare } from "./ablations.js";
 import { methods } from "./methods.js";
 import { weightDecay } from "./presets.js";
 import type { Rates } from "./rates.js";
+import { robustnessCells } from "./robustness.js";
 import { findTask } from "./tasks.js";
-import type { CellConfig, CellResult, Method, Preset, Stage } from "./types.js";
+import type { CellConfig, CellResult, Method, Part, Preset, Stage } from "./types.js";
 
 /** A cell of the plan. */
 export interface Cell {
@@ -15,6 +16,7 @@ export interface Cell {
   task: string;
   method: string;
   run: number;
+  part: Part;
   /** Undefined while it depends on cells that are not finished. */
   config?: CellConfig;
   /** Names of the cells that its configuration depends on. */
@@ -27,13 +29,15 @@ export interface FeatureInfo {
   features: number;
   /** Name of the file and the start of its SHA-256. */
   id: string;
+  /** Paths of the feature files of shifted test items, by shift; each lies in a folder that is named by its contents. */
+  shifted?: Record<string, string>;
 }
 
-/** Which cells of a preset: all tasks, methods and parts when left out. */
+/** Which cells of a preset: all tasks and methods when left out; without a part tables and ablations, robustness only by its name. */
 export interface Scope {
   tasks?: readonly string[];
   methods?: readonly string[];
-  part?: "table" | "ablations";
+  part?: Part;
 }
 
 export const cellName = (task: string, method: string, run: number) => `${task}/${method}/run-${run}`;
@@ -76,6 +80,7 @@ export function planCells(
           task: taskName,
           method: method.name,
           run,
+          part: method.group === "ablation" ? "ablations" : "table",
           needs: [],
         };
         if (!method.layers) {
@@ -95,6 +100,8 @@ export function planCells(
         cells.push(cell);
       }
     }
+    const trained = cells.filter((cell) => cell.task === taskName && cell.part === "table");
+    cells.push(...robustnessCells(preset.tasks[taskName]!, trained, info.shifted ?? {}));
   }
   return cells;
 }
@@ -140,16 +147,16 @@ export function inScope(cells: readonly Cell[], scope: Scope): Cell[] {
   for (const task of scope.tasks ?? []) oneOf("task", task, taskNames);
   const methodNames = [...new Set(cells.map(({ method }) => method))];
   for (const method of scope.methods ?? []) oneOf("method", method, methodNames);
-  const isAblation = ({ method }: Cell) => !methods.some(({ name }) => name === method);
   const chosen = cells.filter(
     (cell) =>
       (!scope.tasks || scope.tasks.includes(cell.task)) &&
       (!scope.methods || scope.methods.includes(cell.method)) &&
-      (!scope.part || (scope.part === "ablations") === isAblation(cell)),
+      (scope.part ? cell.part === scope.part : cell.part !== "robustness"),
   );
   if (chosen.length === 0)
     throw new UserError(
-      `no cell of ${scope.tasks?.join(", ") ?? "any task"} has the method ${scope.methods?.join(", ")}: see daam cells`,
+      `no cell of ${scope.tasks?.join(", ") ?? "any task"} has the method ${scope.methods?.join(", ") ?? "any"}` +
+        `${scope.part ? ` in the part ${scope.part}` : ""}: see daam cells`,
     );
   const needed = new Set(chosen.flatMap(({ needs }) => needs));
   return cells.filter((cell) => chosen.includes(cell) || needed.has(cell.name));

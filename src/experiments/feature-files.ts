@@ -2,37 +2,53 @@ import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { UserError, oneOf } from "../errors.js";
 import { cacheFolder, featuresFolder, repository } from "../folders.js";
+import { shiftedExtractions } from "./robustness.js";
 import { findTask } from "./tasks.js";
 import type { Preset } from "./types.js";
+
+/** Where a task's feature file lies, and where those of its shifted test items lie or will lie, by shift. */
+export interface TaskFiles {
+  path: string;
+  shifted: Record<string, string>;
+}
 
 /**
  * The feature files of a preset by task: shipped, or in the cache. What the cache lacks of the required tasks is made first, by a
  * process of its own, so that its memory is free when training begins; other tasks are left out where it lacks theirs.
+ * @param shifts makes those of the required tasks' shifted test items too
  * @throws UserError for a task that the preset does not have, or where raw data or an encoder of a required one cannot be had
  */
 export async function featureFiles(
   preset: Preset,
   required: readonly string[],
-): Promise<Record<string, string>> {
+  shifts = false,
+): Promise<Record<string, TaskFiles>> {
   for (const task of required) oneOf("task", task, Object.keys(preset.tasks));
-  const files: Record<string, string> = {};
+  const files: Record<string, TaskFiles> = {};
   for (const [task, { extraction }] of Object.entries(preset.tasks)) {
-    if (!extraction) files[task] = join(featuresFolder, findTask(task).features);
+    if (!extraction) files[task] = { path: join(featuresFolder, findTask(task).features), shifted: {} };
     else {
       const { plannedFile } = await import("../features/extract.js");
       const needed = required.includes(task);
       const plan = plannedFile(extraction, cacheFolder(), { fetch: needed });
       const found = needed ? await plan : await plan.catch(() => undefined);
-      if (needed && !found!.finished) extractApart(preset.name, task);
-      if (found && (needed || found.finished)) files[task] = found.path;
+      if (!found || !(needed || found.finished)) continue;
+      if (!found.finished) extractApart(preset.name, task);
+      files[task] = { path: found.path, shifted: {} };
+      for (const [shift, settings] of Object.entries(shiftedExtractions(preset, task))) {
+        const { path, finished } = found.place(settings);
+        if (shifts && needed && !finished) extractApart(preset.name, task, shift);
+        files[task].shifted[shift] = path;
+      }
     }
   }
   return files;
 }
 
-function extractApart(preset: string, task: string): void {
+function extractApart(preset: string, task: string, shift?: string): void {
   const cli = join(repository, "dist", "cli.js");
-  const child = spawnSync(process.execPath, [cli, "features", "--preset", preset, "--task", task], {
+  const options = ["--preset", preset, "--task", task, ...(shift ? ["--shift", shift] : [])];
+  const child = spawnSync(process.execPath, [cli, "features", ...options], {
     stdio: ["ignore", "inherit", "inherit"],
   });
   if (child.status !== 0)

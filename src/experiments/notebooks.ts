@@ -11,6 +11,7 @@ const subjects: Record<string, (run: Run) => Scope> = {
   "01": () => ({ tasks: ["speech"], part: "table" }),
   "02": () => ({ tasks: ["text"], part: "table" }),
   "03": () => ({ tasks: ["vision"], part: "table" }),
+  "07": () => ({ tasks: [] }),
   "04": (run) => ({ tasks: run.preset.ablations }),
   "06": () => ({ tasks: [] }),
 };

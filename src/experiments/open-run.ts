@@ -1,9 +1,13 @@
 import { UserError } from "../errors.js";
 import type { FeatureSummary } from "../features/load.js";
 import { ablations, type Ablation } from "./ablations.js";
+import { resultsFolder } from "../folders.js";
 import { methods } from "./methods.js";
+import { findPreset } from "./presets.js";
+import { recordedRobustness } from "./robustness.js";
 import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
+import { CellStore } from "./store.js";
 import { taskAt } from "./tasks.js";
 import type { CellResult, Method, Preset, Task, TaskBudget } from "./types.js";
 
@@ -13,6 +17,9 @@ export interface ClassCount {
   train: number;
   test: number;
 }
+
+/** The preset whose tests on shifted inputs are committed. */
+const RECORDED = "small";
 
 /** A preset's run for notebooks: what is finished is read, what is missing is trained. */
 export class OpenRun {
@@ -30,6 +37,19 @@ export class OpenRun {
   /** Rows of every task's table. */
   get methods(): readonly Method[] {
     return methods;
+  }
+
+  /**
+   * Cells that were tested on shifted inputs: this run's where it has any, else those that are published with another preset
+   * (`recorded`), since shipped hidden states cannot be shifted.
+   */
+  get robustness(): { preset: Preset; recorded: boolean; tasks: Task[]; results: CellResult[] } {
+    const own = this.run.robustness;
+    const recorded = own.length === 0;
+    const preset = recorded ? findPreset(RECORDED) : this.preset;
+    const published = new CellStore(resultsFolder(preset.name));
+    const tasks = Object.keys(preset.tasks).map((name) => taskAt(preset, name));
+    return { preset, recorded, tasks, results: recorded ? recordedRobustness(preset, published) : own };
   }
 
   /** @throws UserError that lists the tasks. */

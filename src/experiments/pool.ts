@@ -25,11 +25,12 @@ export interface WorkerOptions {
   folder: string;
 }
 
-/** A cell to train, and the path of its feature file. */
+/** A cell to train, and the paths of its feature file and of its shifted test items. */
 export interface Order {
   name: string;
   config: CellConfig;
   path: string;
+  shifted?: Record<string, string>;
 }
 
 export type FromWorker =

@@ -51,6 +51,7 @@ export async function publishRun(run: Run): Promise<void> {
       return { task: taskAt(preset, task), ablations: here ? ablations({ layers, features, task }) : [] };
     }),
     results: run.results(),
+    robustness: run.robustness,
     machine: thisMachine(),
     settings: howRates(preset),
     search: readSearch(preset.name),

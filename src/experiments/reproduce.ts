@@ -38,6 +38,7 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
   }
   const run = await Run.open(preset, {
     tasks: scope.tasks ?? Object.keys(findPreset(preset).tasks),
+    shifts: scope.part === "robustness",
     ...options,
   });
   run.plan(scope);

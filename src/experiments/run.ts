@@ -5,7 +5,7 @@ import { summariseFeatures, type FeatureSummary } from "../features/load.js";
 import { selectIndices } from "../features/select.js";
 import { inScope, planCells, sameConfig, type Cell, type Scope } from "./cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
-import { featureFiles } from "./feature-files.js";
+import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../folders.js";
 import { Lock } from "../lock.js";
 import { runPool, type Order } from "./pool.js";
@@ -24,6 +24,8 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** Tasks whose hidden states are made where they are missing; others without are left out. */
   tasks?: readonly string[];
+  /** Also those of their shifted test items. */
+  shifts?: boolean;
   /** URL of the workers' {@link Trainer}; a test's own. */
   trainer?: string;
 }
@@ -45,7 +47,7 @@ export interface Progress {
 /** A preset at work in `runs/<preset>/`: what is planned, what is finished, and how to finish the rest. */
 export class Run {
   /** Feature files by task. */
-  readonly files: Record<string, FeatureSummary>;
+  readonly files: Record<string, FeatureSummary & Pick<TaskFiles, "shifted">>;
   /** Cells of this run. */
   readonly store: CellStore;
   /** Cells that were published. */
@@ -63,21 +65,21 @@ export class Run {
    */
   static async open(preset: string, options: RunOptions = {}): Promise<Run> {
     const found = findPreset(preset);
-    return new Run(found, await featureFiles(found, options.tasks ?? []), options);
+    return new Run(found, await featureFiles(found, options.tasks ?? [], options.shifts), options);
   }
 
   private constructor(
     readonly preset: Preset,
-    paths: Record<string, string>,
+    files: Record<string, TaskFiles>,
     private readonly options: RunOptions,
   ) {
     this.jobs = options.jobs ?? availableParallelism();
     if (!Number.isInteger(this.jobs) || this.jobs < 1)
       throw new UserError(`--jobs ${this.jobs}: give a whole number of workers, 1 or more`);
     this.files = Object.fromEntries(
-      Object.entries(paths).map(([name, path]) => [
+      Object.entries(files).map(([name, { path, shifted }]) => [
         name,
-        summariseFeatures(path, findTask(name).classes.length),
+        { ...summariseFeatures(path, findTask(name).classes.length), shifted },
       ]),
     );
     this.store = new CellStore(runFolder(preset.name));
@@ -101,6 +103,15 @@ export class Run {
   /** Finished results of a scope. */
   results(scope: Scope = {}): CellResult[] {
     return this.plan(scope).flatMap((cell) => this.finished(cell) ?? []);
+  }
+
+  /** Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. */
+  get robustness(): CellResult[] {
+    const planned = Object.values(this.files).some(({ shifted }) => Object.keys(shifted).length > 0);
+    if (!planned) return [];
+    return this.plan({ part: "robustness" }).flatMap(
+      (cell) => this.finished(cell) ?? this.published.get(cell.name, cell.config!) ?? [],
+    );
   }
 
   /** Tasks whose hidden states are there. */
@@ -186,7 +197,7 @@ export class Run {
       const [cell] = cells
         .filter((cell) => cell.config && !active.has(cell.name) && !this.finished(cell))
         .sort((a, b) => urgency(b) - urgency(a));
-      return cell && { name: cell.name, config: cell.config!, path: this.files[cell.task]!.path };
+      return cell && this.order(cell);
     };
     await runPool({ jobs: this.jobs, threads, backend, signal, trainer, folder: this.store.folder }, next, {
       backend: (line) => report({ kind: "backend", line }),
@@ -206,6 +217,11 @@ export class Run {
         report({ kind: "done", result });
       },
     });
+  }
+
+  private order({ name, task, config }: Cell): Order {
+    const { path, shifted } = this.files[task]!;
+    return { name, config: config!, path, ...(config!.shifts && { shifted }) };
   }
 
   private result(name: string, config: CellConfig): CellResult | undefined {

@@ -23,6 +23,7 @@ export const tasks: readonly Task[] = [
     batch: 8,
     clipNorm,
     paperRuns: ["F1", "F2", "F3", "F4", "F5"],
+    shifts: [20, 10, 5, 0].map((snr) => ({ kind: "noise", snr })),
   },
   {
     name: "text",
@@ -38,6 +39,7 @@ export const tasks: readonly Task[] = [
     batch: 32,
     clipNorm,
     paperRuns: ["R1", "R2", "R3"],
+    shifts: [0.1, 0.2, 0.4].map((share) => ({ kind: "word-drop", share })),
   },
   {
     name: "vision",
@@ -51,6 +53,10 @@ export const tasks: readonly Task[] = [
     batch: 32,
     clipNorm,
     paperRuns: ["R1", "R2", "R3", "R4", "R5"],
+    shifts: [
+      ...[0.05, 0.1, 0.2].map((sd) => ({ kind: "image-noise", sd }) as const),
+      ...[0.5, 1, 2].map((sd) => ({ kind: "blur", sd }) as const),
+    ],
   },
 ];
 

@@ -1,13 +1,13 @@
 /** The trainer of the worker processes: one cell on the backend that the chooser takes. */
 import { createRequire } from "node:module";
 import { chooseBackend } from "../backend/choose.js";
-import type { TaskData } from "../features/select.js";
+import type { ShiftedItems, TaskData } from "../features/select.js";
 import { countParameters } from "../models/model.js";
-import { confusionMatrix } from "../training/metrics.js";
+import { confusionMatrix, scores } from "../training/metrics.js";
 import { train } from "../training/train.js";
 import { encodeMap } from "./maps.js";
 import type { Trained, Trainer } from "./pool.js";
-import type { CellConfig, EpochRecord } from "./types.js";
+import type { CellConfig, EpochRecord, ShiftedTests } from "./types.js";
 
 /** Beyond so many classes the confusion matrix is left to the predictions. */
 const classesOfMatrix = 20;
@@ -41,7 +41,7 @@ export async function trainCell(
   onEpoch: (record: EpochRecord) => void,
 ): Promise<Trained> {
   const { layers, features, classes } = data;
-  const { curve, best, last, predictions, attention, learned } = await train(data, config, onEpoch);
+  const { curve, best, last, predictions, shifted, attention, learned } = await train(data, config, onEpoch);
   const bytes = (values: Int32Array) =>
     classes > 256 ? base64(Uint16Array.from(values)) : base64(Uint8Array.from(values));
   return {
@@ -56,7 +56,25 @@ export async function trainCell(
     ...(attention && {
       attention: { ...attention, test: encodeMap(attention.test), train: encodeMap(attention.train) },
     }),
+    ...(data.shifted && { shifted: shiftedTests(data.shifted, shifted, classes, bytes) }),
     parameters: countParameters({ ...config, layers, features, classes }),
+  };
+}
+
+function shiftedTests(
+  { labels, groups }: ShiftedItems,
+  predictions: Record<string, Int32Array>,
+  classes: number,
+  bytes: (values: Int32Array) => string,
+): ShiftedTests {
+  const sets = Object.entries(predictions).map(([name, predicted]) => {
+    const { accuracy } = scores(confusionMatrix(labels, predicted, classes));
+    return [name, { accuracy, predictions: bytes(predicted) }] as const;
+  });
+  return {
+    labels: bytes(labels),
+    ...(groups && { groups: base64(Uint16Array.from(groups)) }),
+    sets: Object.fromEntries(sets),
   };
 }
 

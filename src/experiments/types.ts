@@ -1,5 +1,6 @@
 import type { ExtractionSettings } from "../features/extraction.js";
 import type { Stage } from "../models/stages.js";
+import type { Shift } from "../shifts/shift.js";
 import type { LossSpec } from "../training/losses.js";
 import type { EpochRecord } from "../training/train.js";
 
@@ -27,6 +28,8 @@ export interface Task {
   clipNorm: number;
   /** Column heads of the paper's table: F1…F5, R1…R5. */
   paperRuns: string[];
+  /** What test inputs are shifted by, each kind from weak to strong. */
+  shifts?: readonly Shift[];
 }
 
 /** A row of a table. */
@@ -45,6 +48,10 @@ export interface Method {
   paperRow?: string;
   note?: string;
 }
+
+/** Rows of the tables; ablations; rows of the tables tested on shifted inputs. */
+export const parts = ["table", "ablations", "robustness"] as const;
+export type Part = (typeof parts)[number];
 
 /** How much of everything a run takes. */
 export interface Preset {
@@ -69,6 +76,8 @@ export interface TaskBudget {
   /** The first so many of every split, in file order and balanced; all when left out. */
   trainItems?: number;
   testItems?: number;
+  /** Tests on shifted inputs, for presets with an extraction: runs or folds a row, and the first so many test items of every class. */
+  robustness?: { runs: number; perClass?: number };
 }
 
 /** Everything that decides a cell's figures, and nothing else. */
@@ -94,6 +103,8 @@ export interface CellConfig {
   testItems?: number;
   /** Tested on a part of the training items (`daam tune`). */
   holdout?: true;
+  /** Names of the shifts that the trained decoder is tested on too, with the feature file of each. */
+  shifts?: Record<string, string>;
 }
 
 /** The JSON of a finished cell. */
@@ -112,10 +123,21 @@ export interface CellResult {
   learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
   /** Attention map of density attention averaged over items, last epoch, [layers][features], base64 of float16; test and training items. */
   attention?: { test: string; train: string; layers: number; features: number };
+  /** Tests on shifted inputs after the last epoch, where the configuration has shifts. */
+  shifted?: ShiftedTests;
   parameters: { total: number; withoutLastLinear: number; attention: number };
   seconds: number;
   /** Highest resident memory of the worker process up to the end of this cell. */
   peakMemoryMB: number;
   backend: string;
   versions: Record<string, string>;
+}
+
+/** A trained decoder on shifted inputs and on the same items as they are; base64 as in {@link CellResult}, all in one order of items. */
+export interface ShiftedTests {
+  labels: string;
+  /** Two bytes an item, where the data set has groups. */
+  groups?: string;
+  /** By the name of the shift; "clean" without one. */
+  sets: Record<string, { accuracy: number; predictions: string }>;
 }

@@ -2,6 +2,7 @@
 import { UserError } from "../errors.js";
 import { loadFeatures, type Features } from "../features/load.js";
 import { selectItems, type TaskData } from "../features/select.js";
+import { shiftedItems } from "../features/shifted.js";
 import { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
 import type { FromWorker, Order, Trainer, WorkerOptions } from "./pool.js";
@@ -25,11 +26,11 @@ process.on("message", (order: Order) => {
   );
 });
 
-async function train({ name, config, path }: Order) {
+async function train({ name, config, path, shifted }: Order) {
   trainer ??= (await import(options.trainer)) as Trainer;
   const { name: backend, line, versions } = await trainer.prepare(options.threads);
   send({ kind: "backend", line });
-  const data = itemsOf(path, config);
+  const data = itemsOf(path, config, shifted);
   const start = performance.now();
   const trained = await trainer.trainCell(config, data, (record) => {
     // events wait while a cell trains, so the parent's end is seen here
@@ -51,15 +52,22 @@ async function train({ name, config, path }: Order) {
 
 const round = (value: number) => Math.round(value * 10) / 10;
 
-function itemsOf(path: string, config: CellConfig): TaskData {
+function itemsOf(path: string, config: CellConfig, shifted?: Order["shifted"]): TaskData {
   const task = findTask(config.task);
-  if (!files.has(path)) files.set(path, loadFeatures(path, task.classes.length));
+  const load = (path: string) => {
+    if (!files.has(path)) files.set(path, loadFeatures(path, task.classes.length));
+    return files.get(path)!;
+  };
   const { trainItems, testItems, holdout } = config;
   const run = task.split === "folds" || holdout ? config.run : 1;
-  const key = JSON.stringify([path, run, trainItems, testItems, holdout]);
+  const key = JSON.stringify([path, run, trainItems, testItems, holdout, shifted]);
   if (selected?.key !== key) {
-    const data = selectItems(files.get(path)!, { run, split: task.split, trainItems, testItems, holdout });
-    selected = { key, data };
+    const data = selectItems(load(path), { run, split: task.split, trainItems, testItems, holdout });
+    const others = Object.entries(shifted ?? {}).map(([name, path]) => [name, load(path)] as const);
+    selected = {
+      key,
+      data: shifted ? { ...data, shifted: shiftedItems(load(path), data.test, others) } : data,
+    };
   }
   return selected.data;
 }

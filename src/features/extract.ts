@@ -17,6 +17,7 @@ import { ImageInput } from "../encoders/image-input.js";
 import { TextInput } from "../encoders/text-input.js";
 import { UserError } from "../errors.js";
 import { Lock } from "../lock.js";
+import { shiftInput } from "../shifts/shift.js";
 import { CLIP_SAMPLES, cacheName, encoderBytes, encoderId, type ExtractionSettings } from "./extraction.js";
 import { RecordWriter, type ItemNote } from "./records.js";
 
@@ -34,14 +35,20 @@ export interface ExtractOptions {
   warn?: (line: string) => void;
 }
 
-/** Where an extraction's feature file lies in the cache, and whether it is finished. Finds or fetches the raw data. */
+/**
+ * Where an extraction's feature file lies in the cache, and whether it is finished. Finds or fetches the raw data.
+ * @returns beside it `place`, which says the same of other settings with this data and encoder
+ */
 export async function plannedFile(settings: ExtractionSettings, cache: string, options: LocateOptions = {}) {
   const dataset = datasetNamed(settings.dataset);
   const paths = await locate(dataset, { progress: downloadProgress(), ...options });
-  const name = cacheName(settings, encoderId(settings.encoder), await fingerprint(paths));
-  const folder = join(cache, name);
-  const path = RecordWriter.finished(folder);
-  return { dataset, paths, folder, path, finished: existsSync(path) };
+  const ids = [encoderId(settings.encoder), await fingerprint(paths)] as const;
+  const place = (of: ExtractionSettings) => {
+    const folder = join(cache, cacheName(of, ...ids));
+    const path = RecordWriter.finished(folder);
+    return { folder, path, finished: existsSync(path) };
+  };
+  return { dataset, paths, ...place(settings), place };
 }
 
 /**
@@ -89,12 +96,13 @@ async function extract(
       throw new UserError(`${folder} was begun with other items: remove it and start again`);
     }
     const prepare = preparation(encoder, settings);
+    const inputOf = ({ id, input }: Item) => (settings.shift ? shiftInput(input, settings.shift, id) : input);
     const chunkItems = BATCH * (resident ? 1 : STREAMED_BATCHES);
     options.onProgress?.(known.length, chosen.length);
     let done = known.length;
     for await (const chunk of chunks(selected(dataset, paths, chosen, done, options.warn), chunkItems)) {
       const batches = Array.from({ length: Math.ceil(chunk.length / BATCH) }, (_, i) =>
-        prepare(chunk.slice(i * BATCH, (i + 1) * BATCH).map(({ input }) => input)),
+        prepare(chunk.slice(i * BATCH, (i + 1) * BATCH).map(inputOf)),
       );
       writer.append(await encoder.meanStates(batches), chunk.map(noteOf));
       options.onProgress?.((done += chunk.length), chosen.length);

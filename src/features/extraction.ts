@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
+import type { Shift } from "../shifts/shift.js";
 
 /** How hidden states are made. With the raw data and the encoder it names an entry of the cache, and is recorded with it. */
 export interface ExtractionSettings {
@@ -17,6 +18,8 @@ export interface ExtractionSettings {
   perClass?: { train?: number; test?: number };
   /** The first so many items of each split, in file order. */
   limit?: number;
+  /** What is done to every raw item before it is prepared for the encoder. */
+  shift?: Shift;
 }
 
 /** Clips are padded with zeros to 5 s at 16 kHz. */

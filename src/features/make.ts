@@ -4,6 +4,7 @@ import { chooseBackend } from "../backend/choose.js";
 import { guard } from "../files.js";
 import { cacheFolder } from "../folders.js";
 import { itemCounter } from "../terminal.js";
+import { shiftName } from "../shifts/shift.js";
 import type { ExtractionSettings } from "./extraction.js";
 import { extractFeatures } from "./extract.js";
 
@@ -20,9 +21,11 @@ export async function makeFeatures(
   { backend, target }: MakeOptions,
 ): Promise<void> {
   console.error((await chooseBackend(backend)).line);
+  const { dataset, encoder, shift } = settings;
+  const what = shift ? `${dataset} with ${shiftName(shift)}` : dataset;
   const path = await extractFeatures(settings, {
     cache: cacheFolder(),
-    onProgress: itemCounter(`${settings.dataset} through ${basename(settings.encoder)}`),
+    onProgress: itemCounter(`${what} through ${basename(encoder)}`),
     warn: (line) => console.error(line),
   });
   if (target) {

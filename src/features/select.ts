@@ -11,6 +11,15 @@ export interface Items {
   indices: Int32Array;
 }
 
+/** Test items as they are ("clean") and after each shift: the same ones in the same order. */
+export interface ShiftedItems {
+  /** int32 [n]. */
+  labels: Int32Array;
+  /** int32 [n], where the data set has groups. */
+  groups?: Int32Array;
+  sets: Record<string, Items>;
+}
+
 /** What one cell trains and tests on. */
 export interface TaskData {
   layers: number;
@@ -18,6 +27,7 @@ export interface TaskData {
   classes: number;
   train: Items;
   test: Items;
+  shifted?: ShiftedItems;
 }
 
 export interface Selection {
@@ -112,7 +122,8 @@ export function balancedSubset(labels: Int32Array, indices: number[], count = In
   return chosen.sort((a, b) => a - b);
 }
 
-function take(file: Features, indices: number[]): Items {
+/** Items of a file by their positions in it. */
+export function take(file: Features, indices: number[]): Items {
   return {
     read: (positions) => file.read(positions.map((position) => indices[position]!)),
     labels: Int32Array.from(indices, (index) => file.labels[index]!),

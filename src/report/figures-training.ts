@@ -6,6 +6,7 @@ import {
   colourTitle,
   dashes,
   type Figure,
+  ink,
   look,
   panelTitle,
   symbols,
@@ -19,10 +20,10 @@ export interface Curve {
   sd: number[];
 }
 
-/** Panels of curves beside each other on one y axis; each has its legend below it, outside of the data. */
+/** Panels of curves beside each other on one y axis; each has its legend below it, outside of the data. x are epochs unless named. */
 export function learningCurves(
   title: string,
-  panels: { title: string; curves: Curve[] }[],
+  panels: { title: string; curves: Curve[]; axis?: { title: string; labels: string[] } }[],
   yTitle = "test accuracy, %",
 ): Figure {
   const entries = Math.max(...panels.map((panel) => panel.curves.length));
@@ -36,9 +37,9 @@ export function learningCurves(
     const [suffix, left] = [p ? String(p + 1) : "", p * (width + gap)];
     layout[`xaxis${suffix}`] = {
       domain: [left, left + width],
-      title: { text: "epoch" },
+      title: { text: panel.axis?.title ?? "epoch" },
       anchor: `y${suffix}`,
-      ...epochTicks(panel.curves),
+      ...(panel.axis ? namedTicks(panel.axis.labels) : epochTicks(panel.curves)),
     };
     layout[`yaxis${suffix}`] = {
       anchor: `x${suffix}`,
@@ -64,8 +65,18 @@ function epochTicks(curves: Curve[]): object {
   return { range: [0.6, epochs + 0.4], dtick: Math.ceil(epochs / 10), tick0: epochs > 10 ? 0 : 1 };
 }
 
+const namedTicks = (labels: string[]) => ({
+  range: [0.6, labels.length + 0.4],
+  tickvals: labels.map((_, i) => i + 1),
+  ticktext: labels,
+});
+
+/** A seventh curve is told apart from the first by its colour and symbol. */
+const curveColours = [...colours, ink];
+const curveSymbols = [...symbols, "x"];
+
 function curveTraces({ name, mean, sd }: Curve, index: number, suffix: string): Data[] {
-  const colour = colours[index % colours.length]!;
+  const colour = curveColours[index % curveColours.length]!;
   const x = mean.map((_, epoch) => epoch + 1);
   const axes = { xaxis: `x${suffix}`, yaxis: `y${suffix}`, legend: `legend${suffix}` };
   const band = [...mean.map((m, i) => m + sd[i]!), ...mean.map((m, i) => m - sd[i]!).reverse()].map(brief);
@@ -89,7 +100,7 @@ function curveTraces({ name, mean, sd }: Curve, index: number, suffix: string): 
       x,
       y: mean.map(brief),
       line: { color: colour, dash: dashes[index % dashes.length], width: 2 },
-      marker: { color: colour, symbol: symbols[index % symbols.length], size: 7 },
+      marker: { color: colour, symbol: curveSymbols[index % curveSymbols.length], size: 7 },
       ...axes,
     },
   ] as Data[];

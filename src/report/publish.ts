@@ -19,6 +19,7 @@ import {
   sharesOf,
   verdictOf,
 } from "./result-figures.js";
+import { robustnessCsv, robustnessFigure, robustnessOf } from "./robustness.js";
 import { ablationEntry, type ResultTable, resultTable } from "./rows.js";
 import { saveFigure } from "./save.js";
 import { ablationTable, csvTable, toCsv } from "./tables.js";
@@ -40,6 +41,8 @@ export interface Publication {
   tasks: { task: Task; ablations: readonly AblationPlan[] }[];
   /** Finished cells. */
   results: readonly CellResult[];
+  /** Finished cells that were tested on shifted inputs. */
+  robustness?: readonly CellResult[];
   machine: Machine;
   /** Markdown on how settings were chosen. */
   settings: string;
@@ -146,9 +149,21 @@ async function write(folder: string, publication: Publication): Promise<void> {
         { newline: "\n" },
       ) + "\n",
     );
-  for (const result of publication.results) file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);
+  const { preset, tasks, results, robustness = [] } = publication;
+  const shifted = robustnessOf(
+    preset,
+    tasks.map(({ task }) => task),
+    robustness,
+  );
+  if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
+  for (const result of [...results, ...robustness])
+    file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);
   const figures = figuresOf(parts, publication.labels);
+  for (const part of shifted) {
+    const figure = robustnessFigure(part);
+    if (figure) figures[`${part.task.name}-robustness`] = figure;
+  }
   for (const [name, figure] of Object.entries(figures))
     await saveFigure(figure, join(folder, "figures", name));
-  file("README.md", readme(publication, parts, Object.keys(figures)));
+  file("README.md", readme(publication, parts, shifted, Object.keys(figures)));
 }

@@ -3,12 +3,14 @@ import { chosenRates } from "../experiments/rates.js";
 import type { CellResult, Task } from "../experiments/types.js";
 import type { Publication, Section } from "./publish.js";
 import { searchTable } from "./search.js";
+import { type Robustness, robustnessBlocks } from "./robustness.js";
 import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
 import { chanceSentence, claimsNote, claimsTable, furtherSentences, verdictSummary } from "./verdict.js";
 
 export function readme(
   publication: Publication,
   parts: readonly Section[],
+  shifted: readonly Robustness[],
   figures: readonly string[],
 ): string {
   const tables = parts.map(({ table }) => table);
@@ -20,6 +22,7 @@ export function readme(
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
     rowNotes(publication),
     ...parts.flatMap((part) => taskBlocks(publication, part, image)),
+    ...robustnessBlocks(publication.preset, shifted, image),
     "## Paper and here",
     ...image("verdict", "Every row, the paper beside here"),
     "## Claims",

@@ -20,6 +20,8 @@ export interface Dataset {
   classes: number;
   train: Examples;
   test: Examples;
+  /** Further sets of test items that the trained decoder is tested on. */
+  shifted?: { sets: Record<string, Examples> };
 }
 
 export interface TrainOptions {
@@ -53,6 +55,8 @@ export interface Outcome {
   last: EpochRecord;
   /** Predicted class of every test item, in file order. */
   predictions: { best: Int32Array; last: Int32Array };
+  /** Predicted class of every item of the further sets, after the last epoch. */
+  shifted: Record<string, Int32Array>;
   /** Density weights averaged over items after the last epoch, [layers · features] each. */
   attention?: { layers: number; features: number; test: Float32Array; train: Float32Array };
   /** Smallest and largest learned value. */
@@ -101,11 +105,15 @@ export async function train(
       schedule.update(record.accuracy);
       onEpoch?.(record);
     }
+    const shifted: Outcome["shifted"] = {};
+    for (const [name, test] of Object.entries(data.shifted?.sets ?? {}))
+      shifted[name] = (await evaluate(model, { ...data, test }, options)).predictions;
     return {
       curve,
       best: best!.record,
       last: curve.at(-1)!,
       predictions: { best: best!.predictions, last: predictions },
+      shifted,
       attention: await averageMaps(model, data, options.batch),
       learned: await learnedRanges(model),
     };

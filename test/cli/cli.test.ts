@@ -47,6 +47,11 @@ describe("daam", () => {
       ["run", "--backend", "abacus"],
       /unknown backend "abacus": choose one of auto, tensorflow, webgpu, wasm, cpu/,
     ],
+    [["run", "--part", "lunch"], /--part.*Allowed choices are table, ablations, robustness/],
+    [
+      ["features", "--preset", "small", "--task", "text", "--shift", "fog"],
+      /unknown shift "fog": choose one of word-drop-0\.1, word-drop-0\.2, word-drop-0\.4/,
+    ],
     [["run", "--jobs", "0"], /--jobs.*'0' is invalid. give a whole number/],
     [["tune", "--task", "text", "--rates", "fast"], /--rates fast: give positive numbers/],
     [["report", "--preset", "smoke"], /no cell of smoke is finished .*daam run --preset smoke/],

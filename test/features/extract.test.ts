@@ -8,6 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { chooseBackend } from "#src/backend/choose.js";
 import { findTask } from "#src/experiments/tasks.js";
 import { findPreset } from "#src/experiments/presets.js";
+import { shiftedExtractions } from "#src/experiments/robustness.js";
 import { extractFeatures, plannedFile } from "#src/features/extract.js";
 import { loadFeatures, type Features } from "#src/features/load.js";
 import { relativeL2 } from "#src/parity/reference.js";
@@ -114,6 +115,25 @@ describe(
       assert.match(meanwhile!.stdout, new RegExp(`^process ${process.pid} makes .*: waiting for it\n$`));
       assert.equal(loadFeatures(made, 4).labels.length, 40);
       assert.equal(second().stdout, `${made}\n`);
+    });
+
+    test("shifted items are test items alone, and other than they were", async () => {
+      const { shift, ...plain } = {
+        ...shiftedExtractions(findPreset("small"), "text")["word-drop-0.4"]!,
+        perClass: { train: 0, test: 2 },
+      };
+      const [clean, shifted] = await Promise.all(
+        [plain, { ...plain, shift }].map(async (settings) =>
+          loadFeatures(await extractFeatures(settings, { cache }), findTask("text").classes.length),
+        ),
+      );
+      assert.deepEqual(shifted!.ids, clean!.ids);
+      assert.ok(shifted!.items === 8 && shifted!.split!.every((side) => side === 1));
+      assert.deepEqual(shifted!.about.shift, shift);
+      for (let item = 0; item < 8; item++) {
+        const error = relativeL2(shifted!.read([item]), clean!.read([item]));
+        assert.ok(error > 0.02 && error < 1, `item ${item}: ${error}`);
+      }
     });
 
     test("an encoder of another kind of input is refused", async () => {
