@@ -1,7 +1,7 @@
 import type { ExtractionSettings } from "../features/extraction.js";
 import type { Stage } from "../models/stages.js";
 import type { LossSpec } from "../training/losses.js";
-import type { EpochRecord } from "../training/train.js";
+import type { EpochRecord } from "../training/epochs.js";
 
 export type { EpochRecord, Stage };
 
