@@ -9,7 +9,7 @@ import { featureFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../folders.js";
 import { Lock } from "./lock.js";
 import { runPool, type Order } from "./pool.js";
-import { findPreset } from "./presets.js";
+import { presetAt } from "./presets.js";
 import { chosenRates, readSearch, type Rates } from "./rates.js";
 import { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
@@ -24,6 +24,8 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** Tasks whose hidden states are made where they are missing; others without are left out. */
   tasks?: readonly string[];
+  /** Fine-tune rows too where hidden states are shipped; as the variable DAAM_LORA says when left out. */
+  lora?: boolean;
   /** URL of the workers' {@link Trainer}; a test's own. */
   trainer?: string;
 }
@@ -62,7 +64,7 @@ export class Run {
    * @throws UserError for an unknown preset, a number of jobs that is none, or feature files that cannot be made or used.
    */
   static async open(preset: string, options: RunOptions = {}): Promise<Run> {
-    const found = findPreset(preset);
+    const found = presetAt(preset, options.lora);
     return new Run(found, await featureFiles(found, options.tasks ?? []), options);
   }
 

@@ -3,13 +3,12 @@ import { createRequire } from "node:module";
 import { chooseBackend } from "../backend/choose.js";
 import type { TaskData } from "../features/select.js";
 import { countParameters } from "../models/model.js";
-import { confusionMatrix } from "../training/metrics.js";
 import { train } from "../training/train.js";
+import { base64, outcomeOf } from "./outcome.js";
 import type { Trained, Trainer } from "./pool.js";
 import type { CellConfig, EpochRecord } from "./types.js";
 
-/** Beyond so many classes the confusion matrix is left to the predictions. */
-const classesOfMatrix = 20;
+export { fineTuneCell } from "./fine-tune-cell.js";
 
 let prepared: ReturnType<Trainer["prepare"]> | undefined;
 
@@ -40,17 +39,9 @@ export async function trainCell(
   onEpoch: (record: EpochRecord) => void,
 ): Promise<Trained> {
   const { layers, features, classes } = data;
-  const { curve, best, last, predictions, attention, learned } = await train(data, config, onEpoch);
-  const bytes = (values: Int32Array) =>
-    classes > 256 ? base64(Uint16Array.from(values)) : base64(Uint8Array.from(values));
+  const { attention, learned, ...trained } = await train(data, config, onEpoch);
   return {
-    curve,
-    best,
-    last,
-    predictions: { best: bytes(predictions.best), last: bytes(predictions.last) },
-    ...(classes <= classesOfMatrix && {
-      confusion: confusionMatrix(data.test.labels, predictions.last, classes),
-    }),
+    ...outcomeOf(trained, data.test.labels, classes),
     ...(learned && { learned }),
     ...(attention && {
       attention: { ...attention, test: base64(attention.test), train: base64(attention.train) },
@@ -58,6 +49,3 @@ export async function trainCell(
     parameters: countParameters({ ...config, layers, features, classes }),
   };
 }
-
-const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array | Float32Array) =>
-  Buffer.from(buffer, byteOffset, byteLength).toString("base64");

@@ -1,3 +1,4 @@
+import type { FineTuning } from "../adapters/fine-tuning.js";
 import type { ExtractionSettings } from "../features/extraction.js";
 import type { Stage } from "../models/stages.js";
 import type { LossSpec } from "../training/losses.js";
@@ -41,6 +42,10 @@ export interface Method {
   layers?: "highest" | "lowest";
   /** The row that a variant of an ablation differs from in one thing, and whose rate it takes. */
   variantOf?: string;
+  /** Trains a low-rank update of the encoder and a new head on raw inputs, instead of stages and a decoder on hidden states. */
+  fineTuning?(size: { layers: number; features: number; task: string }): FineTuning;
+  /** Takes the items, epochs and runs of the rows that fine-tune, to be compared with them. */
+  budget?: "fine-tuning";
   /** The paper's row of the same name (key of `paper.ts`), where there is one. */
   paperRow?: string;
   note?: string;
@@ -69,6 +74,19 @@ export interface TaskBudget {
   /** The first so many of every split, in file order and balanced; all when left out. */
   trainItems?: number;
   testItems?: number;
+  /** Of rows that fine-tune, and of those compared with them; the preset has none where it is left out. */
+  fineTuning?: FineTuningBudget;
+}
+
+export interface FineTuningBudget extends Pick<
+  TaskBudget,
+  "epochs" | "learningRate" | "trainItems" | "testItems"
+> {
+  runs: { published: number; corrected: number };
+  /** Of rows that fine-tune. */
+  batch: number;
+  /** How shipped hidden states were made from raw inputs, in presets that train on them: these fine-tune only where asked to. */
+  extraction?: ExtractionSettings;
 }
 
 /** Everything that decides a cell's figures, and nothing else. */
@@ -88,8 +106,11 @@ export interface CellConfig {
   learningRate: number;
   weightDecay: number;
   batch: number;
-  clipNorm: number;
+  /** Gradients are not clipped where it is left out. */
+  clipNorm?: number;
   loss: LossSpec;
+  /** In place of stages and decoder. */
+  fineTuning?: FineTuning;
   trainItems?: number;
   testItems?: number;
   /** Tested on a part of the training items (`daam tune`). */
@@ -112,6 +133,7 @@ export interface CellResult {
   learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
   /** Attention map of density attention averaged over items, last epoch, [layers][features]; test and training items. */
   attention?: { test: string; train: string; layers: number; features: number };
+  /** Trained: all, all but the last linear layer, those of the stages or of the low-rank update. */
   parameters: { total: number; withoutLastLinear: number; attention: number };
   seconds: number;
   /** Highest resident memory of the worker process up to the end of this cell. */

@@ -69,7 +69,10 @@ export async function extractFeatures(
     const chunkItems = BATCH * (resident ? 1 : STREAMED_BATCHES);
     options.onProgress?.(known.length, chosen.length);
     let done = known.length;
-    for await (const chunk of chunks(itemsNamed(dataset, paths, chosen.slice(done), options.warn), chunkItems)) {
+    for await (const chunk of chunks(
+      itemsNamed(dataset, paths, chosen.slice(done), options.warn),
+      chunkItems,
+    )) {
       const batches = Array.from({ length: Math.ceil(chunk.length / BATCH) }, (_, i) =>
         prepare(chunk.slice(i * BATCH, (i + 1) * BATCH).map(({ input }) => input)),
       );

@@ -127,10 +127,7 @@ export class FineTuner implements Learner {
    * Mean loss and its gradients by trained variable, from the hidden state below the first adapted layer. The caller owns both.
    * @param labels int32 [batch]; disposed here
    */
-  gradients(
-    state: State,
-    labels: tf.Tensor1D,
-  ): { loss: tf.Scalar; gradients: Map<tf.Variable, tf.Tensor> } {
+  gradients(state: State, labels: tf.Tensor1D): { loss: tf.Scalar; gradients: Map<tf.Variable, tf.Tensor> } {
     const gradients = new Map<tf.Variable, tf.Tensor>();
     const groups = this.layerGroups(state.hidden);
     const inputs = [state.hidden];
@@ -259,7 +256,10 @@ export async function fineTune(
   encoder: Encoder,
   data: RawDataset,
   options: FineTuneOptions,
-  { onEpoch, finished }: { onEpoch?: (record: EpochRecord) => void; finished?: (adapter: Adapter) => Promise<void> } = {},
+  {
+    onEpoch,
+    finished,
+  }: { onEpoch?: (record: EpochRecord) => void; finished?: (adapter: Adapter) => Promise<void> } = {},
 ): Promise<Learned> {
   const tuner = new FineTuner(encoder, data, options);
   try {
@@ -280,4 +280,3 @@ export async function fineTune(
     tuner.dispose();
   }
 }
-
