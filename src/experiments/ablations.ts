@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { layerShares } from "../attention/analysis.js";
 import { UserError } from "../errors.js";
+import { decodeMap } from "./maps.js";
 import { densityHeads, methods } from "./methods.js";
 import type { CellResult, Method, Stage } from "./types.js";
 
@@ -116,11 +117,7 @@ export function layersByShare(results: readonly CellResult[], which: "highest" |
 function averageShares(results: readonly CellResult[]): number[] {
   const maps = results.map(({ attention, name }) => {
     if (!attention) throw new UserError(`${name} has no attention map: delete it and run again`);
-    const bytes = Buffer.from(attention.train, "base64");
-    return {
-      ...attention,
-      values: Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i)),
-    };
+    return { ...attention, values: decodeMap(attention.train, attention.layers * attention.features) };
   });
   const { layers, features, values } = maps[0]!;
   const mean = values.map((_, i) => maps.reduce((sum, map) => sum + map.values[i]!, 0) / maps.length);

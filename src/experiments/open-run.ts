@@ -1,7 +1,7 @@
 import { UserError } from "../errors.js";
 import type { FeatureSummary } from "../features/load.js";
 import { ablations, type Ablation } from "./ablations.js";
-import { methods } from "./methods.js";
+import { recordedCells, tableMethods } from "./recorded.js";
 import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
 import { taskAt } from "./tasks.js";
@@ -29,7 +29,7 @@ export class OpenRun {
 
   /** Rows of every task's table. */
   get methods(): readonly Method[] {
-    return methods;
+    return tableMethods(this.run.preset);
   }
 
   /** @throws UserError that lists the tasks. */
@@ -59,12 +59,13 @@ export class TaskRun {
 
   /** Rows of the table. */
   get methods(): readonly Method[] {
-    return methods;
+    return tableMethods(this.run.preset);
   }
 
-  /** Finished cells of the table. */
+  /** Finished cells of the table, and what another preset recorded. */
   get results(): CellResult[] {
-    return this.run.results({ tasks: [this.task.name], part: "table" });
+    const { name } = this.task;
+    return [...this.run.results({ tasks: [name], part: "table" }), ...recordedCells(this.methods, [name])];
   }
 
   /** The feature file without its values: sizes, labels, splits, what it says of itself. */

@@ -24,5 +24,5 @@ export function outcomeOf(
   };
 }
 
-export const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array | Float32Array) =>
+const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>
   Buffer.from(buffer, byteOffset, byteLength).toString("base64");

@@ -4,7 +4,8 @@ import { chooseBackend } from "../backend/choose.js";
 import type { TaskData } from "../features/select.js";
 import { countParameters } from "../models/model.js";
 import { train } from "../training/train.js";
-import { base64, outcomeOf } from "./outcome.js";
+import { encodeMap } from "./maps.js";
+import { outcomeOf } from "./outcome.js";
 import type { Trained, Trainer } from "./pool.js";
 import type { CellConfig, EpochRecord } from "./types.js";
 
@@ -44,7 +45,7 @@ export async function trainCell(
     ...outcomeOf(trained, data.test.labels, classes),
     ...(learned && { learned }),
     ...(attention && {
-      attention: { ...attention, test: base64(attention.test), train: base64(attention.train) },
+      attention: { ...attention, test: encodeMap(attention.test), train: encodeMap(attention.train) },
     }),
     parameters: countParameters({ ...config, layers, features, classes }),
   };

@@ -49,6 +49,10 @@ export interface Method {
   /** The paper's row of the same name (key of `paper.ts`), where there is one. */
   paperRow?: string;
   note?: string;
+  /** Runs of a complete row, where they are not the table's. */
+  runs?(task: string): number;
+  /** The preset whose published cells the row shows where its own does not train it. */
+  recorded?: string;
 }
 
 /** How much of everything a run takes. */
@@ -131,7 +135,7 @@ export interface CellResult {
   confusion?: number[][];
   /** Learned mean offsets and scaled variances, where the method has density attention. */
   learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
-  /** Attention map of density attention averaged over items, last epoch, [layers][features]; test and training items. */
+  /** Attention map of density attention averaged over items, last epoch, [layers][features], base64 of float16; test and training items. */
   attention?: { test: string; train: string; layers: number; features: number };
   /** Trained: all, all but the last linear layer, those of the stages or of the low-rank update. */
   parameters: { total: number; withoutLastLinear: number; attention: number };

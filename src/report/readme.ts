@@ -2,6 +2,7 @@
 import { chosenRates } from "../experiments/rates.js";
 import type { CellResult, Task } from "../experiments/types.js";
 import type { Publication, Section } from "./publish.js";
+import { cellCounts } from "./rows.js";
 import { searchTable } from "./search.js";
 import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
 import { chanceSentence, claimsNote, claimsTable, furtherSentences, verdictSummary } from "./verdict.js";
@@ -54,8 +55,7 @@ type Image = (name: string, alt: string) => string[];
 
 function taskBlocks(publication: Publication, { table, ablations }: Section, image: Image): string[] {
   const { name, title } = table.task;
-  const done = table.rows.reduce((sum, row) => sum + row.results.length, 0);
-  const all = publication.methods.length * table.runs;
+  const { done, all } = cellCounts(table);
   return [
     `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
     toMarkdown(readableTable(table)).trimEnd(),

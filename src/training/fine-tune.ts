@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { fineTuningParameters, type FineTuning } from "../adapters/fine-tuning.js";
 import { adapt } from "../adapters/low-rank.js";
@@ -39,7 +40,7 @@ export interface FineTuneOptions {
   keptNumbers?: number;
 }
 
-const KEPT_NUMBERS = 3e7;
+const KEPT_NUMBERS = 1.2e8;
 /** Numbers of hidden states below the first adapted layer that are kept between steps: a gigabyte. */
 const KEPT_BELOW = 2 ** 28;
 
@@ -106,6 +107,8 @@ export class FineTuner implements Learner {
       );
     const [mean] = await loss.data();
     tf.dispose([state, loss, ...gradients.values()]);
+    // steps are long: a worker hears here that it is to end
+    await setImmediate();
     return mean!;
   }
 
@@ -204,8 +207,8 @@ export class FineTuner implements Learner {
   /** Adjacent layers whose intermediate results are kept at once. */
   private layerGroups({ shape: [batch, tokens, features] }: tf.Tensor3D): Layers[] {
     const { layers } = this.encoder;
-    // a layer keeps some twenty hidden states and, at 32 features a head, four maps of attention
-    const perLayer = batch * tokens * features * (20 + tokens / 8);
+    // a layer keeps some fifty hidden states' worth and, at 32 features a head, eight maps of attention
+    const perLayer = batch * tokens * features * (50 + tokens / 4);
     const size = Math.max(1, Math.floor((this.options.keptNumbers ?? KEPT_NUMBERS) / perLayer));
     const groups: Layers[] = [];
     for (let to = layers; to > this.first; to -= size)
