@@ -20,7 +20,7 @@ export function readme(
     "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
     rowNotes(publication),
-    ...parts.flatMap((part) => taskBlocks(publication, part, image)),
+    ...parts.flatMap((part) => taskBlocks(part, image)),
     "## Paper and here",
     ...image("verdict", "Every row, the paper beside here"),
     "## Claims",
@@ -53,7 +53,7 @@ function rowNotes({ methods }: Publication): string {
 
 type Image = (name: string, alt: string) => string[];
 
-function taskBlocks(publication: Publication, { table, ablations }: Section, image: Image): string[] {
+function taskBlocks({ table, ablations }: Section, image: Image): string[] {
   const { name, title } = table.task;
   const { done, all } = cellCounts(table);
   return [
