@@ -40,7 +40,7 @@ export interface FineTuneOptions {
   keptNumbers?: number;
 }
 
-const KEPT_NUMBERS = 1.2e8;
+const KEPT_NUMBERS = 2e8;
 /** Numbers of hidden states below the first adapted layer that are kept between steps: a gigabyte. */
 const KEPT_BELOW = 2 ** 28;
 
@@ -207,8 +207,8 @@ export class FineTuner implements Learner {
   /** Adjacent layers whose intermediate results are kept at once. */
   private layerGroups({ shape: [batch, tokens, features] }: tf.Tensor3D): Layers[] {
     const { layers } = this.encoder;
-    // a layer keeps some fifty hidden states' worth and, at 32 features a head, eight maps of attention
-    const perLayer = batch * tokens * features * (50 + tokens / 4);
+    // measured: a layer keeps some eighty hidden states' worth and, at 32 features a head, a dozen maps of attention
+    const perLayer = batch * tokens * features * (80 + 0.4 * tokens);
     const size = Math.max(1, Math.floor((this.options.keptNumbers ?? KEPT_NUMBERS) / perLayer));
     const groups: Layers[] = [];
     for (let to = layers; to > this.first; to -= size)
