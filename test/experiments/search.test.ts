@@ -41,7 +41,16 @@ describe("rates", () => {
     const [plain, with_] = [plan(), plan(chosenRates(trials))];
     const moved = with_.filter(({ config }, i) => config?.learningRate !== plain[i]!.config?.learningRate);
     const names = (task: string) => [...new Set(moved.filter((c) => c.task === task).map((c) => c.method))];
-    const byDaam = ["daam-v1", "heads-2", "heads-3", "heads-6", "only-offset", "only-variance", "frozen"];
+    const byDaam = [
+      "daam-v1",
+      "heads-2",
+      "heads-3",
+      "heads-6",
+      "only-offset",
+      "only-variance",
+      "frozen",
+      "daam-v1-few",
+    ];
     assert.deepEqual(
       names("text").sort(),
       [...byDaam, "gaussians-1", "gaussians-2", "gaussians-8", "mixture"].sort(),
