@@ -53,6 +53,11 @@ function program(signal: AbortSignal): Command {
       "--resume",
       "first take over published cells of the same configuration (never for smoke and quick)",
     )
+    .option(
+      "--lora",
+      "train the rows of LoRA in smoke and quick too, on a subset of the raw data (DAAM_LORA=1)",
+    )
+    .option("--save-adapters <folder>", "copy the trained adapters there, as the peft library writes them")
     .addOption(jobsOption())
     .addOption(backendOption())
     .addHelpText(

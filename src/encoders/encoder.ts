@@ -98,7 +98,10 @@ export class Encoder {
       this.head = check(blueprint.head(this.classes));
     }
     if (resident) {
-      const all: Stage<unknown>[] = [context, embed, ...layers, ...(this.head ? [pool, this.head] : [])];
+      const all: Stage<unknown>[] = [context, embed, ...layers];
+      // gradients through a new head need them after the forward pass
+      if (Object.keys(pool.needs).every((name) => checkpoint.has(name))) all.push(pool);
+      if (this.head) all.push(this.head);
       for (const stage of all) this.kept.set(stage, this.load(stage));
     }
   }

@@ -46,10 +46,23 @@ export const cellName = (task: string, method: string, run: number) => `${task}/
 export const cellSeed = (task: string, run: number) =>
   createHash("sha256").update(`${task}/run-${run}`).digest().readUInt32BE();
 
-/** The rows of a task's table and, where the preset has them, of its ablations. */
+/** The rows of a task's table that a preset trains and, where the preset has them, of its ablations. */
 export function methodsOf(preset: Preset, task: string, info: FeatureInfo): Method[] {
   const size = { ...info, task };
-  return preset.ablations.includes(task) ? [...methods, ...ablationMethods(size)] : [...methods];
+  const rows = methods.filter((method) => budgetOf(preset, task, method));
+  return preset.ablations.includes(task) ? [...rows, ...ablationMethods(size)] : rows;
+}
+
+/** Items, epochs and rate of a method on a task; undefined where the preset does not train it. */
+function budgetOf({ tasks }: Preset, task: string, { fineTuning, budget }: Method) {
+  return fineTuning || budget ? tasks[task]!.fineTuning : tasks[task]!;
+}
+
+/** Runs of a method on a task of a preset; 0 where the preset does not train it. */
+export function runsOf({ group, fineTuning, budget }: Method, { tasks }: Preset, task: string): number {
+  if (group === "ablation") return 1;
+  const { runs, fineTuning: raw } = tasks[task]!;
+  return fineTuning || budget ? (raw?.runs[group] ?? 0) : runs;
 }
 
 /**
@@ -68,12 +81,13 @@ export function planCells(
   for (const [taskName, info] of Object.entries(infos)) {
     const size = { layers: info.layers, features: info.features, task: taskName };
     const configured = (method: Method, run: number, stages: Stage[]) => ({
-      ...configOf(preset, taskName, info.id, method.name, run, stages),
+      ...configOf(preset, size, info.id, method, run, stages),
       learningRate:
-        rates[taskName]?.[method.variantOf ?? method.name] ?? preset.tasks[taskName]!.learningRate,
+        rates[taskName]?.[method.variantOf ?? method.name] ??
+        (method.fineTuning ? preset.tasks[taskName]!.fineTuning! : preset.tasks[taskName]!).learningRate,
     });
     for (const method of methodsOf(preset, taskName, info)) {
-      const runs = method.group === "ablation" ? 1 : preset.tasks[taskName]!.runs;
+      const runs = runsOf(method, preset, taskName);
       for (let run = 1; run <= runs; run++) {
         const cell: Cell = {
           name: cellName(taskName, method.name, run),
@@ -108,27 +122,28 @@ export function planCells(
 
 function configOf(
   preset: Preset,
-  taskName: string,
+  size: Parameters<Method["stages"]>[0],
   features: string,
-  method: string,
+  method: Method,
   run: number,
   stages: Stage[],
 ): Omit<CellConfig, "learningRate"> {
-  const task = findTask(taskName);
-  const { epochs, trainItems, testItems } = preset.tasks[taskName]!;
+  const task = findTask(size.task);
+  const { epochs, trainItems, testItems } = budgetOf(preset, task.name, method)!;
   return {
     preset: preset.name,
-    task: taskName,
-    method,
+    task: task.name,
+    method: method.name,
     run,
-    seed: cellSeed(taskName, run),
+    seed: cellSeed(task.name, run),
     features,
     stages,
     hidden: preset.hidden,
     epochs,
     weightDecay,
-    batch: task.batch,
-    clipNorm: task.clipNorm,
+    ...(method.fineTuning
+      ? { batch: preset.tasks[task.name]!.fineTuning!.batch, fineTuning: method.fineTuning(size) }
+      : { batch: task.batch, clipNorm: task.clipNorm }),
     loss: task.loss,
     ...(trainItems !== undefined && { trainItems }),
     ...(testItems !== undefined && { testItems }),

@@ -15,6 +15,7 @@ export interface TaskFiles {
 /**
  * The feature files of a preset by task: shipped, or in the cache. What the cache lacks of the required tasks is made first, by a
  * process of its own, so that its memory is free when training begins; other tasks are left out where it lacks theirs.
+ * Raw data is looked for too where a required task fine-tunes beside shipped hidden states.
  * @param shifts makes those of the required tasks' shifted test items too
  * @throws UserError for a task that the preset does not have, or where raw data or an encoder of a required one cannot be had
  */
@@ -25,9 +26,11 @@ export async function featureFiles(
 ): Promise<Record<string, TaskFiles>> {
   for (const task of required) oneOf("task", task, Object.keys(preset.tasks));
   const files: Record<string, TaskFiles> = {};
-  for (const [task, { extraction }] of Object.entries(preset.tasks)) {
-    if (!extraction) files[task] = { path: join(featuresFolder, findTask(task).features), shifted: {} };
-    else {
+  for (const [task, { extraction, fineTuning }] of Object.entries(preset.tasks)) {
+    if (!extraction) {
+      files[task] = { path: join(featuresFolder, findTask(task).features), shifted: {} };
+      if (fineTuning && required.includes(task)) await rawData(fineTuning.extraction!.dataset);
+    } else {
       const { plannedFile } = await import("../features/extract.js");
       const needed = required.includes(task);
       const plan = plannedFile(extraction, cacheFolder(), { fetch: needed });
@@ -43,6 +46,12 @@ export async function featureFiles(
     }
   }
   return files;
+}
+
+/** Finds or fetches the raw data that rows fine-tune on. */
+async function rawData(name: string): Promise<void> {
+  const { datasetNamed, downloadProgress, locate } = await import("../datasets/index.js");
+  await locate(datasetNamed(name), { progress: downloadProgress() });
 }
 
 function extractApart(preset: string, task: string, shift?: string): void {

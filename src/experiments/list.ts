@@ -26,7 +26,12 @@ export async function listCells(
 
 function settings({ config, needs }: Cell): string {
   if (!config) return `waits for ${needs.join(", ")}`;
-  const { seed, hidden, epochs, learningRate, batch, stages } = config;
+  const { seed, hidden, epochs, learningRate, batch, stages, fineTuning } = config;
+  if (fineTuning) {
+    const { form, acts, head, ratio } = fineTuning;
+    const update = `rank ${form.rank} on ${form.targets.join(" and ")}, ${form.scaling}${acts ? "" : ", inert"}`;
+    return `seed ${seed}, ${epochs} epochs, rate ${learningRate} (B × ${ratio}), batch ${batch}, ${update}, head ${head}`;
+  }
   const names = stages.map((stage) => stage.kind + ("heads" in stage ? ` ×${stage.heads}` : "")).join(" → ");
   return `seed ${seed}, ${hidden} channels, ${epochs} epochs, rate ${learningRate}, batch ${batch}, ${names || "no stages"}`;
 }

@@ -1,3 +1,4 @@
+import { loraMethods } from "./lora-methods.js";
 import type { Method, Stage } from "./types.js";
 
 type Size = Parameters<Method["stages"]>[0];
@@ -20,8 +21,7 @@ const groupedQuery = (form: "published" | "standard"): Stage => ({
 const publishedLayers = ({ layers, task }: Size): Stage[] =>
   task === "speech" ? [{ kind: "layers", indices: [layers - 2] }] : [];
 
-/** The rows of the tables: the published methods, then those that correct a baseline or add a control. */
-export const methods: readonly Method[] = [
+const decoders: readonly Method[] = [
   {
     name: "mha",
     title: "MHA",
@@ -103,3 +103,20 @@ export const methods: readonly Method[] = [
     note: "y_l = N · softmax(s)_l · x_l",
   },
 ];
+
+/** Decoders with the items, epochs and runs of the rows that fine-tune. */
+const fewItems = ["daam-v1", "mha-layers", "no-attention"].map((name): Method => {
+  const { title, stages } = decoders.find((method) => method.name === name)!;
+  return {
+    name: `${name}-few`,
+    title: `${title}, LoRA's budget`,
+    group: "corrected",
+    budget: "fine-tuning",
+    variantOf: name,
+    stages,
+    note: "as many items, epochs and runs as the standard LoRA rows",
+  };
+});
+
+/** The rows of the tables: the published methods, then those that correct a baseline or add a control. */
+export const methods: readonly Method[] = [...decoders, ...loraMethods, ...fewItems];

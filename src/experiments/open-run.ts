@@ -2,9 +2,9 @@ import { UserError } from "../errors.js";
 import type { FeatureSummary } from "../features/load.js";
 import { ablations, type Ablation } from "./ablations.js";
 import { resultsFolder } from "../folders.js";
-import { methods } from "./methods.js";
 import { findPreset } from "./presets.js";
 import { recordedRobustness } from "./robustness.js";
+import { recordedCells, tableMethods } from "./recorded.js";
 import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
 import { CellStore } from "./store.js";
@@ -36,7 +36,7 @@ export class OpenRun {
 
   /** Rows of every task's table. */
   get methods(): readonly Method[] {
-    return methods;
+    return tableMethods(this.run.preset);
   }
 
   /**
@@ -79,12 +79,13 @@ export class TaskRun {
 
   /** Rows of the table. */
   get methods(): readonly Method[] {
-    return methods;
+    return tableMethods(this.run.preset);
   }
 
-  /** Finished cells of the table. */
+  /** Finished cells of the table, and what another preset recorded. */
   get results(): CellResult[] {
-    return this.run.results({ tasks: [this.task.name], part: "table" });
+    const { name } = this.task;
+    return [...this.run.results({ tasks: [name], part: "table" }), ...recordedCells(this.methods, [name])];
   }
 
   /** The feature file without its values: sizes, labels, splits, what it says of itself. */

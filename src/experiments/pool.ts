@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Stopped, UserError } from "../errors.js";
 import type { TaskData } from "../features/select.js";
+import type { RawTaskData } from "./raw-data.js";
 import type { CellConfig, CellResult, EpochRecord } from "./types.js";
 
 /** What a cell's training gives; the worker adds the rest. */
@@ -15,6 +16,13 @@ export interface Trainer {
   /** Starts the backend, at the first call. */
   prepare(threads: number): Promise<{ name: string; line: string; versions: Record<string, string> }>;
   trainCell(config: CellConfig, data: TaskData, onEpoch: (record: EpochRecord) => void): Promise<Trained>;
+  /** Where `config.fineTuning` says so; an acting update is saved to `adapterFolder`. */
+  fineTuneCell?(
+    config: CellConfig,
+    data: RawTaskData,
+    onEpoch: (record: EpochRecord) => void,
+    adapterFolder: string,
+  ): Promise<Trained>;
 }
 
 export interface WorkerOptions {

@@ -1,10 +1,35 @@
 import { join } from "node:path";
 import { oneOf } from "../errors.js";
 import { repository } from "../folders.js";
-import type { Preset } from "./types.js";
+import type { FineTuningBudget, Preset } from "./types.js";
 
 const shipped = (name: string) => join(repository, "data", "encoders", name);
 const own = (name: string) => join(process.env.DAAM_ENCODERS ?? join(repository, "data", "raw"), name);
+
+/** How raw data becomes the inputs of the small encoders, whole data sets. */
+const raw = {
+  speech: { dataset: "ravdess", encoder: shipped("wavlm-mini"), normalise: true },
+  text: { dataset: "ag-news", encoder: shipped("llama-mini"), maxTokens: 256 },
+  vision: { dataset: "cifar-100", encoder: shipped("beit-mini") },
+};
+/** And how it became the shipped hidden states. */
+const rawOfShipped = {
+  speech: raw.speech,
+  text: { ...raw.text, perClass: { train: 750, test: 375 } },
+  vision: { ...raw.vision, perClass: { train: 50, test: 25 } },
+};
+/** Of rows that fine-tune: as published, and standard. */
+const seeds = { published: 1, corrected: 3 };
+/** A subset of a few minutes. */
+const few = (task: keyof typeof raw, items: number): FineTuningBudget => ({
+  runs: { published: 1, corrected: 1 },
+  epochs: 1,
+  learningRate: 1e-3,
+  batch: 8,
+  trainItems: items,
+  testItems: items,
+  extraction: rawOfShipped[task],
+});
 
 /**
  * How much of everything a run takes. Every preset has every row; they differ in items, epochs, channels and runs.
@@ -20,9 +45,30 @@ export const presets: readonly Preset[] = [
     name: "smoke",
     hidden: 4,
     tasks: {
-      speech: { runs: 1, epochs: 1, learningRate: 1e-3, trainItems: 32, testItems: 16 },
-      text: { runs: 1, epochs: 1, learningRate: 1e-3, trainItems: 64, testItems: 32 },
-      vision: { runs: 1, epochs: 1, learningRate: 1e-3, trainItems: 100, testItems: 100 },
+      speech: {
+        runs: 1,
+        epochs: 1,
+        learningRate: 1e-3,
+        trainItems: 32,
+        testItems: 16,
+        fineTuning: few("speech", 8),
+      },
+      text: {
+        runs: 1,
+        epochs: 1,
+        learningRate: 1e-3,
+        trainItems: 64,
+        testItems: 32,
+        fineTuning: few("text", 8),
+      },
+      vision: {
+        runs: 1,
+        epochs: 1,
+        learningRate: 1e-3,
+        trainItems: 100,
+        testItems: 100,
+        fineTuning: few("vision", 8),
+      },
     },
     ablations: ["text"],
   },
@@ -30,9 +76,9 @@ export const presets: readonly Preset[] = [
     name: "quick",
     hidden: 64,
     tasks: {
-      speech: { runs: 5, epochs: 10, learningRate: 1e-3 },
-      text: { runs: 3, epochs: 4, learningRate: 1e-3 },
-      vision: { runs: 3, epochs: 5, learningRate: 1e-3 },
+      speech: { runs: 5, epochs: 10, learningRate: 1e-3, fineTuning: few("speech", 200) },
+      text: { runs: 3, epochs: 4, learningRate: 1e-3, fineTuning: few("text", 200) },
+      vision: { runs: 3, epochs: 5, learningRate: 1e-3, fineTuning: few("vision", 200) },
     },
     ablations: ["text"],
   },
@@ -46,7 +92,8 @@ export const presets: readonly Preset[] = [
         runs: 25,
         epochs: 10,
         learningRate: 1e-3,
-        extraction: { dataset: "ravdess", encoder: shipped("wavlm-mini"), normalise: true },
+        extraction: raw.speech,
+        fineTuning: { runs: seeds, epochs: 2, learningRate: 1e-3, batch: 8, trainItems: 200 },
         robustness: { runs: 5 },
       },
       text: {
@@ -55,11 +102,14 @@ export const presets: readonly Preset[] = [
         learningRate: 1e-3,
         trainItems: 3000,
         testItems: 3800,
-        extraction: {
-          dataset: "ag-news",
-          encoder: shipped("llama-mini"),
-          maxTokens: 256,
-          perClass: { train: 1500 },
+        extraction: { ...raw.text, perClass: { train: 1500 } },
+        fineTuning: {
+          runs: seeds,
+          epochs: 2,
+          learningRate: 1e-3,
+          batch: 16,
+          trainItems: 400,
+          testItems: 400,
         },
         robustness: { runs: 3, perClass: 500 },
       },
@@ -69,7 +119,15 @@ export const presets: readonly Preset[] = [
         learningRate: 1e-3,
         trainItems: 5000,
         testItems: 5000,
-        extraction: { dataset: "cifar-100", encoder: shipped("beit-mini"), perClass: { train: 100 } },
+        extraction: { ...raw.vision, perClass: { train: 100 } },
+        fineTuning: {
+          runs: seeds,
+          epochs: 2,
+          learningRate: 1e-3,
+          batch: 16,
+          trainItems: 1500,
+          testItems: 500,
+        },
         robustness: { runs: 3, perClass: 20 },
       },
     },
@@ -86,6 +144,7 @@ export const presets: readonly Preset[] = [
         learningRate: 1e-4,
         extraction: { dataset: "iemocap", encoder: own("wavlm-large"), normalise: false },
         robustness: { runs: 5 },
+        fineTuning: { runs: { published: 5, corrected: 5 }, epochs: 35, learningRate: 1e-4, batch: 4 },
       },
       text: {
         runs: 3,
@@ -93,6 +152,7 @@ export const presets: readonly Preset[] = [
         learningRate: 5e-5,
         extraction: { dataset: "ag-news", encoder: own("llama-2-13b"), maxTokens: 4096 },
         robustness: { runs: 3, perClass: 500 },
+        fineTuning: { runs: { published: 3, corrected: 3 }, epochs: 1, learningRate: 1e-4, batch: 1 },
       },
       vision: {
         runs: 5,
@@ -100,6 +160,7 @@ export const presets: readonly Preset[] = [
         learningRate: 1e-5,
         extraction: { dataset: "cifar-100", encoder: own("beit-large") },
         robustness: { runs: 3, perClass: 20 },
+        fineTuning: { runs: { published: 5, corrected: 5 }, epochs: 35, learningRate: 1e-4, batch: 16 },
       },
     },
     ablations: ["speech", "text", "vision"],
@@ -133,4 +194,18 @@ export function findPreset(name: string): Preset {
     presets.map((preset) => preset.name),
   );
   return presets.find((preset) => preset.name === name)!;
+}
+
+/**
+ * A preset as it runs: on shipped hidden states, which cannot feed LoRA, rows fine-tune only where `lora` asks for it.
+ * @throws UserError that lists the presets.
+ */
+export function presetAt(name: string, lora = process.env.DAAM_LORA === "1"): Preset {
+  const preset = findPreset(name);
+  if (lora) return preset;
+  const tasks = Object.entries(preset.tasks).map(([task, { fineTuning, ...budget }]) => [
+    task,
+    { ...budget, ...(fineTuning && budget.extraction && { fineTuning }) },
+  ]);
+  return { ...preset, tasks: Object.fromEntries(tasks) };
 }

@@ -1,9 +1,9 @@
 import { Stopped, UserError } from "../errors.js";
 import { ablations } from "./ablations.js";
 import { resultsFolder } from "../folders.js";
-import { methods } from "./methods.js";
 import { howRates } from "./presets.js";
 import { readSearch } from "./rates.js";
+import { recordedCells, tableMethods } from "./recorded.js";
 import { Run, type RunOptions } from "./run.js";
 import { taskAt } from "./tasks.js";
 
@@ -42,9 +42,10 @@ export async function publishRun(run: Run): Promise<void> {
   const { publish } = await import("../report/publish.js");
   const { thisMachine } = await import("../report/machine.js");
   const { preset } = run;
+  const rows = tableMethods(preset);
   await publish(resultsFolder(preset.name), {
     preset,
-    methods,
+    methods: rows,
     tasks: run.taskNames.map((task) => {
       const { layers, features } = run.files[task]!;
       const here = preset.ablations.includes(task);
@@ -52,11 +53,12 @@ export async function publishRun(run: Run): Promise<void> {
     }),
     results: run.results(),
     robustness: run.robustness,
+    recorded: recordedCells(rows, run.taskNames),
     machine: thisMachine(),
     settings: howRates(preset),
     search: readSearch(preset.name),
     command: (task, method) =>
-      `node dist/cli.js run --preset ${preset.name} --task ${task} --method ${method}`,
+      `node dist/cli.js run --preset ${rows.find(({ name }) => name === method)?.recorded ?? preset.name} --task ${task} --method ${method}`,
     labels: (result) => run.testLabels(result.config),
   });
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { agreement, agreementLines } from "./agreement.js";
+import { UserError } from "../errors.js";
+import { copyAdapters } from "./adapters.js";
 import type { Cell, Scope } from "./cells.js";
 import { home, repository } from "../folders.js";
 import { headline } from "./headline.js";
@@ -18,6 +20,8 @@ export interface ReproduceOptions extends RunOptions {
   scope?: Scope;
   /** Take over published cells of the same configuration first. */
   resume?: boolean;
+  /** Where the adapters of finished cells are copied to. */
+  saveAdapters?: string;
   /** Execute the notebooks, and publish when the whole preset is finished. */
   notebooks?: boolean;
   onProgress?: (progress: Progress) => void;
@@ -31,6 +35,8 @@ export interface ReproduceOptions extends RunOptions {
  */
 export async function reproduce(preset: string, options: ReproduceOptions = {}): Promise<CellResult[]> {
   const { scope = {}, say = console.log } = options;
+  // notebooks open the run themselves
+  if (options.lora) process.env.DAAM_LORA = "1";
   const undecided = unsearched(preset, scope.tasks);
   if (undecided.length) {
     say(`${preset}: its rows choose their learning rates first, on training items that are held out`);
@@ -41,7 +47,11 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
     shifts: scope.part === "robustness",
     ...options,
   });
-  run.plan(scope);
+  const planned = run.plan(scope);
+  if (options.saveAdapters && !planned.some(({ config }) => config?.fineTuning?.acts))
+    throw new UserError(
+      `--save-adapters: no row of this scope trains an adapter on ${preset}; choose lora-4-standard, and with smoke or quick --lora`,
+    );
   let waited = false;
   const lock = await run.lock((pid) => {
     waited = true;
@@ -59,6 +69,10 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
     const results = await run.finish(scope, options.onProgress ?? terminal.show);
     terminal.end();
     const places = await present(run, scope, options);
+    if (options.saveAdapters) {
+      const copied = copyAdapters(run.store.folder, options.saveAdapters, results);
+      places.push(`${copied} adapters: ${options.saveAdapters}`);
+    }
     deliver(run, run.plan(scope));
     say("");
     for (const line of headline(results)) say(line);

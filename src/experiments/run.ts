@@ -9,7 +9,7 @@ import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../folders.js";
 import { Lock } from "../lock.js";
 import { runPool, type Order } from "./pool.js";
-import { findPreset } from "./presets.js";
+import { presetAt } from "./presets.js";
 import { chosenRates, readSearch, type Rates } from "./rates.js";
 import { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
@@ -26,6 +26,8 @@ export interface RunOptions {
   tasks?: readonly string[];
   /** Also those of their shifted test items. */
   shifts?: boolean;
+  /** Fine-tune rows too where hidden states are shipped; as the variable DAAM_LORA says when left out. */
+  lora?: boolean;
   /** URL of the workers' {@link Trainer}; a test's own. */
   trainer?: string;
 }
@@ -64,7 +66,7 @@ export class Run {
    * @throws UserError for an unknown preset, a number of jobs that is none, or feature files that cannot be made or used.
    */
   static async open(preset: string, options: RunOptions = {}): Promise<Run> {
-    const found = findPreset(preset);
+    const found = presetAt(preset, options.lora);
     return new Run(found, await featureFiles(found, options.tasks ?? [], options.shifts), options);
   }
 
@@ -159,7 +161,7 @@ export class Run {
   }
 
   /**
-   * Trains the missing cells of a scope in worker processes, longest first.
+   * Trains the missing cells of a scope in worker processes, run by run, longest first.
    * @throws UserError where a worker dies or cannot write; finished cells stay.
    */
   async finish(
@@ -192,11 +194,12 @@ export class Run {
     const next = (): Order | undefined => {
       const cells = this.plan(scope);
       const needed = new Set(cells.flatMap((cell) => (this.finished(cell) ? [] : cell.needs)));
-      const urgency = (cell: Cell) =>
-        estimates.seconds(cell.name, cell.config!) + (needed.has(cell.name) ? 1e6 : 0);
+      // what others wait for; then run by run, so that a run which is stopped has something of every row
+      const round = (cell: Cell) => (needed.has(cell.name) ? 0 : cell.run);
+      const seconds = (cell: Cell) => estimates.seconds(cell.name, cell.config!);
       const [cell] = cells
         .filter((cell) => cell.config && !active.has(cell.name) && !this.finished(cell))
-        .sort((a, b) => urgency(b) - urgency(a));
+        .sort((a, b) => round(a) - round(b) || seconds(b) - seconds(a));
       return cell && this.order(cell);
     };
     await runPool({ jobs: this.jobs, threads, backend, signal, trainer, folder: this.store.folder }, next, {

@@ -31,7 +31,10 @@ export async function search(
       `the rows of ${preset} share one rate a task: name a --task to compare rates on it, or search with --preset small`,
     );
   for (const task of options.tasks ?? Object.keys(found.tasks)) {
-    const names = methods.map(({ name }) => name);
+    // rows that fine-tune have one rate, and those beside them the rate of what they vary
+    const names = methods.flatMap(({ name, fineTuning, variantOf }) =>
+      fineTuning || variantOf ? [] : [name],
+    );
     const results = await tune(preset, {
       ...options,
       task,

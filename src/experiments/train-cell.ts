@@ -6,11 +6,11 @@ import { countParameters } from "../models/model.js";
 import { confusionMatrix, scores } from "../training/metrics.js";
 import { train } from "../training/train.js";
 import { encodeMap } from "./maps.js";
+import { base64, encodeClasses, outcomeOf } from "./outcome.js";
 import type { Trained, Trainer } from "./pool.js";
 import type { CellConfig, EpochRecord, ShiftedTests } from "./types.js";
 
-/** Beyond so many classes the confusion matrix is left to the predictions. */
-const classesOfMatrix = 20;
+export { fineTuneCell } from "./fine-tune-cell.js";
 
 let prepared: ReturnType<Trainer["prepare"]> | undefined;
 
@@ -41,22 +41,14 @@ export async function trainCell(
   onEpoch: (record: EpochRecord) => void,
 ): Promise<Trained> {
   const { layers, features, classes } = data;
-  const { curve, best, last, predictions, shifted, attention, learned } = await train(data, config, onEpoch);
-  const bytes = (values: Int32Array) =>
-    classes > 256 ? base64(Uint16Array.from(values)) : base64(Uint8Array.from(values));
+  const { attention, learned, shifted, ...trained } = await train(data, config, onEpoch);
   return {
-    curve,
-    best,
-    last,
-    predictions: { best: bytes(predictions.best), last: bytes(predictions.last) },
-    ...(classes <= classesOfMatrix && {
-      confusion: confusionMatrix(data.test.labels, predictions.last, classes),
-    }),
+    ...outcomeOf(trained, data.test.labels, classes),
     ...(learned && { learned }),
     ...(attention && {
       attention: { ...attention, test: encodeMap(attention.test), train: encodeMap(attention.train) },
     }),
-    ...(data.shifted && { shifted: shiftedTests(data.shifted, shifted, classes, bytes) }),
+    ...(data.shifted && { shifted: shiftedTests(data.shifted, shifted, classes) }),
     parameters: countParameters({ ...config, layers, features, classes }),
   };
 }
@@ -65,18 +57,14 @@ function shiftedTests(
   { labels, groups }: ShiftedItems,
   predictions: Record<string, Int32Array>,
   classes: number,
-  bytes: (values: Int32Array) => string,
 ): ShiftedTests {
   const sets = Object.entries(predictions).map(([name, predicted]) => {
     const { accuracy } = scores(confusionMatrix(labels, predicted, classes));
-    return [name, { accuracy, predictions: bytes(predicted) }] as const;
+    return [name, { accuracy, predictions: encodeClasses(predicted, classes) }] as const;
   });
   return {
-    labels: bytes(labels),
+    labels: encodeClasses(labels, classes),
     ...(groups && { groups: base64(Uint16Array.from(groups)) }),
     sets: Object.fromEntries(sets),
   };
 }
-
-const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>
-  Buffer.from(buffer, byteOffset, byteLength).toString("base64");

@@ -1,8 +1,9 @@
+import type { FineTuning } from "../adapters/fine-tuning.js";
 import type { ExtractionSettings } from "../features/extraction.js";
 import type { Stage } from "../models/stages.js";
 import type { Shift } from "../shifts/shift.js";
 import type { LossSpec } from "../training/losses.js";
-import type { EpochRecord } from "../training/train.js";
+import type { EpochRecord } from "../training/epochs.js";
 
 export type { EpochRecord, Stage };
 
@@ -44,9 +45,17 @@ export interface Method {
   layers?: "highest" | "lowest";
   /** The row that a variant of an ablation differs from in one thing, and whose rate it takes. */
   variantOf?: string;
+  /** Trains a low-rank update of the encoder and a new head on raw inputs, instead of stages and a decoder on hidden states. */
+  fineTuning?(size: { layers: number; features: number; task: string }): FineTuning;
+  /** Takes the items, epochs and runs of the rows that fine-tune, to be compared with them. */
+  budget?: "fine-tuning";
   /** The paper's row of the same name (key of `paper.ts`), where there is one. */
   paperRow?: string;
   note?: string;
+  /** Runs of a complete row, where they are not the table's. */
+  runs?(task: string): number;
+  /** The preset whose published cells the row shows where its own does not train it. */
+  recorded?: string;
 }
 
 /** Rows of the tables; ablations; rows of the tables tested on shifted inputs. */
@@ -78,6 +87,19 @@ export interface TaskBudget {
   testItems?: number;
   /** Tests on shifted inputs, for presets with an extraction: runs or folds a row, and the first so many test items of every class. */
   robustness?: { runs: number; perClass?: number };
+  /** Of rows that fine-tune, and of those compared with them; the preset has none where it is left out. */
+  fineTuning?: FineTuningBudget;
+}
+
+export interface FineTuningBudget extends Pick<
+  TaskBudget,
+  "epochs" | "learningRate" | "trainItems" | "testItems"
+> {
+  runs: { published: number; corrected: number };
+  /** Of rows that fine-tune. */
+  batch: number;
+  /** How shipped hidden states were made from raw inputs, in presets that train on them: these fine-tune only where asked to. */
+  extraction?: ExtractionSettings;
 }
 
 /** Everything that decides a cell's figures, and nothing else. */
@@ -97,8 +119,11 @@ export interface CellConfig {
   learningRate: number;
   weightDecay: number;
   batch: number;
-  clipNorm: number;
+  /** Gradients are not clipped where it is left out. */
+  clipNorm?: number;
   loss: LossSpec;
+  /** In place of stages and decoder. */
+  fineTuning?: FineTuning;
   trainItems?: number;
   testItems?: number;
   /** Tested on a part of the training items (`daam tune`). */
@@ -125,6 +150,7 @@ export interface CellResult {
   attention?: { test: string; train: string; layers: number; features: number };
   /** Tests on shifted inputs after the last epoch, where the configuration has shifts. */
   shifted?: ShiftedTests;
+  /** Trained: all, all but the last linear layer, those of the stages or of the low-rank update. */
   parameters: { total: number; withoutLastLinear: number; attention: number };
   seconds: number;
   /** Highest resident memory of the worker process up to the end of this cell. */

@@ -1,17 +1,20 @@
 /** A worker process: trains the cells it is told to, one after the other, and writes each one's JSON. Started by pool.ts. */
 import { UserError } from "../errors.js";
 import { loadFeatures, type Features } from "../features/load.js";
-import { selectItems, type TaskData } from "../features/select.js";
+import { selectItems, type Selection, type TaskData } from "../features/select.js";
 import { shiftedItems } from "../features/shifted.js";
+import { adapterFolder } from "./adapters.js";
+import { readRawTask, type RawTaskData } from "./raw-data.js";
 import { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
 import type { FromWorker, Order, Trainer, WorkerOptions } from "./pool.js";
-import type { CellConfig } from "./types.js";
+import type { CellConfig, EpochRecord } from "./types.js";
 
 const options = JSON.parse(process.argv[2]!) as WorkerOptions;
 const store = new CellStore(options.folder);
 const files = new Map<string, Features>();
 let selected: { key: string; data: TaskData } | undefined;
+let raw: { key: string; data: RawTaskData } | undefined;
 let trainer: Trainer | undefined;
 
 const send = (message: FromWorker) => {
@@ -30,13 +33,17 @@ async function train({ name, config, path, shifted }: Order) {
   trainer ??= (await import(options.trainer)) as Trainer;
   const { name: backend, line, versions } = await trainer.prepare(options.threads);
   send({ kind: "backend", line });
-  const data = itemsOf(path, config, shifted);
+  const data = config.fineTuning ? await rawItemsOf(path, config) : itemsOf(path, config, shifted);
   const start = performance.now();
-  const trained = await trainer.trainCell(config, data, (record) => {
+  const onEpoch = (record: EpochRecord) => {
     // events wait while a cell trains, so the parent's end is seen here
     if (process.ppid !== parent) process.exit();
     send({ kind: "epoch", record });
-  });
+  };
+  const trained =
+    "inputs" in data
+      ? await trainer.fineTuneCell!(config, data, onEpoch, adapterFolder(options.folder, name))
+      : await trainer.trainCell(config, data, onEpoch);
   const result = {
     name,
     config,
@@ -53,16 +60,14 @@ async function train({ name, config, path, shifted }: Order) {
 const round = (value: number) => Math.round(value * 10) / 10;
 
 function itemsOf(path: string, config: CellConfig, shifted?: Order["shifted"]): TaskData {
-  const task = findTask(config.task);
   const load = (path: string) => {
-    if (!files.has(path)) files.set(path, loadFeatures(path, task.classes.length));
+    if (!files.has(path)) files.set(path, loadFeatures(path, findTask(config.task).classes.length));
     return files.get(path)!;
   };
-  const { trainItems, testItems, holdout } = config;
-  const run = task.split === "folds" || holdout ? config.run : 1;
-  const key = JSON.stringify([path, run, trainItems, testItems, holdout, shifted]);
+  const selection = selectionOf(config);
+  const key = JSON.stringify([path, selection, shifted]);
   if (selected?.key !== key) {
-    const data = selectItems(load(path), { run, split: task.split, trainItems, testItems, holdout });
+    const data = selectItems(load(path), selection);
     const others = Object.entries(shifted ?? {}).map(([name, path]) => [name, load(path)] as const);
     selected = {
       key,
@@ -70,4 +75,16 @@ function itemsOf(path: string, config: CellConfig, shifted?: Order["shifted"]): 
     };
   }
   return selected.data;
+}
+
+async function rawItemsOf(path: string, config: CellConfig): Promise<RawTaskData> {
+  const selection = selectionOf(config);
+  const key = JSON.stringify([path, selection]);
+  if (raw?.key !== key) raw = { key, data: await readRawTask(path, config, selection) };
+  return raw.data;
+}
+
+function selectionOf({ task, run, trainItems, testItems, holdout }: CellConfig): Selection {
+  const { split } = findTask(task);
+  return { run: split === "folds" || holdout ? run : 1, split, trainItems, testItems, holdout };
 }

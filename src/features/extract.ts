@@ -8,17 +8,13 @@ import {
   type LocateOptions,
   type Dataset,
   type Item,
-  type RawInput,
 } from "../datasets/index.js";
-import type { EncoderInput } from "../encoders/architecture.js";
-import { AudioInput } from "../encoders/audio-input.js";
-import { openEncoder, type Encoder } from "../encoders/encoder.js";
-import { ImageInput } from "../encoders/image-input.js";
-import { TextInput } from "../encoders/text-input.js";
+import { openEncoder } from "../encoders/encoder.js";
 import { UserError } from "../errors.js";
 import { Lock } from "../lock.js";
 import { shiftInput } from "../shifts/shift.js";
-import { CLIP_SAMPLES, cacheName, encoderBytes, encoderId, type ExtractionSettings } from "./extraction.js";
+import { cacheName, encoderBytes, encoderId, type ExtractionSettings } from "./extraction.js";
+import { chosenItems, itemsNamed, preparation } from "./inputs.js";
 import { RecordWriter, type ItemNote } from "./records.js";
 
 /** Encoders of at most so many bytes are kept in memory; of larger ones one layer at a time. */
@@ -90,7 +86,7 @@ async function extract(
       );
     }
     writer = RecordWriter.open(folder, encoder.layers, encoder.features);
-    const chosen = await choose(dataset, paths, settings);
+    const chosen = await chosenItems(dataset, paths, settings);
     const known = writer.ids;
     if (known.some((id, i) => id !== chosen[i])) {
       throw new UserError(`${folder} was begun with other items: remove it and start again`);
@@ -100,7 +96,10 @@ async function extract(
     const chunkItems = BATCH * (resident ? 1 : STREAMED_BATCHES);
     options.onProgress?.(known.length, chosen.length);
     let done = known.length;
-    for await (const chunk of chunks(selected(dataset, paths, chosen, done, options.warn), chunkItems)) {
+    for await (const chunk of chunks(
+      itemsNamed(dataset, paths, chosen.slice(done), options.warn),
+      chunkItems,
+    )) {
       const batches = Array.from({ length: Math.ceil(chunk.length / BATCH) }, (_, i) =>
         prepare(chunk.slice(i * BATCH, (i + 1) * BATCH).map(inputOf)),
       );
@@ -114,43 +113,6 @@ async function extract(
   }
 }
 
-/** Ids of the items to take, in file order. */
-async function choose(
-  dataset: Dataset,
-  paths: string[],
-  { perClass, limit }: ExtractionSettings,
-): Promise<string[]> {
-  const counts = new Map<string, number>();
-  const below = (key: string, most = Infinity) => {
-    const count = counts.get(key) ?? 0;
-    if (count >= most) return false;
-    counts.set(key, count + 1);
-    return true;
-  };
-  const ids: string[] = [];
-  for await (const { id, label, split } of dataset.items(paths)) {
-    if (!below(`${split}/${label}`, perClass?.[split ?? "train"])) continue;
-    if (below(`${split}`, limit)) ids.push(id);
-  }
-  return ids;
-}
-
-/** The chosen items from number `from` on, read as they are asked for. */
-async function* selected(
-  dataset: Dataset,
-  paths: string[],
-  chosen: readonly string[],
-  from: number,
-  warn?: (line: string) => void,
-): AsyncGenerator<Item> {
-  const wanted = new Set(chosen.slice(from));
-  if (wanted.size === 0) return;
-  for await (const item of dataset.items(paths, { warn })) {
-    if (wanted.delete(item.id)) yield item;
-    if (wanted.size === 0) return;
-  }
-}
-
 async function* chunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
   let chunk: T[] = [];
   for await (const item of items) {
@@ -160,39 +122,6 @@ async function* chunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator
     chunk = [];
   }
   if (chunk.length) yield chunk;
-}
-
-/** Raw inputs → one batch of the encoder's. */
-function preparation(
-  encoder: Encoder,
-  { normalise, maxTokens }: ExtractionSettings,
-): (inputs: RawInput[]) => EncoderInput {
-  const { folder } = encoder;
-  const of = <K extends RawInput["kind"]>(inputs: RawInput[], kind: K) =>
-    inputs.filter((input): input is Extract<RawInput, { kind: K }> => input.kind === kind);
-  switch (encoder.modality) {
-    case "audio": {
-      const audio = AudioInput.open(folder);
-      return (inputs) => {
-        const clips = of(inputs, "audio");
-        const samples = clips.map((clip) => clip.samples);
-        // Without the mask: the paper averages over padding too.
-        return { values: audio.prepare(samples, clips[0]!.rate, { length: CLIP_SAMPLES, normalise }).values };
-      };
-    }
-    case "text": {
-      const text = TextInput.open(folder);
-      return (inputs) =>
-        text.prepare(
-          of(inputs, "text").map((input) => input.text),
-          maxTokens,
-        );
-    }
-    case "image": {
-      const image = ImageInput.open(folder);
-      return (inputs) => image.prepare(of(inputs, "image"));
-    }
-  }
 }
 
 function noteOf({ id, label, split, fold, group }: Item): ItemNote {

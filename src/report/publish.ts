@@ -43,6 +43,8 @@ export interface Publication {
   results: readonly CellResult[];
   /** Finished cells that were tested on shifted inputs. */
   robustness?: readonly CellResult[];
+  /** Published cells of another preset that rows show. */
+  recorded?: readonly CellResult[];
   machine: Machine;
   /** Markdown on how settings were chosen. */
   settings: string;
@@ -85,9 +87,9 @@ export async function publish(folder: string, publication: Publication): Promise
 }
 
 /** The tables of a publication and their ablations. */
-export function sections({ preset, methods, tasks, results }: Publication): Section[] {
+export function sections({ preset, methods, tasks, results, recorded = [] }: Publication): Section[] {
   return tasks.map(({ task, ablations }) => ({
-    table: resultTable(task, methods, results, preset.tasks[task.name]!.runs),
+    table: resultTable(task, methods, [...results, ...recorded], preset.tasks[task.name]!.runs),
     ablations: ablations.map((ablation) => ({
       ...ablation,
       rows: ablation.entries.map((entry) => ablationEntry(entry, task, results)),

@@ -2,6 +2,7 @@
 import { chosenRates } from "../experiments/rates.js";
 import type { CellResult, Task } from "../experiments/types.js";
 import type { Publication, Section } from "./publish.js";
+import { cellCounts } from "./rows.js";
 import { searchTable } from "./search.js";
 import { type Robustness, robustnessBlocks } from "./robustness.js";
 import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
@@ -21,7 +22,7 @@ export function readme(
     "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
     rowNotes(publication),
-    ...parts.flatMap((part) => taskBlocks(publication, part, image)),
+    ...parts.flatMap((part) => taskBlocks(part, image)),
     ...robustnessBlocks(publication.preset, shifted, image),
     "## Paper and here",
     ...image("verdict", "Every row, the paper beside here"),
@@ -55,10 +56,9 @@ function rowNotes({ methods }: Publication): string {
 
 type Image = (name: string, alt: string) => string[];
 
-function taskBlocks(publication: Publication, { table, ablations }: Section, image: Image): string[] {
+function taskBlocks({ table, ablations }: Section, image: Image): string[] {
   const { name, title } = table.task;
-  const done = table.rows.reduce((sum, row) => sum + row.results.length, 0);
-  const all = publication.methods.length * table.runs;
+  const { done, all } = cellCounts(table);
   return [
     `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
     toMarkdown(readableTable(table)).trimEnd(),

@@ -15,6 +15,10 @@ export interface TableRow {
   paper?: PaperRow;
   /** Finished cells in the order of their runs. */
   results: CellResult[];
+  /** Runs of the complete row, where they are not the table's. */
+  runs?: number;
+  /** The preset whose published cells are shown. */
+  recorded?: string;
 }
 
 export interface ResultTable {
@@ -29,7 +33,7 @@ export interface ResultTable {
 /**
  * The table of a task: rows that are only recorded (LoRA, LoRA+), then the published ones, then the corrected and added.
  * @param results cells of any task; others are passed over.
- * @param runs how many runs or folds a complete row has.
+ * @param runs how many runs or folds a complete row has, where its method does not say.
  */
 export function resultTable(
   task: Task,
@@ -40,12 +44,15 @@ export function resultTable(
   const paper = paperRows(task.name);
   const trained = methods.map((method): TableRow => {
     const row = paper.find(({ title }) => title === method.paperRow);
+    const { recorded } = method;
     return {
-      title: method.title,
+      title: recorded ? `${method.title} (recorded: ${recorded})` : method.title,
       group: method.group,
       method,
       results: cellsOf(results, task, method),
       ...(row && { paper: row }),
+      ...(method.runs && { runs: method.runs(task.name) }),
+      ...(recorded && { recorded }),
     };
   });
   const recorded = paper
@@ -56,7 +63,7 @@ export function resultTable(
     task,
     runs,
     rows: [...recorded, ...inGroup("published"), ...inGroup("corrected"), ...inGroup("ablation")],
-    complete: trained.every((row) => row.results.length >= runs),
+    complete: trained.every((row) => row.recorded || row.results.length >= (row.runs ?? runs)),
   };
 }
 
@@ -64,6 +71,15 @@ function cellsOf(results: readonly CellResult[], task: Task, method: Method): Ce
   return results
     .filter(({ config }) => config.task === task.name && config.method === method.name)
     .sort((a, b) => a.config.run - b.config.run);
+}
+
+/** Cells of the rows that are trained here: finished ones, and all. */
+export function cellCounts({ rows, runs }: ResultTable): { done: number; all: number } {
+  const own = rows.filter((row) => row.method && !row.recorded);
+  return {
+    done: own.reduce((sum, row) => sum + row.results.length, 0),
+    all: own.reduce((sum, row) => sum + (row.runs ?? runs), 0),
+  };
 }
 
 /** A metric of every finished run, in %. */

@@ -41,11 +41,12 @@ export function readableTable(table: ResultTable): TextTable {
       "s / run",
     ],
     rows: table.rows.map((row) => {
-      const shown = (metric: Metric) => accuracyText(row, table.runs, summary(row, "last", metric));
+      const runs = row.runs ?? table.runs;
+      const shown = (metric: Metric) => accuracyText(row, runs, summary(row, "last", metric));
       return [
         row.title,
         row.paper ? paperText(row.paper) : "–",
-        accuracyText(row, table.runs, summary(row, "best")) || notRun,
+        accuracyText(row, runs, summary(row, "best")) || notRun,
         shown("accuracy"),
         ...(speech ? [shown("macroF1"), shown("unweightedRecall")] : []),
         row.results[0]?.parameters.total.toLocaleString("en") ?? "",
@@ -70,6 +71,9 @@ export function paperText({ printed, cells }: PaperRow): string {
   return agree ? text : `${text} (cells: ${plusMinus(cells, 2)})`;
 }
 
+const statusOf = ({ results, runs, recorded }: TableRow, all: number) =>
+  `${results.length} of ${runs ?? all} runs${recorded ? ` (recorded: ${recorded})` : ""}`;
+
 const seconds = (row: TableRow) => summarise(row.results.map((result) => result.seconds)).mean;
 
 /** Every figure of a table: the paper's cells and ours, both protocols, as CSV. */
@@ -82,7 +86,7 @@ export function csvTable(table: ResultTable, command: (method: string) => string
     const record: Record<string, string | number> = {
       method: row.title,
       group: row.group,
-      status: row.method ? `${row.results.length} of ${table.runs} runs` : notRun,
+      status: row.method ? statusOf(row, table.runs) : notRun,
     };
     table.task.paperRuns.forEach((name, i) => (record[`paper ${name}`] = paper?.runs[i] ?? ""));
     record["paper printed mean"] = paper?.printed.mean ?? "";

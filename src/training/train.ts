@@ -1,11 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
 import { Model } from "../models/model.js";
 import type { Stage } from "../models/stages.js";
-import { permutation, randomStream } from "../random.js";
 import { AdamW } from "./adamw.js";
+import {
+  batches,
+  evaluate,
+  runEpochs,
+  testOrder,
+  type EpochRecord,
+  type Learned,
+  type Learner,
+} from "./epochs.js";
 import { lossOf, type LossSpec } from "./losses.js";
-import { confusionMatrix, scores } from "./metrics.js";
-import { PlateauSchedule } from "./schedule.js";
 
 /** Items with a label each. */
 export interface Examples {
@@ -31,30 +37,14 @@ export interface TrainOptions {
   batch: number;
   learningRate: number;
   weightDecay: number;
-  clipNorm: number;
+  /** No clipping where it is left out. */
+  clipNorm?: number;
   loss: LossSpec;
   /** Names three independent streams: order of the batches, decoder, attention. */
   seed: number;
 }
 
-/** One epoch: losses are means over items, scores are of the test items, in 0–1. */
-export interface EpochRecord {
-  epoch: number;
-  learningRate: number;
-  trainLoss: number;
-  testLoss: number;
-  accuracy: number;
-  macroF1: number;
-  unweightedRecall: number;
-}
-
-export interface Outcome {
-  curve: EpochRecord[];
-  /** The epoch of highest test accuracy (the first of equals), as the paper reports, and the last one. */
-  best: EpochRecord;
-  last: EpochRecord;
-  /** Predicted class of every test item, in file order. */
-  predictions: { best: Int32Array; last: Int32Array };
+export interface Outcome extends Learned {
   /** Predicted class of every item of the further sets, after the last epoch. */
   shifted: Record<string, Int32Array>;
   /** Density weights averaged over items after the last epoch, [layers · features] each. */
@@ -62,12 +52,6 @@ export interface Outcome {
   /** Smallest and largest learned value. */
   learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
 }
-
-/**
- * Test items are visited in this order whatever the cell: attention over the batch depends on it, and in file order a batch
- * is mostly of one class.
- */
-const testOrder = (n: number) => permutation(n, randomStream(0, "test order"));
 
 /**
  * Trains a decoder on hidden states and tests it after every epoch.
@@ -83,36 +67,24 @@ export async function train(
   const variables = model.trainable;
   const optimiser = new AdamW(variables, options);
   try {
-    const schedule = new PlateauSchedule(options.learningRate);
-    const order = randomStream(options.seed, "order");
-    const curve: EpochRecord[] = [];
-    let best: { record: EpochRecord; predictions: Int32Array } | undefined;
-    let predictions = new Int32Array();
-    for (let epoch = 1; epoch <= options.epochs; epoch++) {
-      const { learningRate } = schedule;
-      const trainLoss = await trainEpoch(model, variables, optimiser, data, options, learningRate, order);
-      const test = await evaluate(model, data, options);
-      ({ predictions } = test);
-      const record: EpochRecord = {
-        epoch,
-        learningRate,
-        trainLoss,
-        testLoss: test.loss,
-        ...scores(confusionMatrix(data.test.labels, predictions, classes)),
-      };
-      curve.push(record);
-      if (!best || record.accuracy > best.record.accuracy) best = { record, predictions };
-      schedule.update(record.accuracy);
-      onEpoch?.(record);
-    }
+    const learner: Learner = {
+      step: (items, learningRate) => step(model, variables, optimiser, data, options, learningRate, items),
+      test: (items) => test(model, data, options, items),
+    };
+    const course = {
+      ...options,
+      classes,
+      trainItems: data.train.labels.length,
+      testLabels: data.test.labels,
+    };
+    const learned = await runEpochs(learner, course, onEpoch);
     const shifted: Outcome["shifted"] = {};
-    for (const [name, test] of Object.entries(data.shifted?.sets ?? {}))
-      shifted[name] = (await evaluate(model, { ...data, test }, options)).predictions;
+    for (const [name, set] of Object.entries(data.shifted?.sets ?? {})) {
+      const other = { test: (items: Int32Array) => test(model, { ...data, test: set }, options, items) };
+      shifted[name] = (await evaluate(other, set.labels.length, options.batch)).predictions;
+    }
     return {
-      curve,
-      best: best!.record,
-      last: curve.at(-1)!,
-      predictions: { best: best!.predictions, last: predictions },
+      ...learned,
       shifted,
       attention: await averageMaps(model, data, options.batch),
       learned: await learnedRanges(model),
@@ -123,45 +95,36 @@ export async function train(
   }
 }
 
-async function trainEpoch(
+async function step(
   model: Model,
   variables: tf.Variable[],
   optimiser: AdamW,
   data: Dataset,
-  { batch, loss }: TrainOptions,
+  { loss }: TrainOptions,
   learningRate: number,
-  random: ReturnType<typeof randomStream>,
+  items: Int32Array,
 ): Promise<number> {
-  const order = permutation(data.train.labels.length, random);
-  let sum = 0;
-  for (const items of batches(order, batch)) {
-    const { x, labels } = gather(data, data.train, items);
-    const { value, grads } = tf.variableGrads(() => lossOf(loss, model.forward(x, true), labels), variables);
-    optimiser.step(
-      variables.map(({ name }) => grads[name]!),
-      learningRate,
-    );
-    sum += (await value.data())[0]! * items.length;
-    tf.dispose([x, labels, value, grads]);
-  }
-  return sum / order.length;
+  const { x, labels } = gather(data, data.train, items);
+  const { value, grads } = tf.variableGrads(() => lossOf(loss, model.forward(x, true), labels), variables);
+  optimiser.step(
+    variables.map(({ name }) => grads[name]!),
+    learningRate,
+  );
+  const [mean] = await value.data();
+  tf.dispose([x, labels, value, grads]);
+  return mean!;
 }
 
-async function evaluate(model: Model, data: Dataset, { batch, loss }: TrainOptions) {
-  const predictions = new Int32Array(data.test.labels.length);
-  let sum = 0;
-  for (const items of batches(testOrder(predictions.length), batch)) {
-    const { x, labels } = gather(data, data.test, items);
-    const [guess, value] = tf.tidy(() => {
-      const logits = model.forward(x);
-      return [logits.argMax(1), lossOf(loss, logits, labels)];
-    });
-    const classes = (await guess!.data()) as Int32Array;
-    items.forEach((item, i) => (predictions[item] = classes[i]!));
-    sum += (await value!.data())[0]! * items.length;
-    tf.dispose([x, labels, guess!, value!]);
-  }
-  return { predictions, loss: sum / predictions.length };
+async function test(model: Model, data: Dataset, { loss }: TrainOptions, items: Int32Array) {
+  const { x, labels } = gather(data, data.test, items);
+  const [guess, value] = tf.tidy(() => {
+    const logits = model.forward(x);
+    return [logits.argMax(1), lossOf(loss, logits, labels)];
+  });
+  const classes = await guess!.data();
+  const [mean] = await value!.data();
+  tf.dispose([x, labels, guess!, value!]);
+  return { classes, loss: mean! };
 }
 
 async function averageMaps(model: Model, data: Dataset, batch: number): Promise<Outcome["attention"]> {
@@ -197,10 +160,6 @@ async function learnedRanges(model: Model): Promise<Outcome["learned"]> {
     return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
   };
   return { meanOffset: await range(density.meanOffset), scaledVariance: await range(density.scaledVariance) };
-}
-
-function* batches(order: Int32Array, size: number): Generator<Int32Array> {
-  for (let at = 0; at < order.length; at += size) yield order.subarray(at, at + size);
 }
 
 function gather({ layers, features }: Dataset, { read, labels }: Examples, items: Int32Array) {

@@ -5,13 +5,13 @@ import { agreement, agreementLines } from "#src/experiments/agreement.js";
 import { cellSeed, inScope, planCells, sameConfig, type FeatureInfo } from "#src/experiments/cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "#src/experiments/estimate.js";
 import { methods } from "#src/experiments/methods.js";
-import { findPreset, presets } from "#src/experiments/presets.js";
+import { presetAt, presets } from "#src/experiments/presets.js";
 import type { CellConfig, CellResult } from "#src/experiments/types.js";
 import { countParameters } from "#src/models/model.js";
 
 const info: FeatureInfo = { layers: 12, features: 128, id: "made 0" };
 const infos = { speech: info, text: info, vision: info };
-const plan = (name: string) => planCells(findPreset(name), infos, () => undefined);
+const plan = (name: string) => planCells(presetAt(name, false), infos, () => undefined);
 
 /** A finished DAAMv1 cell whose attention lies on one layer. */
 function finished(name: string, config: CellConfig, layer = 5): CellResult {
@@ -71,7 +71,7 @@ describe("the plan", () => {
     const waiting = plan("quick").find(({ method }) => method === "daam-v2-highest")!;
     assert.equal(waiting.config, undefined);
     assert.deepEqual(waiting.needs, ["text/daam-v1/run-1", "text/daam-v1/run-2", "text/daam-v1/run-3"]);
-    const cells = planCells(findPreset("quick"), infos, (name, config) => finished(name, config));
+    const cells = planCells(presetAt("quick", false), infos, (name, config) => finished(name, config));
     const stages = (method: string) => cells.find((cell) => cell.method === method)!.config!.stages;
     assert.deepEqual(stages("daam-v2-highest"), [
       { kind: "layers", indices: [5, 6, 7] },

@@ -1,0 +1,52 @@
+import { countFineTuning, fineTuningParameters } from "../adapters/fine-tuning.js";
+import { saveAdapter } from "../adapters/peft.js";
+import { openEncoder } from "../encoders/encoder.js";
+import { preparation } from "../features/inputs.js";
+import { fineTune, type RawExamples } from "../training/fine-tune.js";
+import { outcomeOf } from "./outcome.js";
+import type { Trained } from "./pool.js";
+import type { RawTaskData } from "./raw-data.js";
+import type { CellConfig, EpochRecord } from "./types.js";
+
+/** Trains and tests the low-rank update and the head of a cell; saves the update where it acts. */
+export async function fineTuneCell(
+  { fineTuning: tuning, ...config }: CellConfig,
+  { settings, classes, inputs, labels }: RawTaskData,
+  onEpoch: (record: EpochRecord) => void,
+  adapterFolder: string,
+): Promise<Trained> {
+  const fineTuning = tuning!;
+  const encoder = await openEncoder(settings.encoder, { resident: true });
+  try {
+    const prepare = preparation(encoder, settings);
+    const examples = (labels: Int32Array, from: number): RawExamples => ({
+      read: (items) => prepare(Array.from(items, (item) => inputs[from + item]!)),
+      labels,
+    });
+    const data = {
+      classes,
+      train: examples(labels.train, 0),
+      test: examples(labels.test, labels.train.length),
+    };
+    const learned = await fineTune(
+      encoder,
+      data,
+      { ...config, fineTuning },
+      {
+        onEpoch,
+        finished: async (adapter) => {
+          if (fineTuning.acts) await saveAdapter(adapterFolder, adapter, encoder);
+        },
+      },
+    );
+    return {
+      ...outcomeOf(learned, labels.test, classes),
+      parameters: countFineTuning(
+        fineTuningParameters(fineTuning, encoder, classes),
+        encoder.architecture.classifier,
+      ),
+    };
+  } finally {
+    encoder.dispose();
+  }
+}

@@ -1,0 +1,34 @@
+/** Rows that a preset shows and does not train: those that fine-tune, where hidden states are shipped. */
+import { resultsFolder } from "../folders.js";
+import { cellName, runsOf } from "./cells.js";
+import { methods } from "./methods.js";
+import { findPreset } from "./presets.js";
+import { CellStore } from "./store.js";
+import type { CellResult, Method, Preset } from "./types.js";
+
+/** Whose published cells are shown. */
+const source = "small";
+
+/** Rows of a preset's tables; those that it does not train are recorded ones. */
+export function tableMethods(preset: Preset): Method[] {
+  return methods.map((method) => {
+    const trains = Object.keys(preset.tasks).some((task) => runsOf(method, preset, task) > 0);
+    const from = trains ? preset : findPreset(source);
+    return {
+      ...method,
+      runs: (task) => runsOf(method, from, task),
+      ...(!trains && { recorded: source }),
+    };
+  });
+}
+
+/** The published cells of recorded rows on these tasks, as many as there are. */
+export function recordedCells(rows: readonly Method[], tasks: readonly string[]): CellResult[] {
+  return rows.flatMap(({ name, recorded, runs }) => {
+    if (!recorded) return [];
+    const store = new CellStore(resultsFolder(recorded));
+    return tasks.flatMap((task) =>
+      Array.from({ length: runs!(task) }, (_, i) => store.read(cellName(task, name, i + 1)) ?? []).flat(),
+    );
+  });
+}
