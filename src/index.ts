@@ -7,6 +7,7 @@ export * from "./report/figures-density.js";
 export * from "./report/result-figures.js";
 export * from "./report/rows.js";
 export * from "./report/tables.js";
+export * from "./report/claims.js";
 export * from "./report/verdict.js";
 export type { Figure } from "./report/figure.js";
 export { paperHighLow } from "./experiments/paper.js";

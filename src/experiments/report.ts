@@ -55,5 +55,6 @@ export async function publishRun(run: Run): Promise<void> {
     command: (task, method) =>
       `node dist/cli.js run --preset ${preset.name} --task ${task} --method ${method}`,
     labels: (result) => run.testLabels(result.config),
+    items: (result) => run.testItems(result.config),
   });
 }

@@ -1,12 +1,14 @@
 /** The README of a published run. */
 import type { CellResult } from "../experiments/types.js";
+import { chanceSentence, furtherSentences, layersSentence, parameterSentences } from "./claims.js";
 import type { Publication, Section } from "./publish.js";
 import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
-import { chanceSentence, claimsNote, claimsTable, furtherSentences, verdictSummary } from "./verdict.js";
+import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "./verdict.js";
 
 export function readme(
   publication: Publication,
   parts: readonly Section[],
+  judgements: readonly Judgement[],
   figures: readonly string[],
 ): string {
   const tables = parts.map(({ table }) => table);
@@ -22,14 +24,13 @@ export function readme(
     ...image("verdict", "Every row, the paper beside here"),
     "## Claims",
     claimsNote,
-    toMarkdown(claimsTable(tables)).trimEnd(),
-    verdictSummary(tables, "last")
-      .map((sentence) => `- ${sentence}`)
-      .join("\n"),
-    furtherSentences(tables)
-      .map((sentence) => `- ${sentence}`)
-      .join("\n"),
+    toMarkdown(claimsTable(judgements)).trimEnd(),
+    bullets(verdictSummary(judgements, "last")),
+    bullets([...furtherSentences(tables), ...parameterSentences()]),
     ...image("learned-ranges", "Learned ranges of δ and c"),
+    "## What choosing the epoch on test data is worth",
+    "Mean of the best test epoch less the mean of the last one, in points: what the paper's protocol adds to every row.",
+    toMarkdown(choiceTable(tables)).trimEnd(),
     "## Settings",
     settings(publication),
     publication.settings.trim(),
@@ -41,6 +42,8 @@ export function readme(
   ];
   return `${blocks.filter((block) => block).join("\n\n")}\n`;
 }
+
+const bullets = (sentences: readonly string[]) => sentences.map((sentence) => `- ${sentence}`).join("\n");
 
 function rowNotes({ methods }: Publication): string {
   const notes = methods.flatMap(({ title, note }) => (note ? [`- ${title}: ${note}`] : []));
@@ -59,6 +62,7 @@ function taskBlocks(publication: Publication, { table, ablations }: Section, ima
     table.task.caveat ?? "",
     chanceSentence(table),
     ...image(`${name}-learning-curves`, "Learning curves"),
+    ...image(`${name}-efficiency`, "Accuracy against trained parameters and seconds"),
     ...image(`${name}-confusion`, "Confusion matrix"),
     ...image(`${name}-importance-factor`, "Importance factor"),
     ...image(`${name}-layer-shares`, "Layer shares"),
@@ -67,6 +71,7 @@ function taskBlocks(publication: Publication, { table, ablations }: Section, ima
       ablation.note ?? "",
       toMarkdown(ablationTable(ablation.rows)).trimEnd(),
       ...image(`${name}-ablation-${ablation.name}`, ablation.title),
+      ablation.name === "layers" ? layersSentence(table.task, ablation.rows, publication.items) : "",
     ]),
   ];
 }
