@@ -115,12 +115,13 @@ export async function train(
   }
 }
 
-async function trainEpoch(
+/** One pass over the training items in an order drawn from `random`; returns the mean loss over items. */
+export async function trainEpoch(
   model: Model,
   variables: tf.Variable[],
   optimiser: AdamW,
   data: Dataset,
-  { batch, loss }: TrainOptions,
+  { batch, loss }: Pick<TrainOptions, "batch" | "loss">,
   learningRate: number,
   random: ReturnType<typeof randomStream>,
 ): Promise<number> {
