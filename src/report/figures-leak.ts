@@ -14,13 +14,14 @@ export function batchLeakFigure(
   const data = models.flatMap(({ leak }, m): Data[] => {
     const suffix = m ? String(m + 1) : "";
     const left = m * (width + gap);
-    const reordered = `${Math.max(...leak.sizes)}, reordered`;
+    const reordered = "order";
     layout[`xaxis${suffix}`] = {
       domain: [left, left + width],
       anchor: `y${suffix}`,
       type: "category",
       categoryarray: [...leak.sizes.map(String), reordered],
-      title: { text: "items in the batch" },
+      tickangle: 0,
+      title: { text: `items in the batch; order: ${Math.max(...leak.sizes)}, reordered` },
     };
     layout[`yaxis${suffix}`] = m
       ? { anchor: `x${suffix}`, matches: "y", showticklabels: false }
