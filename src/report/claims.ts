@@ -11,7 +11,9 @@ import { differenceText, points } from "./verdict.js";
 
 /** Further claims on the tables. */
 export function furtherSentences(tables: readonly ResultTable[]): string[] {
-  return [...tables.map(stability), ...tables.map(order), spread(tables)].filter((text) => text);
+  return [...tables.map(stabilitySentence), ...tables.map(orderSentence), spreadSentence(tables)].filter(
+    Boolean,
+  );
 }
 
 /** How far the published dot-product attention, over the batch, is from chance. */
@@ -73,23 +75,26 @@ function ratioOfSds(units: { stratum: number; values: readonly [number, number] 
   return Math.sqrt(squares(0) / squares(1));
 }
 
-function stability(table: ResultTable): string {
+/** Spread of DAAMv1 against other rows. */
+export function stabilitySentence(table: ResultTable): string {
   const density = rowOf(table, "daam-v1");
   const parts = ["mha", "mha-layers", "no-attention"].flatMap((name) => {
     const row = rowOf(table, name);
     const found = density && row && sdRatio(table.task, density, row);
     if (!found) return [];
     const { ratio, interval, over } = found;
-    const range = interval
-      ? ` (${interval.map((end) => end.toFixed(2)).join(" to ")})`
-      : " (too few for an interval)";
-    return [{ over, text: `${ratio.toFixed(2)}${range} of ${row.title}'s` }];
+    const range = interval?.map((end) => end.toFixed(2)).join(" to ") ?? "too few for an interval";
+    return [{ over, text: `${row.title} ${ratio.toFixed(2)} (${range})` }];
   });
   if (!parts.length) return "";
-  return `Stability on ${table.task.name}: the sd of DAAMv1 over ${parts[0]!.over} is ${parts.map(({ text }) => text).join(", ")} (last epoch; below 1 is more stable).`;
+  return (
+    `Stability on ${table.task.name}, sd of DAAMv1 over ${parts[0]!.over} ÷ sd of another row, below 1 where DAAMv1 is more stable: ` +
+    `${parts.map(({ text }) => text).join(", ")} (last epoch).`
+  );
 }
 
-function order(table: ResultTable): string {
+/** Rank correlation of the published rows with the paper. */
+export function orderSentence(table: ResultTable): string {
   const both = table.rows.filter((row) => row.paper && row.results.length);
   if (both.length < 3) return "";
   const correlation = (protocol: Protocol) =>
@@ -104,7 +109,7 @@ function order(table: ResultTable): string {
 }
 
 /** The paper finds more learned spread where data are less stationary: speech, then text, then vision. */
-function spread(tables: readonly ResultTable[]): string {
+export function spreadSentence(tables: readonly ResultTable[]): string {
   const widths = tables.map((table) => {
     const range = learnedRange(rowOf(table, "daam-v1")?.results ?? []);
     const width = ([low, high]: [number, number]) => (high - low).toFixed(3);

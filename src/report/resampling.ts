@@ -37,8 +37,9 @@ export function bootstrapInterval(data: GroupedDifferences, draws = DRAWS): [low
   const kinds = kindsOf(data);
   const sample = kinds.alike ? sampleOfItems(kinds) : sampleOfGroups(kinds);
   const seeds = data.sums.length;
+  const counts = new Int32Array(seeds);
   const found = Float64Array.from({ length: draws }, () => {
-    const counts = new Int32Array(seeds);
+    counts.fill(0);
     for (let i = 0; i < seeds; i++) counts[random.below(seeds)]!++;
     return sample(counts, random);
   });
