@@ -98,21 +98,24 @@ function program(signal: AbortSignal): Command {
     .command("tune")
     .description("compare learning rates on a held-out part of the training items, never on test items")
     .addOption(presetOption())
-    .requiredOption("--task <task>", "one task")
+    .option(
+      "--task <task>",
+      "one task; without, every row of the preset chooses its rate anew, as results/<preset>/search.json",
+    )
     .option("--rates <list>", "learning rates", listOf, ["3e-4", "1e-3", "3e-3"])
     .option("--method <list>", "methods", listOf, ["no-attention", "daam-v1"])
     .option("--epochs <n>", "epochs instead of the preset's", wholeNumber)
     .addOption(jobsOption())
     .addOption(backendOption())
-    .addHelpText("after", examples("tune --task text --rates 3e-4,1e-3,3e-3"))
-    .action(async (options) => {
+    .addHelpText("after", examples("tune --task text --rates 3e-4,1e-3,3e-3", "tune --preset small"))
+    .action(async ({ jobs, ...options }) => {
+      const common = { jobs, backend: backendOf(options.backend), signal };
+      if (!options.task) {
+        const { search } = await import("../experiments/search.js");
+        return void (await search(options.preset, common));
+      }
       const { tune } = await import("../experiments/tune.js");
-      await tune(options.preset, {
-        ...options,
-        methods: options.method,
-        backend: backendOf(options.backend),
-        signal,
-      });
+      await tune(options.preset, { ...options, ...common, methods: options.method });
     });
 
   daam

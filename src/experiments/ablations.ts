@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { layerShares } from "../attention/analysis.js";
 import { UserError } from "../errors.js";
+import { decodeMap } from "./maps.js";
 import { densityHeads, methods } from "./methods.js";
 import type { CellResult, Method, Stage } from "./types.js";
 
@@ -27,9 +28,10 @@ export const chosenLayers = 3;
  */
 export function ablations(size: Size): Ablation[] {
   const heads = densityHeads(size);
-  const entry = (label: string, name: string, title: string, stages: Stage[]) => {
+  const entry = (label: string, variantOf: string, name: string, title: string, stages: Stage[]) => {
     const row = methods.find((method) => isDeepStrictEqual(method.stages(size), stages));
-    return { label, method: row ?? { name, title, group: "ablation" as const, stages: () => stages } };
+    const variant = { name, title, group: "ablation" as const, variantOf, stages: () => stages };
+    return { label, method: row ?? variant };
   };
   return [
     {
@@ -37,13 +39,15 @@ export function ablations(size: Size): Ablation[] {
       title: "Heads of density attention",
       entries: [1, 2, 3, 4, 6]
         .filter((g) => size.layers % g === 0 && size.layers / g > 1)
-        .map((g) => entry(`g = ${g}`, `heads-${g}`, `DAAM, ${g} heads`, [{ kind: "density", heads: g }])),
+        .map((g) =>
+          entry(`g = ${g}`, "daam-v1", `heads-${g}`, `DAAM, ${g} heads`, [{ kind: "density", heads: g }]),
+        ),
     },
     {
       name: "gaussians",
       title: "Gaussians of the mixture",
       entries: [1, 2, 4, 8].map((k) =>
-        entry(`K = ${k}`, `gaussians-${k}`, `Mixture, ${k} Gaussians`, [
+        entry(`K = ${k}`, "mixture", `gaussians-${k}`, `Mixture, ${k} Gaussians`, [
           { kind: "mixture", heads, gaussians: k },
         ]),
       ),
@@ -52,12 +56,16 @@ export function ablations(size: Size): Ablation[] {
       name: "learned",
       title: "What density attention learns",
       entries: [
-        entry("δ and c", "both", "DAAM, δ and c", [{ kind: "density", heads }]),
-        entry("only δ", "only-offset", "DAAM, only δ", [{ kind: "density", heads, train: ["meanOffset"] }]),
-        entry("only c", "only-variance", "DAAM, only c", [
+        entry("δ and c", "daam-v1", "both", "DAAM, δ and c", [{ kind: "density", heads }]),
+        entry("only δ", "daam-v1", "only-offset", "DAAM, only δ", [
+          { kind: "density", heads, train: ["meanOffset"] },
+        ]),
+        entry("only c", "daam-v1", "only-variance", "DAAM, only c", [
           { kind: "density", heads, train: ["scaledVariance"] },
         ]),
-        entry("none", "frozen", "DAAM, frozen at δ = 0, c = 2", [{ kind: "density", heads, train: [] }]),
+        entry("none", "daam-v1", "frozen", "DAAM, frozen at δ = 0, c = 2", [
+          { kind: "density", heads, train: [] },
+        ]),
       ],
     },
     {
@@ -73,6 +81,7 @@ export function ablations(size: Size): Ablation[] {
               name: `${name}-${layers}`,
               title: `${row.title}, ${layers} three layers`,
               group: "ablation" as const,
+              variantOf: name,
               layers,
               stages: row.stages,
             },
@@ -108,11 +117,7 @@ export function layersByShare(results: readonly CellResult[], which: "highest" |
 function averageShares(results: readonly CellResult[]): number[] {
   const maps = results.map(({ attention, name }) => {
     if (!attention) throw new UserError(`${name} has no attention map: delete it and run again`);
-    const bytes = Buffer.from(attention.train, "base64");
-    return {
-      ...attention,
-      values: Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i)),
-    };
+    return { ...attention, values: decodeMap(attention.train, attention.layers * attention.features) };
   });
   const { layers, features, values } = maps[0]!;
   const mean = values.map((_, i) => maps.reduce((sum, map) => sum + map.values[i]!, 0) / maps.length);

@@ -4,8 +4,9 @@ import { UserError, oneOf } from "../errors.js";
 import { ablationMethods, layersByShare } from "./ablations.js";
 import { methods } from "./methods.js";
 import { weightDecay } from "./presets.js";
+import type { Rates } from "./rates.js";
 import { findTask } from "./tasks.js";
-import type { CellConfig, CellResult, Method, Preset } from "./types.js";
+import type { CellConfig, CellResult, Method, Preset, Stage } from "./types.js";
 
 /** A cell of the plan. */
 export interface Cell {
@@ -51,15 +52,22 @@ export function methodsOf(preset: Preset, task: string, info: FeatureInfo): Meth
  * Every cell of a preset.
  * @param infos feature files by task; tasks without one have no cells.
  * @param finished a cell's result, where it is finished with this configuration; the ablation of layers follows from those of DAAMv1.
+ * @param rates learning rates that rows have chosen; the others take their task's.
  */
 export function planCells(
   preset: Preset,
   infos: Record<string, FeatureInfo>,
   finished: (name: string, config: CellConfig) => CellResult | undefined,
+  rates: Rates = {},
 ): Cell[] {
   const cells: Cell[] = [];
   for (const [taskName, info] of Object.entries(infos)) {
     const size = { layers: info.layers, features: info.features, task: taskName };
+    const configured = (method: Method, run: number, stages: Stage[]) => ({
+      ...configOf(preset, taskName, info.id, method.name, run, stages),
+      learningRate:
+        rates[taskName]?.[method.variantOf ?? method.name] ?? preset.tasks[taskName]!.learningRate,
+    });
     for (const method of methodsOf(preset, taskName, info)) {
       const runs = method.group === "ablation" ? 1 : preset.tasks[taskName]!.runs;
       for (let run = 1; run <= runs; run++) {
@@ -71,7 +79,7 @@ export function planCells(
           needs: [],
         };
         if (!method.layers) {
-          cell.config = configOf(preset, taskName, info.id, method.name, run, method.stages(size));
+          cell.config = configured(method, run, method.stages(size));
         } else {
           const sources = cells.filter(
             ({ task, method: source }) => task === taskName && source === "daam-v1",
@@ -81,10 +89,7 @@ export function planCells(
           if (results.length === sources.length) {
             const indices = layersByShare(results, method.layers);
             const stages = method.stages({ ...size, layers: indices.length });
-            cell.config = configOf(preset, taskName, info.id, method.name, run, [
-              { kind: "layers", indices },
-              ...stages,
-            ]);
+            cell.config = configured(method, run, [{ kind: "layers", indices }, ...stages]);
           }
         }
         cells.push(cell);
@@ -100,10 +105,10 @@ function configOf(
   features: string,
   method: string,
   run: number,
-  stages: CellConfig["stages"],
-): CellConfig {
+  stages: Stage[],
+): Omit<CellConfig, "learningRate"> {
   const task = findTask(taskName);
-  const { epochs, learningRate, trainItems, testItems } = preset.tasks[taskName]!;
+  const { epochs, trainItems, testItems } = preset.tasks[taskName]!;
   return {
     preset: preset.name,
     task: taskName,
@@ -114,7 +119,6 @@ function configOf(
     stages,
     hidden: preset.hidden,
     epochs,
-    learningRate,
     weightDecay,
     batch: task.batch,
     clipNorm: task.clipNorm,

@@ -2,7 +2,8 @@ import { Stopped, UserError } from "../errors.js";
 import { ablations } from "./ablations.js";
 import { resultsFolder } from "../folders.js";
 import { methods } from "./methods.js";
-import { chosenRates } from "./presets.js";
+import { howRates } from "./presets.js";
+import { readSearch } from "./rates.js";
 import { Run, type RunOptions } from "./run.js";
 import { taskAt } from "./tasks.js";
 
@@ -51,7 +52,8 @@ export async function publishRun(run: Run): Promise<void> {
     }),
     results: run.results(),
     machine: thisMachine(),
-    settings: chosenRates(preset),
+    settings: howRates(preset),
+    search: readSearch(preset.name),
     command: (task, method) =>
       `node dist/cli.js run --preset ${preset.name} --task ${task} --method ${method}`,
     labels: (result) => run.testLabels(result.config),

@@ -10,6 +10,7 @@ import { terminalProgress } from "./progress.js";
 import { executeNotebooksOf, notebooksOf } from "./notebooks.js";
 import { publishRun } from "./report.js";
 import { Run, type Progress, type RunOptions } from "./run.js";
+import { search, unsearched } from "./search.js";
 import { writeWhole } from "../files.js";
 import type { CellResult } from "./types.js";
 
@@ -30,6 +31,11 @@ export interface ReproduceOptions extends RunOptions {
  */
 export async function reproduce(preset: string, options: ReproduceOptions = {}): Promise<CellResult[]> {
   const { scope = {}, say = console.log } = options;
+  const undecided = unsearched(preset, scope.tasks);
+  if (undecided.length) {
+    say(`${preset}: its rows choose their learning rates first, on training items that are held out`);
+    await search(preset, { ...options, tasks: undecided });
+  }
   const run = await Run.open(preset, {
     tasks: scope.tasks ?? Object.keys(findPreset(preset).tasks),
     ...options,

@@ -11,6 +11,7 @@ import { resultsFolder, runFolder } from "../folders.js";
 import { Lock } from "./lock.js";
 import { runPool, type Order } from "./pool.js";
 import { findPreset } from "./presets.js";
+import { chosenRates, readSearch, type Rates } from "./rates.js";
 import { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
 import type { CellConfig, CellResult, EpochRecord, Preset } from "./types.js";
@@ -51,6 +52,8 @@ export class Run {
   /** Cells that were published. */
   readonly published: CellStore;
   readonly jobs: number;
+  /** What rows have chosen in the published search. */
+  readonly rates: Rates;
   private readonly known = new Map<string, CellResult>();
   /** Expected seconds by cell. */
   private readonly expected = new Map<string, number>();
@@ -81,12 +84,13 @@ export class Run {
     );
     this.store = new CellStore(runFolder(preset.name));
     this.published = new CellStore(resultsFolder(preset.name));
+    this.rates = chosenRates(readSearch(preset.name));
   }
 
   /** The cells of a scope, and those that they need. */
   plan(scope: Scope = {}): Cell[] {
     return inScope(
-      planCells(this.preset, this.files, (name, config) => this.result(name, config)),
+      planCells(this.preset, this.files, (name, config) => this.result(name, config), this.rates),
       scope,
     );
   }

@@ -5,6 +5,7 @@ import type { TaskData } from "../features/select.js";
 import { countParameters } from "../models/model.js";
 import { confusionMatrix } from "../training/metrics.js";
 import { train } from "../training/train.js";
+import { encodeMap } from "./maps.js";
 import type { Trained, Trainer } from "./pool.js";
 import type { CellConfig, EpochRecord } from "./types.js";
 
@@ -53,11 +54,11 @@ export async function trainCell(
     }),
     ...(learned && { learned }),
     ...(attention && {
-      attention: { ...attention, test: base64(attention.test), train: base64(attention.train) },
+      attention: { ...attention, test: encodeMap(attention.test), train: encodeMap(attention.train) },
     }),
     parameters: countParameters({ ...config, layers, features, classes }),
   };
 }
 
-const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array | Float32Array) =>
+const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>
   Buffer.from(buffer, byteOffset, byteLength).toString("base64");

@@ -16,6 +16,8 @@ export interface TuneOptions extends RunOptions {
   rates: readonly string[];
   /** Instead of the preset's. */
   epochs?: number;
+  /** Folds, or runs, to average over: five folds or one run when left out. */
+  runs?: number;
   say?: (line: string) => void;
 }
 
@@ -26,11 +28,12 @@ export interface TuneOptions extends RunOptions {
  */
 export async function tune(preset: string, options: TuneOptions): Promise<CellResult[]> {
   const { task, methods, rates, epochs, say = console.log } = options;
-  const run = await Run.open(preset, { tasks: [task], ...options });
+  const run = await Run.open(preset, { ...options, tasks: [task] });
   const bad = rates.find((rate) => !(Number(rate) > 0));
   if (bad !== undefined) throw new UserError(`--rates ${bad}: give positive numbers, as in 3e-4,1e-3`);
   // folds hold out different actors each; runs hold out the same items
-  const runs = findTask(task).split === "folds" ? run.preset.tasks[task]!.runs : 1;
+  const { split, paperRuns } = findTask(task);
+  const { runs = split === "folds" ? paperRuns.length : 1 } = options;
   const cells = run.plan({ tasks: [task], methods }).filter((cell) => cell.run <= runs && cell.config);
   const orders = cells.flatMap((cell) =>
     rates.map((rate): Order => {

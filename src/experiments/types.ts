@@ -39,6 +39,8 @@ export interface Method {
   stages(size: { layers: number; features: number; task: string }): Stage[];
   /** Sees only the three adjacent layers with the highest or lowest share of DAAMv1's attention: planned after DAAMv1. */
   layers?: "highest" | "lowest";
+  /** The row that a variant of an ablation differs from in one thing, and whose rate it takes. */
+  variantOf?: string;
   /** The paper's row of the same name (key of `paper.ts`), where there is one. */
   paperRow?: string;
   note?: string;
@@ -52,13 +54,17 @@ export interface Preset {
   tasks: Record<string, TaskBudget>;
   /** Tasks whose ablations run. */
   ablations: string[];
+  /** Learning rates that each row chooses among on a part of the training items (search.ts); the task's for all where left out. */
+  rates?: readonly number[];
 }
 
 export interface TaskBudget {
   /** How hidden states are made from raw data; the shipped ones where it is left out. */
   extraction?: ExtractionSettings;
+  /** With folds: folds × seeds. */
   runs: number;
   epochs: number;
+  /** Of rows that have not chosen one. */
   learningRate: number;
   /** The first so many of every split, in file order and balanced; all when left out. */
   trainItems?: number;
@@ -104,7 +110,7 @@ export interface CellResult {
   confusion?: number[][];
   /** Learned mean offsets and scaled variances, where the method has density attention. */
   learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
-  /** Attention map of density attention averaged over items, last epoch, [layers][features]; test and training items. */
+  /** Attention map of density attention averaged over items, last epoch, [layers][features], base64 of float16; test and training items. */
   attention?: { test: string; train: string; layers: number; features: number };
   parameters: { total: number; withoutLastLinear: number; attention: number };
   seconds: number;

@@ -21,7 +21,7 @@ export interface TaskData {
 }
 
 export interface Selection {
-  /** 1-based. With folds the fold under test is run − 1; without, all runs share one split. */
+  /** 1-based. With folds, runs test on one after the other and begin again at the first; without, all runs share one split. */
   run: number;
   split: "folds" | "runs";
   trainItems?: number;
@@ -62,7 +62,7 @@ function sides(file: Membership, { run, split }: Selection): { train: number[]; 
     throw new UserError(
       `${file.path} has no "${split === "folds" ? "fold" : "split"}", which this task is divided by`,
     );
-  const testing = split === "folds" ? run - 1 : 1;
+  const testing = split === "folds" ? (run - 1) % new Set(membership).size : 1;
   const all = [...membership.keys()];
   return {
     train: all.filter((i) => membership[i] !== testing),

@@ -1,5 +1,6 @@
 /** Attention maps and predictions as cells store them, back to numbers. */
 import { type DensityMap, importanceFactor, layerShares } from "../attention/analysis.js";
+import { decodeMap } from "../experiments/maps.js";
 import type { CellResult } from "../experiments/types.js";
 import { summarise } from "./statistics.js";
 
@@ -11,12 +12,7 @@ type Items = "test" | "train";
 export function attentionMap({ attention }: CellResult, items: Items = "test"): DensityMap | undefined {
   if (!attention) return undefined;
   const { layers, features } = attention;
-  const bytes = Buffer.from(attention[items], "base64");
-  return {
-    layers,
-    features,
-    values: Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i)),
-  };
+  return { layers, features, values: decodeMap(attention[items], layers * features) };
 }
 
 /** Importance factors [layers][features] of the cells' mean map; undefined when no cell has one. */

@@ -2,6 +2,7 @@
 import { cpSync, existsSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Papa from "papaparse";
+import type { Trial } from "../experiments/rates.js";
 import type { CellResult, Method, Preset, Task } from "../experiments/types.js";
 import { guard, writeWhole } from "../files.js";
 import type { TestLabels } from "./attention-maps.js";
@@ -44,6 +45,8 @@ export interface Publication {
   machine: Machine;
   /** Markdown on how settings were chosen. */
   settings: string;
+  /** The search over learning rates, where the preset has one. */
+  search?: readonly Trial[];
   /** The command that trains a row again. */
   command(task: string, method: string): string;
   /** Labels of a cell's test items; for confusion matrices beyond 20 classes. */
@@ -58,8 +61,8 @@ export interface Section {
   ablations: (AblationPlan & { rows: AblationEntry[] })[];
 }
 
-/** Subfolders that others write: executed notebooks of presets that take hours. */
-const KEPT = ["notebooks"];
+/** What others write: executed notebooks of presets that take hours, and the search over learning rates. */
+const KEPT = ["notebooks", "search.json"];
 
 /**
  * Writes `folder` anew. It is built beside its place and renamed, so that nothing half-written is ever there.

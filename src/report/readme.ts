@@ -1,7 +1,9 @@
 /** The README of a published run. */
-import type { CellResult } from "../experiments/types.js";
+import { chosenRates } from "../experiments/rates.js";
+import type { CellResult, Task } from "../experiments/types.js";
 import { chanceSentence, furtherSentences, layersSentence, parameterSentences } from "./claims.js";
 import type { Publication, Section } from "./publish.js";
+import { searchTable } from "./search.js";
 import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
 import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "./verdict.js";
 
@@ -34,6 +36,7 @@ export function readme(
     "## Settings",
     settings(publication),
     publication.settings.trim(),
+    ...searches(publication),
     "## Machine",
     machine(publication),
     "## Commands",
@@ -84,9 +87,9 @@ function settings({ preset, tasks }: Publication): string {
     const items = (count: number | undefined) => (count === undefined ? "all" : count.toLocaleString("en"));
     return [
       task.name,
-      `${runs} ${task.split}`,
+      runsText(task, runs),
       String(epochs),
-      String(learningRate),
+      preset.rates ? "by row" : String(learningRate),
       String(task.batch),
       loss,
       items(trainItems),
@@ -106,6 +109,27 @@ function settings({ preset, tasks }: Publication): string {
     "channels",
   ];
   return toMarkdown({ columns, rows }).trimEnd();
+}
+
+/** "5 folds × 5 seeds", "10 runs". */
+function runsText({ split, paperRuns }: Task, runs: number): string {
+  const seeds = runs / paperRuns.length;
+  return split === "folds" && seeds > 1
+    ? `${paperRuns.length} folds × ${Number(seeds.toFixed(1))} seeds`
+    : `${runs} ${split}`;
+}
+
+function searches({ search = [], methods, tasks }: Publication): string[] {
+  return tasks.flatMap(({ task }) => {
+    const trials = search.filter((trial) => trial.task === task.name);
+    const table = searchTable(trials, methods, chosenRates(trials)[task.name] ?? {});
+    return trials.length
+      ? [
+          `Held-out accuracy of ${task.name} by learning rate, the chosen one in bold:`,
+          toMarkdown(table).trimEnd(),
+        ]
+      : [];
+  });
 }
 
 function machine({ machine, results }: Publication): string {

@@ -1,6 +1,7 @@
 /** Tables as text: what notebooks show, what README.md and CSV files hold. */
 import Papa from "papaparse";
 import type { PaperRow } from "../experiments/paper.js";
+import type { Task } from "../experiments/types.js";
 import { type Metric, type ResultTable, type TableRow, summary } from "./rows.js";
 import { plusMinus, summarise, type Summary } from "./statistics.js";
 
@@ -73,7 +74,7 @@ const seconds = (row: TableRow) => summarise(row.results.map((result) => result.
 
 /** Every figure of a table: the paper's cells and ours, both protocols, as CSV. */
 export function csvTable(table: ResultTable, command: (method: string) => string): string {
-  const runNames = Array.from({ length: table.runs }, (_, i) => table.task.paperRuns[i] ?? `R${i + 1}`);
+  const runNames = Array.from({ length: table.runs }, (_, i) => runName(table.task, i));
   const fixed = (value: number | undefined, digits = 2) => value?.toFixed(digits) ?? "";
   const metrics: Metric[] = ["accuracy", "macroF1", "unweightedRecall"];
   const rows = table.rows.map((row) => {
@@ -138,4 +139,11 @@ export function ablationTable(entries: readonly { label: string; row: TableRow }
       ];
     }),
   };
+}
+
+/** "F2", and "F2 seed 3" where folds are run with further seeds. */
+function runName({ split, paperRuns }: Task, index: number): string {
+  const name = paperRuns[index % paperRuns.length]!;
+  if (index < paperRuns.length) return name;
+  return split === "folds" ? `${name} seed ${1 + Math.floor(index / paperRuns.length)}` : `R${index + 1}`;
 }

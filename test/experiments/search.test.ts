@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { writeWhole } from "#src/files.js";
+import { methods } from "#src/experiments/methods.js";
+import { chosenRates, readSearch, searchPath, type Trial } from "#src/experiments/rates.js";
+import { planCells } from "#src/experiments/cells.js";
+import { findPreset, presets } from "#src/experiments/presets.js";
+import { search, unsearched } from "#src/experiments/search.js";
+import type { Preset } from "#src/experiments/types.js";
+import { searchTable } from "#src/report/search.js";
+
+const trial = (method: string, rate: number, last: number, task = "text"): Trial => ({
+  task,
+  method,
+  rate,
+  last,
+  best: 1,
+});
+const trials = [
+  trial("daam-v1", 1e-3, 0.7),
+  trial("daam-v1", 3e-3, 0.8),
+  trial("mixture", 3e-3, 0.6),
+  trial("mixture", 3e-4, 0.6),
+  trial("daam-v1", 3e-4, 0.9, "vision"),
+];
+
+describe("rates", () => {
+  it("are those of the highest held-out accuracy by the last epoch, of equals the lowest", () =>
+    assert.deepEqual(chosenRates(trials), {
+      text: { "daam-v1": 3e-3, mixture: 3e-4 },
+      vision: { "daam-v1": 3e-4 },
+    }));
+
+  it("go into the cells of their rows, their ablations' variants among them, and nowhere else", () => {
+    const info = { layers: 12, features: 128, id: "made 0" };
+    const plan = (rates = {}) =>
+      planCells(findPreset("small"), { text: info, vision: info }, () => undefined, rates);
+    const [plain, with_] = [plan(), plan(chosenRates(trials))];
+    const moved = with_.filter(({ config }, i) => config?.learningRate !== plain[i]!.config?.learningRate);
+    const names = (task: string) => [...new Set(moved.filter((c) => c.task === task).map((c) => c.method))];
+    const byDaam = ["daam-v1", "heads-2", "heads-3", "heads-6", "only-offset", "only-variance", "frozen"];
+    assert.deepEqual(
+      names("text").sort(),
+      [...byDaam, "gaussians-1", "gaussians-2", "gaussians-8", "mixture"].sort(),
+    );
+    assert.deepEqual(names("vision").sort(), byDaam.sort());
+    assert.ok(
+      moved.every(
+        ({ task, config, method }) =>
+          config!.learningRate === (task === "vision" || /mixture|gaussians/.test(method) ? 3e-4 : 3e-3),
+      ),
+    );
+  });
+
+  it("stand in a table with the chosen one marked", () => {
+    const table = searchTable(
+      trials.filter(({ task }) => task === "text"),
+      methods,
+      { "daam-v1": 3e-3, mixture: 3e-4 },
+    );
+    assert.deepEqual(table, {
+      columns: ["method", "0.0003", "0.001", "0.003"],
+      rows: [
+        ["DAAMv1", "–", "70.0", "**80.0**"],
+        ["Mixture of DAAM", "**60.0**", "–", "60.0"],
+      ],
+    });
+  });
+});
+
+describe("a search", () => {
+  const home = mkdtempSync(join(tmpdir(), "daam-search-"));
+  const outside = process.env.DAAM_HOME;
+  // the features of quick are shipped: its rows choose here, in this process alone
+  const quick = findPreset("quick") as Preset;
+  before(() => {
+    process.env.DAAM_HOME = home;
+    quick.rates = [1e-3, 3e-3];
+  });
+  after(() => {
+    delete quick.rates;
+    if (outside === undefined) delete process.env.DAAM_HOME;
+    else process.env.DAAM_HOME = outside;
+    rmSync(home, { recursive: true });
+  });
+
+  it("trains every row at every rate on held-out items and is not asked for again", async () => {
+    const log = join(home, "log");
+    process.env.FAKE_LOG = log;
+    const trainer = new URL("./fake-trainer.js", import.meta.url).href;
+    assert.deepEqual(unsearched("quick", ["text", "vision"]), ["text", "vision"]);
+    await search("quick", { tasks: ["text"], trainer, jobs: 1, say: () => {} });
+    delete process.env.FAKE_LOG;
+    assert.equal(readFileSync(log, "utf8").trim().split("\n").length, 2 * methods.length);
+    assert.deepEqual(unsearched("quick", ["text", "vision"]), ["vision"]);
+    const found = readSearch("quick");
+    assert.deepEqual(new Set(found.map(({ rate }) => rate)), new Set([1e-3, 3e-3]));
+    assert.deepEqual(new Set(found.map(({ method }) => method)), new Set(methods.map(({ name }) => name)));
+    assert.ok(found.every(({ task }) => task === "text"));
+  });
+
+  it("keeps what other tasks have chosen", async () => {
+    writeWhole(searchPath("quick"), JSON.stringify(trials.filter(({ task }) => task === "vision")));
+    const trainer = new URL("./fake-trainer.js", import.meta.url).href;
+    await search("quick", { tasks: ["text"], trainer, jobs: 1, say: () => {} });
+    assert.deepEqual(new Set(readSearch("quick").map(({ task }) => task)), new Set(["vision", "text"]));
+  });
+
+  it("is refused where rows share one rate", async () => {
+    await assert.rejects(search("smoke"), /rows of smoke share one rate a task: name a --task/);
+    assert.deepEqual(
+      presets.filter(({ name }) => unsearched(name).length).map(({ name }) => name),
+      ["quick", "small"],
+    );
+  });
+});
