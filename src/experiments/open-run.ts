@@ -1,5 +1,6 @@
 import { UserError } from "../errors.js";
 import type { FeatureSummary } from "../features/load.js";
+import type { TestItems } from "../report/paired.js";
 import { ablations, type Ablation } from "./ablations.js";
 import { resultsFolder } from "../folders.js";
 import { findPreset } from "./presets.js";
@@ -96,6 +97,11 @@ export class TaskRun {
   /** Labels of a cell's test items, in the order of its predictions. */
   testLabels({ config }: CellResult): number[] {
     return this.run.testLabels(config);
+  }
+
+  /** A cell's test items with their groups; undefined where they are not known. */
+  testItems({ config }: CellResult): TestItems | undefined {
+    return this.run.testItems(config);
   }
 
   /** The ablations of this task; none where the preset has none. */

@@ -60,5 +60,6 @@ export async function publishRun(run: Run): Promise<void> {
     command: (task, method) =>
       `node dist/cli.js run --preset ${rows.find(({ name }) => name === method)?.recorded ?? preset.name} --task ${task} --method ${method}`,
     labels: (result) => run.testLabels(result.config),
+    items: (result) => run.testItems(result.config),
   });
 }

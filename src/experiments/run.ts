@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { summariseFeatures, type FeatureSummary } from "../features/load.js";
 import { selectIndices } from "../features/select.js";
+import type { TestItems } from "../report/paired.js";
 import { inScope, planCells, sameConfig, type Cell, type Scope } from "./cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
@@ -60,6 +61,7 @@ export class Run {
   private readonly known = new Map<string, CellResult>();
   /** Expected seconds by cell. */
   private readonly expected = new Map<string, number>();
+  private readonly items = new Map<string, TestItems>();
 
   /**
    * Opens a preset's run; makes the hidden states that it lacks first.
@@ -131,6 +133,20 @@ export class Run {
   testLabels(config: CellConfig): number[] {
     const { labels } = this.files[config.task]!;
     return this.indices(config).test.map((index) => labels[index]!);
+  }
+
+  /** A cell's test items, in the order of its predictions; undefined where it was trained on another feature file. */
+  testItems(config: CellConfig): TestItems | undefined {
+    const { task, run, trainItems, testItems } = config;
+    const file = this.files[task];
+    if (config.features !== file?.id) return undefined;
+    const key = [task, run, trainItems, testItems].join();
+    if (!this.items.has(key)) {
+      const indices = this.indices(config).test;
+      const [labels, groups] = [file.labels, file.group].map((of) => indices.map((i) => (of ? of[i]! : i)));
+      this.items.set(key, { indices, labels: labels!, groups: groups! });
+    }
+    return this.items.get(key);
   }
 
   /** Seconds that the missing cells of a scope may take. */

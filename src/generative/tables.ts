@@ -1,7 +1,7 @@
 import type { Curve } from "../report/figures-training.js";
 import type { Figure } from "../report/figure.js";
 import { learningCurves } from "../report/figures-training.js";
-import { pairedDifference, plusMinus, summarise, type Difference } from "../report/statistics.js";
+import { pairedDifference, plusMinus, summarise, type RunDifference } from "../report/statistics.js";
 import type { TextTable } from "../report/tables.js";
 import type { VqVaeResult } from "./cells.js";
 import { variants } from "./settings.js";
@@ -111,7 +111,7 @@ const signed = (value: number, digits: number) =>
 const spread = (values: number[], digits: number) =>
   values.length > 1 ? plusMinus(summarise(values), digits) : values[0]!.toFixed(digits);
 
-const interval = ({ mean, low, high, n }: Difference, digits: number) =>
+const interval = ({ mean, low, high, n }: RunDifference, digits: number) =>
   n < 2
     ? signed(mean, digits)
     : `${signed(mean, digits)} (${signed(low, digits)} to ${signed(high, digits)})`;

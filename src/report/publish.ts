@@ -8,11 +8,13 @@ import { guard, writeWhole } from "../files.js";
 import type { TestLabels } from "./attention-maps.js";
 import type { Figure } from "./figure.js";
 import type { Machine } from "./machine.js";
+import type { ItemsOf } from "./paired.js";
 import { readme } from "./readme.js";
 import {
   type AblationEntry,
   ablationOf,
   confusionOf,
+  efficiencyOf,
   importanceOf,
   learnedRangesOf,
   learningCurvesOf,
@@ -23,7 +25,7 @@ import { robustnessCsv, robustnessFigure, robustnessOf } from "./robustness.js";
 import { ablationEntry, type ResultTable, resultTable } from "./rows.js";
 import { saveFigure } from "./save.js";
 import { ablationTable, csvTable, toCsv } from "./tables.js";
-import { claimsTable } from "./verdict.js";
+import { choiceTable, claimsTable, judge } from "./verdict.js";
 
 /** A question of the ablations, as `ablations()` lists them. */
 export interface AblationPlan {
@@ -54,6 +56,8 @@ export interface Publication {
   command(task: string, method: string): string;
   /** Labels of a cell's test items; for confusion matrices beyond 20 classes. */
   labels?: TestLabels;
+  /** Test items of a cell; without them differences have no intervals. */
+  items?: ItemsOf;
 }
 
 /** A task's table and its ablations. */
@@ -108,6 +112,7 @@ export function figuresOf(parts: readonly Section[], labels?: TestLabels): Recor
     const { name, title } = table.task;
     const started = table.rows.some((row) => row.results.length);
     figures[`${name}-learning-curves`] = started ? learningCurvesOf(table) : undefined;
+    figures[`${name}-efficiency`] = started ? efficiencyOf(table) : undefined;
     figures[`${name}-confusion`] = confusionOf(table, labels);
     figures[`${name}-importance-factor`] = importanceOf(table);
     figures[`${name}-layer-shares`] = sharesOf(table);
@@ -134,7 +139,10 @@ async function write(folder: string, publication: Publication): Promise<void> {
       csvTable(table, (method) => publication.command(name, method)),
     );
   }
-  file("claims.csv", toCsv(claimsTable(parts.map(({ table }) => table))));
+  const tables = parts.map(({ table }) => table);
+  const judgements = judge(tables, publication.items);
+  file("claims.csv", toCsv(claimsTable(judgements)));
+  file("choice-of-epoch.csv", toCsv(choiceTable(tables)));
   const ablations = parts.flatMap(({ table, ablations }) =>
     ablations.flatMap(({ title, rows }) => {
       const { columns, rows: lines } = ablationTable(rows);
@@ -167,5 +175,5 @@ async function write(folder: string, publication: Publication): Promise<void> {
   }
   for (const [name, figure] of Object.entries(figures))
     await saveFigure(figure, join(folder, "figures", name));
-  file("README.md", readme(publication, parts, shifted, Object.keys(figures)));
+  file("README.md", readme(publication, parts, judgements, shifted, Object.keys(figures)));
 }

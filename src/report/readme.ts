@@ -1,16 +1,18 @@
 /** The README of a published run. */
 import { chosenRates } from "../experiments/rates.js";
 import type { CellResult, Task } from "../experiments/types.js";
+import { chanceSentence, furtherSentences, layersSentence, parameterSentences } from "./claims.js";
 import type { Publication, Section } from "./publish.js";
 import { cellCounts } from "./rows.js";
 import { searchTable } from "./search.js";
 import { type Robustness, robustnessBlocks } from "./robustness.js";
 import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
-import { chanceSentence, claimsNote, claimsTable, furtherSentences, verdictSummary } from "./verdict.js";
+import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "./verdict.js";
 
 export function readme(
   publication: Publication,
   parts: readonly Section[],
+  judgements: readonly Judgement[],
   shifted: readonly Robustness[],
   figures: readonly string[],
 ): string {
@@ -22,20 +24,19 @@ export function readme(
     "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
     rowNotes(publication),
-    ...parts.flatMap((part) => taskBlocks(part, image)),
+    ...parts.flatMap((part) => taskBlocks(publication, part, image)),
     ...robustnessBlocks(publication.preset, shifted, image),
     "## Paper and here",
     ...image("verdict", "Every row, the paper beside here"),
     "## Claims",
     claimsNote,
-    toMarkdown(claimsTable(tables)).trimEnd(),
-    verdictSummary(tables, "last")
-      .map((sentence) => `- ${sentence}`)
-      .join("\n"),
-    furtherSentences(tables)
-      .map((sentence) => `- ${sentence}`)
-      .join("\n"),
+    toMarkdown(claimsTable(judgements)).trimEnd(),
+    bullets(verdictSummary(judgements, "last")),
+    bullets([...furtherSentences(tables), ...parameterSentences()]),
     ...image("learned-ranges", "Learned ranges of δ and c"),
+    "## What choosing the epoch on test data is worth",
+    "Mean of the best test epoch less the mean of the last one, in points: what the paper's protocol adds to every row.",
+    toMarkdown(choiceTable(tables)).trimEnd(),
     "## Settings",
     settings(publication),
     publication.settings.trim(),
@@ -49,6 +50,8 @@ export function readme(
   return `${blocks.filter((block) => block).join("\n\n")}\n`;
 }
 
+const bullets = (sentences: readonly string[]) => sentences.map((sentence) => `- ${sentence}`).join("\n");
+
 function rowNotes({ methods }: Publication): string {
   const notes = methods.flatMap(({ title, note }) => (note ? [`- ${title}: ${note}`] : []));
   return notes.length ? `What rows are:\n\n${notes.join("\n")}` : "";
@@ -56,7 +59,7 @@ function rowNotes({ methods }: Publication): string {
 
 type Image = (name: string, alt: string) => string[];
 
-function taskBlocks({ table, ablations }: Section, image: Image): string[] {
+function taskBlocks({ items }: Publication, { table, ablations }: Section, image: Image): string[] {
   const { name, title } = table.task;
   const { done, all } = cellCounts(table);
   return [
@@ -65,6 +68,7 @@ function taskBlocks({ table, ablations }: Section, image: Image): string[] {
     table.task.caveat ?? "",
     chanceSentence(table),
     ...image(`${name}-learning-curves`, "Learning curves"),
+    ...image(`${name}-efficiency`, "Accuracy against trained parameters and seconds"),
     ...image(`${name}-confusion`, "Confusion matrix"),
     ...image(`${name}-importance-factor`, "Importance factor"),
     ...image(`${name}-layer-shares`, "Layer shares"),
@@ -73,6 +77,7 @@ function taskBlocks({ table, ablations }: Section, image: Image): string[] {
       ablation.note ?? "",
       toMarkdown(ablationTable(ablation.rows)).trimEnd(),
       ...image(`${name}-ablation-${ablation.name}`, ablation.title),
+      ablation.name === "layers" ? layersSentence(table.task, ablation.rows, items) : "",
     ]),
   ];
 }

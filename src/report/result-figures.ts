@@ -9,8 +9,10 @@ import {
 } from "./attention-maps.js";
 import type { Figure } from "./figure.js";
 import { importanceHeatmap, layerShares, learnedRanges } from "./figures-attention.js";
+import { efficiencyFigure } from "./figures-efficiency.js";
 import { ablationFigure, verdictFigure } from "./figures-results.js";
 import { confusionMatrix, learningCurves } from "./figures-training.js";
+import { summarise } from "./statistics.js";
 import { curve, type ResultTable, rowOf, summary, type TableRow } from "./rows.js";
 
 /** The row whose attention is shown: the paper's figures are of DAAMv1. */
@@ -35,6 +37,21 @@ export function learningCurvesOf(table: ResultTable): Figure {
   return learningCurves(
     `Learning curves: ${dataset(table)}, mean ± sd of ${folds(table)}`,
     panels.filter((panel) => panel.curves.length),
+  );
+}
+
+/** Last-epoch accuracy of every row against its trained parameters and its seconds of training a run. */
+export function efficiencyOf(table: ResultTable): Figure {
+  return efficiencyFigure(
+    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd of ${folds(table)}`,
+    table.rows
+      .filter((row) => row.results.length)
+      .map((row) => ({
+        label: row.title,
+        accuracy: summary(row, "last")!,
+        parameters: row.results[0]!.parameters.total,
+        seconds: summarise(row.results.map(({ seconds }) => seconds)).mean,
+      })),
   );
 }
 

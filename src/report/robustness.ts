@@ -5,9 +5,8 @@ import type { CellResult, Preset, Task } from "../experiments/types.js";
 import { type Shift, severity, shiftName, shiftTitle, shiftWords } from "../shifts/shift.js";
 import type { Figure } from "./figure.js";
 import { learningCurves } from "./figures-training.js";
-import { type Difference, pairedDifference, plusMinus, summarise, type Summary } from "./statistics.js";
+import { pairedDifference, plusMinus, type RunDifference, summarise, type Summary } from "./statistics.js";
 import { type TextTable, toMarkdown } from "./tables.js";
-import { judge } from "./verdict.js";
 
 /** A task's cells that were tested on shifted inputs. */
 export interface Robustness {
@@ -84,7 +83,7 @@ function contrast(
   of: Robustness,
   [a, b]: readonly [string, string],
   signed: readonly (readonly [set: string, sign: 1 | -1])[],
-): Difference | undefined {
+): RunDifference | undefined {
   const [left, right] = [cellsOf(of, a), cellsOf(of, b)];
   const runs = left
     .map(({ config }) => config.run)
@@ -114,9 +113,12 @@ function contrasts(of: Robustness) {
   }));
 }
 
+/** Whether the first row loses less, by the interval. */
+const judge = ({ low, high }: RunDifference) => (low > 0 ? "holds" : high < 0 ? "contradicted" : "undecided");
+
 const points = (value: number) => `${Number(value.toFixed(1)) < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 
-function differenceText(found: Difference | undefined): string {
+function differenceText(found: RunDifference | undefined): string {
   if (!found) return "";
   const known = Number.isFinite(found.low);
   return points(found.mean) + (known ? ` (${points(found.low)} to ${points(found.high)})` : " (one run)");

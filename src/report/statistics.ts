@@ -16,7 +16,7 @@ export function summarise(values: number[]): Summary {
 /** Two-sided 95 % quantiles of Student's t for 1, 2, … degrees of freedom. */
 const T95 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
 
-export interface Difference {
+export interface RunDifference {
   /** Mean of a − b, and its 95 % interval (Student's t over the pairs); infinite for a single pair. */
   mean: number;
   low: number;
@@ -25,7 +25,7 @@ export interface Difference {
 }
 
 /** a − b over runs that share their data and seeds; the interval holds for the spread over runs alone. */
-export function pairedDifference(a: number[], b: number[]): Difference {
+export function pairedDifference(a: number[], b: number[]): RunDifference {
   const { mean: centre, sd, n } = summarise(a.map((value, i) => value - b[i]!));
   const half = n < 2 ? Infinity : ((T95[n - 2] ?? 1.96) * sd) / Math.sqrt(n - 1);
   return { mean: centre, low: centre - half, high: centre + half, n };

@@ -1,8 +1,7 @@
-/** What the tables say about the paper's claims: differences with their uncertainty, and sentences computed from them. */
-import { sampleRankCorrelation } from "simple-statistics";
-import { learnedRange } from "./attention-maps.js";
-import { type Protocol, type ResultTable, rowOf, summary, values } from "./rows.js";
-import { type Difference, pairedDifference } from "./statistics.js";
+/** What the tables say about the paper's claims: paired differences with their uncertainty, a verdict each. */
+import { type Difference, difference, type ItemsOf } from "./paired.js";
+import { holm } from "./resampling.js";
+import { type Protocol, type ResultTable, rowOf, summary } from "./rows.js";
 import type { TextTable } from "./tables.js";
 
 /** Two rows of one table, of which the paper says that the first is better. */
@@ -12,14 +11,29 @@ export interface Comparison {
   worse: string;
 }
 
+const overLora = ["LoRA", "LoRA+"].flatMap((title) =>
+  [4, 8].flatMap((rank): Comparison[] => {
+    const name = `${title === "LoRA" ? "lora" : "lora-plus"}-${rank}`;
+    return [
+      { claim: `DAAMv1 beats ${title} (r=${rank}) as published`, better: "daam-v1", worse: name },
+      {
+        claim: `DAAMv1 beats standard ${title} (r=${rank}) on the same items`,
+        better: "daam-v1-few",
+        worse: `${name}-standard`,
+      },
+    ];
+  }),
+);
+
+/** The first is the headline: what the attention module adds to the same decoder. */
 export const comparisons: readonly Comparison[] = [
+  { claim: "Density attention beats no attention", better: "daam-v1", worse: "no-attention" },
   { claim: "Density attention beats dot-product attention as published", better: "daam-v1", worse: "mha" },
   {
     claim: "Density attention beats dot-product attention over the layers",
     better: "daam-v1",
     worse: "mha-layers",
   },
-  { claim: "Density attention beats no attention", better: "daam-v1", worse: "no-attention" },
   {
     claim: "Density attention beats softmax weights of the layers",
     better: "daam-v1",
@@ -28,169 +42,170 @@ export const comparisons: readonly Comparison[] = [
   { claim: "GQDAAM beats grouped-query attention without density", better: "gqdaam", worse: "gqa" },
   { claim: "The mixture outperforms DAAMv1", better: "mixture", worse: "daam-v1" },
   { claim: "The mixture outperforms DAAMv2", better: "mixture", worse: "daam-v2" },
+  ...overLora,
 ];
 
-export type Verdict = "holds" | "contradicted" | "undecided";
+export type Verdict = "holds" | "contradicted" | "undecided" | "no interval";
 
-/** Holds or contradicted when the 95 % interval leaves 0 out. */
-export function judge({ low, high }: Difference): Verdict {
-  return low > 0 ? "holds" : high < 0 ? "contradicted" : "undecided";
+/** A difference with p corrected for all comparisons of its task, and what follows. */
+export interface Judged extends Difference {
+  /** Holm's adjusted p within the task and protocol. */
+  adjusted?: number;
+  verdict: Verdict;
 }
 
-/** Difference of a comparison in points over the runs that both rows have; undefined without such runs. */
-export function difference(
-  table: ResultTable,
-  { better, worse }: Comparison,
-  protocol: Protocol,
-): Difference | undefined {
-  const [a, b] = [rowOf(table, better), rowOf(table, worse)];
-  if (!a || !b) return undefined;
-  const shared = (row: typeof a, other: typeof a) => ({
-    ...row,
-    results: row.results.filter(({ config }) =>
-      other.results.some((result) => result.config.run === config.run),
-    ),
+/** A comparison on one task. */
+export interface Judgement extends Comparison {
+  /** Titles of the two rows. */
+  rows: [better: string, worse: string];
+  task: string;
+  /** The paper's difference of means in points, where it has both rows. */
+  paper?: number;
+  /** By protocol; left out where the rows share no finished run. */
+  best?: Judged;
+  last?: Judged;
+}
+
+/** Decided where the corrected p is below 0.05 and the interval leaves 0 out. */
+export function verdictOn(found: Difference, adjusted: number | undefined): Verdict {
+  if (!found.interval || adjusted === undefined) return "no interval";
+  const [low, high] = found.interval;
+  if (adjusted >= 0.05 || (low <= 0 && high >= 0)) return "undecided";
+  return low > 0 ? "holds" : "contradicted";
+}
+
+/**
+ * Every comparison on every task, comparisons without any shared run left out.
+ * @param itemsOf the test items of cells: without them there are no intervals, and nothing is decided.
+ */
+export function judge(tables: readonly ResultTable[], itemsOf?: ItemsOf): Judgement[] {
+  const all = tables.flatMap((table) => {
+    const [best, last] = [judgeTask(table, "best", itemsOf), judgeTask(table, "last", itemsOf)];
+    return comparisons.map((comparison, i): Judgement => {
+      const rows = [comparison.better, comparison.worse].map((name) => rowOf(table, name));
+      const [a, b] = rows.map((row) => row?.paper?.cells.mean);
+      return {
+        ...comparison,
+        rows: rows.map((row, at) => row?.title ?? [comparison.better, comparison.worse][at]) as [
+          string,
+          string,
+        ],
+        task: table.task.name,
+        ...(a !== undefined && b !== undefined && { paper: a - b }),
+        ...(best[i] && { best: best[i] }),
+        ...(last[i] && { last: last[i] }),
+      };
+    });
   });
-  const [left, right] = [values(shared(a, b), protocol), values(shared(b, a), protocol)];
-  return left.length ? pairedDifference(left, right) : undefined;
+  const known = new Set(all.flatMap(({ claim, last }) => (last ? [claim] : [])));
+  const order = (entry: Judgement) => comparisons.findIndex(({ claim }) => claim === entry.claim);
+  return all.filter(({ claim }) => known.has(claim)).sort((a, b) => order(a) - order(b));
 }
 
-const points = (value: number) => `${Number(value.toFixed(1)) < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+function judgeTask(table: ResultTable, protocol: Protocol, itemsOf?: ItemsOf): (Judged | undefined)[] {
+  const found = comparisons.map(({ better, worse }) => {
+    const [a, b] = [rowOf(table, better), rowOf(table, worse)];
+    if (!a || !b) return undefined;
+    return difference(
+      table.task,
+      [
+        { results: a.results, sign: 1 },
+        { results: b.results, sign: -1 },
+      ],
+      protocol,
+      itemsOf,
+    );
+  });
+  const tested = found.flatMap((entry, i) => (entry?.p === undefined ? [] : [{ i, p: entry.p }]));
+  const adjusted = new Map(holm(tested.map(({ p }) => p)).map((p, rank) => [tested[rank]!.i, p]));
+  return found.map((entry, i) => {
+    const p = adjusted.get(i);
+    return entry && { ...entry, ...(p !== undefined && { adjusted: p }), verdict: verdictOn(entry, p) };
+  });
+}
 
-/** "+3.2 (1.0 to 5.4)", or the difference alone for a single run. */
-function differenceText(found: Difference | undefined): string {
+/** "+3.2", with a true minus sign. */
+export const points = (value: number) =>
+  `${Number(value.toFixed(1)) < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+
+/** "+3.2 (+1.0 to +5.4)"; the difference alone where there is no interval. */
+export function differenceText(found: Difference | undefined): string {
   if (!found) return "not run yet";
-  const interval = Number.isFinite(found.low)
-    ? ` (${points(found.low)} to ${points(found.high)})`
-    : " (one run)";
-  return points(found.mean) + interval;
+  return points(found.mean) + (found.interval ? ` (${found.interval.map(points).join(" to ")})` : "");
 }
 
-/** Differences in points for every claim and task, both protocols; the verdict is the last epoch's. */
-export function claimsTable(tables: readonly ResultTable[]): TextTable {
+const pText = (p: number | undefined) => (p === undefined ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(3));
+
+/** Differences in points for every claim and task, the paper's protocol beside the last epoch's; p and verdict are the last epoch's. */
+export function claimsTable(judgements: readonly Judgement[]): TextTable {
   return {
-    columns: ["claim", "task", "paper", "here, best epoch", "here, last epoch", "verdict"],
-    rows: comparisons.flatMap((comparison) =>
-      tables.map((table, t) => {
-        const last = difference(table, comparison, "last");
-        const [a, b] = [rowOf(table, comparison.better)?.paper, rowOf(table, comparison.worse)?.paper];
-        return [
-          t ? "" : comparison.claim,
-          table.task.name,
-          a && b ? points(a.cells.mean - b.cells.mean) : "–",
-          differenceText(difference(table, comparison, "best")),
-          differenceText(last),
-          last ? judge(last) : "–",
-        ];
-      }),
-    ),
+    columns: ["claim", "task", "paper", "here, best epoch", "here, last epoch", "p", "p (Holm)", "verdict"],
+    rows: judgements.map(({ claim, task, paper, best, last }, i) => [
+      judgements[i - 1]?.claim === claim ? "" : claim,
+      task,
+      paper === undefined ? "–" : points(paper),
+      differenceText(best),
+      differenceText(last),
+      pText(last?.p),
+      pText(last?.adjusted),
+      last?.verdict ?? "–",
+    ]),
   };
 }
 
 /** Which claims hold, are contradicted or stay undecided under a protocol, and on which tasks: a line each. */
-export function verdictSummary(tables: readonly ResultTable[], protocol: Protocol): string[] {
-  const judged = comparisons.flatMap((comparison) =>
-    tables.flatMap((table) => {
-      const found = difference(table, comparison, protocol);
-      return found ? [{ claim: comparison.claim, task: table.task.name, verdict: judge(found) }] : [];
-    }),
-  );
-  return (["holds", "contradicted", "undecided"] as const).map((verdict) => {
-    const found = judged.filter((entry) => entry.verdict === verdict);
+export function verdictSummary(judgements: readonly Judgement[], protocol: Protocol): string[] {
+  const judged = judgements.filter((entry) => entry[protocol]);
+  return (["holds", "contradicted", "undecided", "no interval"] as const).flatMap((verdict) => {
+    const found = judged.filter((entry) => entry[protocol]!.verdict === verdict);
+    if (verdict === "no interval" && !found.length) return [];
     const claims = [...new Set(found.map(({ claim }) => claim))].map((claim) => {
       const tasks = found.filter((entry) => entry.claim === claim).map(({ task }) => task);
       return `${claim} (${tasks.join(", ")})`;
     });
-    return `${verdict}, ${found.length} of ${judged.length}: ${claims.join("; ") || "none"}`;
+    return [`${verdict}, ${found.length} of ${judged.length}: ${claims.join("; ") || "none"}`];
   });
 }
 
 /** How to read {@link claimsTable}. */
 export const claimsNote =
-  "Differences in points of accuracy; in brackets the 95 % interval of Student's t over runs that share data and seeds. It speaks of the " +
-  "spread over runs or folds alone, not of other data or encoders, and of so many intervals one in twenty misses by chance. A claim " +
-  "holds, or is contradicted, where the interval of the last epoch leaves out 0.";
+  "Differences in points of accuracy between rows that share data, test items and seeds; in brackets the 95 % interval of 10,000 bootstrap " +
+  "draws of test groups (actors on speech, items elsewhere) and of seeds. p: two-sided, from flipping the signs of the groups; " +
+  "Holm: corrected for all comparisons of a task. A claim holds, or is contradicted, where at the last epoch the corrected p is below 0.05 " +
+  "and the interval leaves out 0. A preset of one seed a fold, or of three, says little of other seeds; nothing here speaks of other data or encoders.";
 
 /** One sentence a claim, computed from the last epoch. */
-export function claimSentences(tables: readonly ResultTable[]): string[] {
-  return comparisons.map((comparison) => {
-    const { better, worse } = comparison;
-    const title = (method: string) => rowOf(tables[0]!, method)?.title ?? method;
-    const parts = tables.map((table) => {
-      const found = difference(table, comparison, "last");
-      return `${table.task.name} ${differenceText(found)}: ${found ? judge(found) : "open"}`;
+export function claimSentences(judgements: readonly Judgement[]): string[] {
+  return [...new Set(judgements.map(({ claim }) => claim))].map((claim) => {
+    const entries = judgements.filter((entry) => entry.claim === claim);
+    const parts = entries.map(
+      ({ task, last }) => `${task} ${differenceText(last)}: ${last ? last.verdict : "open"}`,
+    );
+    return `${claim} (${entries[0]!.rows.join(" − ")}): ${parts.join("; ")}.`;
+  });
+}
+
+/** What choosing the epoch on the test data is worth: mean of best less last epoch in points, a line a row, a column a task. */
+export function choiceTable(tables: readonly ResultTable[]): TextTable {
+  const titles = [...new Set(tables.flatMap(({ rows }) => rows.map(({ title }) => title)))];
+  const worth = (title: string) =>
+    tables.map(({ rows }) => {
+      const row = rows.find((entry) => entry.title === title && entry.results.length);
+      return row ? summary(row, "best")!.mean - summary(row, "last")!.mean : undefined;
     });
-    return `${comparison.claim} (${title(better)} − ${title(worse)}): ${parts.join("; ")}.`;
-  });
-}
-
-/** How far the published dot-product attention, over the batch, is from chance. */
-export function chanceSentence(table: ResultTable): string {
-  const [published, corrected] = ["mha", "mha-layers"].map((name) => rowOf(table, name));
-  const [batch, layers] = [published, corrected].map((row) => row && summary(row, "last"));
-  if (!batch || !layers) return "";
-  return (
-    `Published MHA attends over the batch, so that a prediction depends on unrelated neighbours: ${batch.mean.toFixed(1)} % on ` +
-    `${table.task.name} at the last epoch, where chance is ${(100 / table.task.classes.length).toFixed(0)} % and MHA over the layers ` +
-    `reaches ${layers.mean.toFixed(1)} %.`
-  );
-}
-
-/** Further claims: stability, order of the rows, parameters, learned spread. */
-export function furtherSentences(tables: readonly ResultTable[]): string[] {
-  return [...tables.map(stability), ...tables.map(order), ...parameters(tables[0]), spread(tables)].filter(
-    (text) => text,
-  );
-}
-
-function stability(table: ResultTable): string {
-  const text = (method: string) => {
-    const [row, found] = [rowOf(table, method), summary(rowOf(table, method) ?? emptyRow, "last")];
-    return found && found.n > 1 ? `${row!.title} ${found.sd.toFixed(1)}` : undefined;
+  const known = titles.map((title) => ({ title, worth: worth(title) }));
+  const text = (value: number | undefined) => (value === undefined ? "–" : points(value));
+  const columnMean = (at: number) => {
+    const values = known.flatMap((row) => row.worth[at] ?? []);
+    return values.length ? values.reduce((a, b) => a + b, 0) / values.length : undefined;
   };
-  const sds = ["daam-v1", "daam-v2", "mixture", "gqdaam", "mha", "mha-layers", "no-attention"].map(text);
-  const known = sds.filter((entry) => entry);
-  return known.length
-    ? `Stability on ${table.task.name}, sd over runs at the last epoch: ${known.join(", ")}.`
-    : "";
-}
-
-const emptyRow = { title: "", group: "recorded" as const, results: [] };
-
-function order(table: ResultTable): string {
-  const both = table.rows.filter((row) => row.paper && row.results.length);
-  if (both.length < 3) return "";
-  const correlation = (protocol: Protocol) =>
-    sampleRankCorrelation(
-      both.map((row) => row.paper!.cells.mean),
-      both.map((row) => summary(row, protocol)!.mean),
-    ).toFixed(2);
-  return (
-    `Order of the ${both.length} published rows on ${table.task.name}: rank correlation with the paper ` +
-    `${correlation("best")} (best epoch), ${correlation("last")} (last epoch).`
-  );
-}
-
-function parameters(table: ResultTable | undefined): string[] {
-  const attention = (method: string) => table && rowOf(table, method)?.results[0]?.parameters.attention;
-  const [density, grouped] = [attention("daam-v1"), attention("gqa")];
-  if (!density || !grouped) return [];
-  const share = ((100 * density) / grouped).toFixed(1);
-  return [
-    `Parameters of attention here: DAAMv1 ${density.toLocaleString("en")}, grouped-query attention ${grouped.toLocaleString("en")}: ` +
-      `${share} % (the paper says 0.016–0.08 %; by count at its sizes it is 1.4–2.4 %).`,
-  ];
-}
-
-/** The paper finds more learned spread where data are less stationary: speech, then text, then vision. */
-function spread(tables: readonly ResultTable[]): string {
-  const widths = tables.map((table) => {
-    const range = learnedRange(rowOf(table, "daam-v1")?.results ?? []);
-    const width = ([low, high]: [number, number]) => (high - low).toFixed(3);
-    return range && `${table.task.name} δ ${width(range.meanOffset)}, c ${width(range.scaledVariance)}`;
-  });
-  const known = widths.filter((entry) => entry);
-  return known.length
-    ? `Width of what DAAMv1 learned (the paper: speech > text > vision): ${known.join("; ")}.`
-    : "";
+  return {
+    columns: ["row", ...tables.map(({ task }) => task.name)],
+    rows: [
+      ...known
+        .filter((row) => row.worth.some((value) => value !== undefined))
+        .map((row) => [row.title, ...row.worth.map(text)]),
+      ["mean of the rows", ...tables.map((_, at) => text(columnMean(at)))],
+    ],
+  };
 }

@@ -68,7 +68,8 @@ export async function train(
   const optimiser = new AdamW(variables, options);
   try {
     const learner: Learner = {
-      step: (items, learningRate) => step(model, variables, optimiser, data, options, learningRate, items),
+      step: (items, learningRate) =>
+        trainStep(model, variables, optimiser, data, options, learningRate, items),
       test: (items) => test(model, data, options, items),
     };
     const course = {
@@ -95,12 +96,13 @@ export async function train(
   }
 }
 
-async function step(
+/** One step on a batch of training items; returns its mean loss before it. */
+export async function trainStep(
   model: Model,
   variables: tf.Variable[],
   optimiser: AdamW,
   data: Dataset,
-  { loss }: TrainOptions,
+  { loss }: Pick<TrainOptions, "loss">,
   learningRate: number,
   items: Int32Array,
 ): Promise<number> {

@@ -6,10 +6,11 @@ import { test } from "node:test";
 import { UserError } from "#src/errors.js";
 import { boundedScores, densityWeights, entropies, meanOffsets } from "#src/report/figures-density.js";
 import { importanceHeatmap, layerShares } from "#src/report/figures-attention.js";
+import { batchLeakFigure } from "#src/report/figures-leak.js";
 import { ablationFigure } from "#src/report/figures-results.js";
 import { confusionMatrix } from "#src/report/figures-training.js";
 import type { Figure } from "#src/report/figure.js";
-import { learnedRangesOf, learningCurvesOf, verdictOf } from "#src/report/result-figures.js";
+import { efficiencyOf, learnedRangesOf, learningCurvesOf, verdictOf } from "#src/report/result-figures.js";
 import { resultTable } from "#src/report/rows.js";
 import { saveFigure } from "#src/report/save.js";
 import { toHtml, toPng, toSvg } from "#src/report/static.js";
@@ -56,6 +57,16 @@ const cases: Record<string, { figure: Figure; words: string[] }> = {
       value: 49,
     }),
     words: ["A", "g = 1", "none: 49.0 %", "test accuracy, %"],
+  },
+  efficiency: {
+    figure: efficiencyOf(table),
+    words: ["Accuracy against cost", "trained parameters", "seconds of training a run", "DAAMv1", "20k"],
+  },
+  leak: {
+    figure: batchLeakFigure("L", [
+      { title: "MHA", leak: { sizes: [1, 2], neighbours: [[0.5], [0.4]], orders: [0.4], changed: 0 } },
+    ]),
+    words: ["L", "MHA", "probability", "items in the batch; order: 2, reordered"],
   },
   weights: { figure: densityWeights([1, 2]), words: ["c = 1", "weight w"] },
   offsets: { figure: meanOffsets([-1, 0, 2], [-1, 0]), words: ["δ = −1", "value x"] },

@@ -62,11 +62,13 @@ test("a published folder holds tables, cells, figures and a README; equal input 
     "speech.csv",
     "text.csv",
     "claims.csv",
+    "choice-of-epoch.csv",
     "ablations.csv",
     "cells/speech/daam-v1/run-5.json",
     "figures/verdict.svg",
     "figures/verdict.png",
     "figures/speech-learning-curves.png",
+    "figures/speech-efficiency.png",
     "figures/speech-confusion.svg",
     "figures/text-importance-factor.svg",
     "figures/text-layer-shares.svg",
@@ -93,6 +95,9 @@ test("the README has the tables, how settings were chosen, the machine and the c
     "tfjs 4.22.0",
     "`node dist/cli.js run --preset quick --task text --method no-attention`",
     "### Heads (one run, incomplete)",
+    "## What choosing the epoch on test data is worth",
+    "| mean of the rows | +2.0 | +2.0 |",
+    "contradicted by count",
   ])
     assert.ok(readme.includes(part), part);
   assert.ok(!/## .*incomplete/.test(readme.replace(/### .*/g, "")));
