@@ -3,7 +3,7 @@ import { sampleRankCorrelation } from "simple-statistics";
 import { paperHighLow, paperParameters } from "../experiments/paper.js";
 import type { Task } from "../experiments/types.js";
 import { randomStream } from "../random.js";
-import { learnedRange } from "./attention-maps.js";
+import { learnedRange, predictions } from "./attention-maps.js";
 import { difference, type ItemsOf, seedOf } from "./paired.js";
 import { DRAWS, percentiles } from "./resampling.js";
 import { type Protocol, type ResultTable, rowOf, summary, type TableRow } from "./rows.js";
@@ -26,6 +26,17 @@ export function chanceSentence(table: ResultTable): string {
     `${table.task.name} at the last epoch, where chance is ${(100 / table.task.classes.length).toFixed(0)} % and MHA over the layers ` +
     `reaches ${layers.mean.toFixed(1)} %.`
   );
+}
+
+/** Rows that learned nothing in some runs: at the last epoch one class is predicted for every test item. */
+export function collapseSentence({ task, rows }: Pick<ResultTable, "task" | "rows">): string {
+  const collapsed = rows.flatMap(({ title, results }) => {
+    const n = results.filter((result) => new Set(predictions(result, task.classes.length)).size === 1).length;
+    return n ? [`${title} (${n} of ${results.length} runs)`] : [];
+  });
+  return collapsed.length
+    ? `One class for every test item at the last epoch: ${collapsed.join(", ")}. Means and differences include these runs.`
+    : "";
 }
 
 /** Fewer accuracies than this have no spread worth an interval. */

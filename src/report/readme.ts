@@ -1,9 +1,15 @@
 /** The README of a published run. */
 import { chosenRates } from "../experiments/rates.js";
 import type { CellResult, Task } from "../experiments/types.js";
-import { chanceSentence, furtherSentences, layersSentence, parameterSentences } from "./claims.js";
+import {
+  chanceSentence,
+  collapseSentence,
+  furtherSentences,
+  layersSentence,
+  parameterSentences,
+} from "./claims.js";
 import type { Publication, Section } from "./publish.js";
-import { cellCounts } from "./rows.js";
+import { cellCounts, type TableRow } from "./rows.js";
 import { searchTable } from "./search.js";
 import { type Robustness, robustnessBlocks } from "./robustness.js";
 import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
@@ -62,11 +68,13 @@ type Image = (name: string, alt: string) => string[];
 function taskBlocks({ items }: Publication, { table, ablations }: Section, image: Image): string[] {
   const { name, title } = table.task;
   const { done, all } = cellCounts(table);
+  const variants = ablations.flatMap(({ rows }) => rows.map(({ row }) => row)).filter(isVariant);
   return [
     `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
     toMarkdown(readableTable(table)).trimEnd(),
     table.task.caveat ?? "",
     chanceSentence(table),
+    collapseSentence({ task: table.task, rows: [...table.rows, ...variants] }),
     ...image(`${name}-learning-curves`, "Learning curves"),
     ...image(`${name}-efficiency`, "Accuracy against trained parameters and seconds"),
     ...image(`${name}-confusion`, "Confusion matrix"),
@@ -81,6 +89,8 @@ function taskBlocks({ items }: Publication, { table, ablations }: Section, image
     ]),
   ];
 }
+
+const isVariant = ({ method }: TableRow) => method?.group === "ablation";
 
 function settings({ preset, tasks }: Publication): string {
   const rows = tasks.map(({ task }) => {

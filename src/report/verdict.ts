@@ -9,13 +9,20 @@ export interface Comparison {
   claim: string;
   better: string;
   worse: string;
+  /** The row whose figure in the paper is the first one's, where that row is not the paper's. */
+  paperBetter?: string;
 }
 
 const overLora = ["LoRA", "LoRA+"].flatMap((title) =>
   [4, 8].flatMap((rank): Comparison[] => {
     const name = `${title === "LoRA" ? "lora" : "lora-plus"}-${rank}`;
     return [
-      { claim: `DAAMv1 beats ${title} (r=${rank}) as published`, better: "daam-v1", worse: name },
+      {
+        claim: `DAAMv1 beats ${title} (r=${rank}) as published, on the same items`,
+        better: "daam-v1-few",
+        worse: name,
+        paperBetter: "daam-v1",
+      },
       {
         claim: `DAAMv1 beats standard ${title} (r=${rank}) on the same items`,
         better: "daam-v1-few",
@@ -82,14 +89,11 @@ export function judge(tables: readonly ResultTable[], itemsOf?: ItemsOf): Judgem
   const all = tables.flatMap((table) => {
     const [best, last] = [judgeTask(table, "best", itemsOf), judgeTask(table, "last", itemsOf)];
     return comparisons.map((comparison, i): Judgement => {
-      const rows = [comparison.better, comparison.worse].map((name) => rowOf(table, name));
-      const [a, b] = rows.map((row) => row?.paper?.cells.mean);
+      const { better, worse, paperBetter = better } = comparison;
+      const [a, b] = [paperBetter, worse].map((name) => rowOf(table, name)?.paper?.cells.mean);
       return {
         ...comparison,
-        rows: rows.map((row, at) => row?.title ?? [comparison.better, comparison.worse][at]) as [
-          string,
-          string,
-        ],
+        rows: [rowOf(table, better)?.title ?? better, rowOf(table, worse)?.title ?? worse],
         task: table.task.name,
         ...(a !== undefined && b !== undefined && { paper: a - b }),
         ...(best[i] && { best: best[i] }),

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CellResult } from "#src/experiments/types.js";
-import { layersSentence, parameterSentences, sdRatio } from "#src/report/claims.js";
-import type { TableRow } from "#src/report/rows.js";
-import { cell, speech, text } from "./fixtures.js";
+import { collapseSentence, layersSentence, parameterSentences, sdRatio } from "#src/report/claims.js";
+import { resultTable, type TableRow } from "#src/report/rows.js";
+import { cell, methods, speech, text } from "./fixtures.js";
 
 const row = (task: string, method: string, accuracies: number[]): TableRow => ({
   title: method,
@@ -57,4 +57,19 @@ test("parameter claims, by the counts of the facts: 1.4–2.4 % of GQA, 39 and 4
   assert.match(fewer!, /39\.4 .*DAAMv2 43\.1 .*holds by count at 40 × 5120 alone\.$/);
   assert.match(more!, /24\.0 .* 40\.0 .*: holds by count/);
   assert.match(twice!, /1\.7 .*holds by count at 40 × 5120 alone/);
+});
+
+test("runs that predict one class for every test item are counted by row", () => {
+  const guesses = (classes: number[]) => ({
+    best: "",
+    last: Buffer.from(classes).toString("base64"),
+  });
+  const runOf = (method: string, run: number, classes: number[]) => ({
+    ...cell("text", method, run, [0.5, 0.5, 0.5]),
+    predictions: guesses(classes),
+  });
+  const cells = [runOf("mha", 1, [2, 2, 2]), runOf("mha", 2, [2, 1, 2]), runOf("daam-v1", 1, [0, 1, 2])];
+  const sentence = collapseSentence(resultTable(text, methods, cells, 2));
+  assert.match(sentence, /^One class for every test item at the last epoch: MHA \(1 of 2 runs\)\. /);
+  assert.equal(collapseSentence(resultTable(text, methods, cells.slice(1), 2)), "");
 });
