@@ -114,14 +114,6 @@ function settings({ preset, tasks }: Publication): string {
   return toMarkdown({ columns, rows }).trimEnd();
 }
 
-/** "5 folds × 5 seeds", "10 runs". */
-function runsText({ split, paperRuns }: Task, runs: number): string {
-  const seeds = runs / paperRuns.length;
-  return split === "folds" && seeds > 1
-    ? `${paperRuns.length} folds × ${Number(seeds.toFixed(1))} seeds`
-    : `${runs} ${split}`;
-}
-
 function searches({ search = [], methods, tasks }: Publication): string[] {
   return tasks.flatMap(({ task }) => {
     const trials = search.filter((trial) => trial.task === task.name);
