@@ -1,12 +1,12 @@
 /** The README of a published run. */
 import { chosenRates } from "../experiments/rates.js";
-import type { CellResult, Task } from "../experiments/types.js";
+import type { CellResult } from "../experiments/types.js";
 import { chanceSentence, furtherSentences, layersSentence, parameterSentences } from "./claims.js";
 import type { Publication, Section } from "./publish.js";
 import { cellCounts } from "./rows.js";
 import { searchTable } from "./search.js";
 import { type Robustness, robustnessBlocks } from "./robustness.js";
-import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
+import { ablationTable, levelsNote, readableTable, runsText, toMarkdown } from "./tables.js";
 import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "./verdict.js";
 
 export function readme(

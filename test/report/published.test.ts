@@ -7,7 +7,13 @@ import { refusal, temporaryFolder } from "../support/files.js";
 const { root, file } = temporaryFolder();
 
 test("a published table is read as it was written", () => {
-  const table = { columns: ["claim", "task"], rows: [["a, \"b\"", "text"], ["", "vision"]] };
+  const table = {
+    columns: ["claim", "task"],
+    rows: [
+      ['a, "b"', "text"],
+      ["", "vision"],
+    ],
+  };
   file("small/claims.csv", toCsv(table));
   assert.deepEqual(publishedTable("small", "claims", root), table);
 });
