@@ -29,5 +29,15 @@ export function outcomeOf(
 export const encodeClasses = (values: Int32Array, classes: number): string =>
   base64(classes > 256 ? Uint16Array.from(values) : Uint8Array.from(values));
 
+/** What {@link encodeClasses} wrote, back to numbers. */
+export const decodeClasses = (text: string, classes: number): number[] =>
+  classes > 256 ? uint16Of(text) : [...Buffer.from(text, "base64")];
+
+/** Numbers of two bytes each, little-endian. */
+export function uint16Of(text: string): number[] {
+  const bytes = Buffer.from(text, "base64");
+  return Array.from({ length: bytes.length / 2 }, (_, i) => bytes.readUInt16LE(2 * i));
+}
+
 export const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>
   Buffer.from(buffer, byteOffset, byteLength).toString("base64");

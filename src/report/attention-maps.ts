@@ -1,6 +1,7 @@
 /** Attention maps and predictions as cells store them, back to numbers. */
 import { type DensityMap, importanceFactor, layerShares } from "../attention/analysis.js";
 import { decodeMap } from "../experiments/maps.js";
+import { decodeClasses } from "../experiments/outcome.js";
 import type { CellResult } from "../experiments/types.js";
 import { summarise } from "./statistics.js";
 
@@ -51,15 +52,11 @@ export function learnedRange(results: readonly CellResult[]): CellResult["learne
 }
 
 /** Predicted classes of a cell's test items, in the order of the feature file. */
-export function predictions(
+export const predictions = (
   result: CellResult,
   classes: number,
   protocol: "best" | "last" = "last",
-): number[] {
-  const bytes = Buffer.from(result.predictions[protocol], "base64");
-  if (classes <= 256) return [...bytes];
-  return Array.from({ length: bytes.length / 2 }, (_, i) => bytes.readUInt16LE(2 * i));
-}
+): number[] => decodeClasses(result.predictions[protocol], classes);
 
 /** Labels of a cell's test items, in the order of the feature file. */
 export type TestLabels = (result: CellResult) => ArrayLike<number>;

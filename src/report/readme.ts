@@ -1,6 +1,6 @@
 /** The README of a published run. */
 import { chosenRates } from "../experiments/rates.js";
-import type { CellResult, Task } from "../experiments/types.js";
+import type { CellResult } from "../experiments/types.js";
 import {
   chanceSentence,
   collapseSentence,
@@ -12,7 +12,7 @@ import type { Publication, Section } from "./publish.js";
 import { cellCounts, type TableRow } from "./rows.js";
 import { searchTable } from "./search.js";
 import { type Robustness, robustnessBlocks } from "./robustness.js";
-import { ablationTable, levelsNote, readableTable, toMarkdown } from "./tables.js";
+import { ablationTable, levelsNote, readableTable, runsText, toMarkdown } from "./tables.js";
 import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "./verdict.js";
 
 export function readme(
@@ -122,14 +122,6 @@ function settings({ preset, tasks }: Publication): string {
     "channels",
   ];
   return toMarkdown({ columns, rows }).trimEnd();
-}
-
-/** "5 folds × 5 seeds", "10 runs". */
-function runsText({ split, paperRuns }: Task, runs: number): string {
-  const seeds = runs / paperRuns.length;
-  return split === "folds" && seeds > 1
-    ? `${paperRuns.length} folds × ${Number(seeds.toFixed(1))} seeds`
-    : `${runs} ${split}`;
 }
 
 function searches({ search = [], methods, tasks }: Publication): string[] {

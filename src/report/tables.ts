@@ -114,6 +114,14 @@ export function csvTable(table: ResultTable, command: (method: string) => string
   return Papa.unparse(rows, { newline: "\n" }) + "\n";
 }
 
+/** "5 folds × 5 seeds", "10 runs". */
+export function runsText({ split, paperRuns }: Task, runs: number): string {
+  const seeds = runs / paperRuns.length;
+  return split === "folds" && seeds > 1
+    ? `${paperRuns.length} folds × ${Number(seeds.toFixed(1))} seeds`
+    : `${runs} ${split}`;
+}
+
 /** A Markdown table; the first column is aligned left, the others right. */
 export function toMarkdown({ columns, rows }: TextTable): string {
   const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;

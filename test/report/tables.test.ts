@@ -3,7 +3,6 @@ import { test } from "node:test";
 import Papa from "papaparse";
 import { paperTables } from "#src/experiments/paper.js";
 import { resultTable, rowOf, summary } from "#src/report/rows.js";
-import { summarise } from "#src/report/statistics.js";
 import { csvTable, paperText, readableTable, toMarkdown } from "#src/report/tables.js";
 import { methods, results, speech, text } from "./fixtures.js";
 
@@ -27,10 +26,6 @@ test("the printed figure stands alone where the cells agree, and beside what the
   const row = (title: string) => paperTables.speech.find((found) => found.title === title)!;
   assert.equal(paperText(row("LoRA (r=8)")), "53.3 ± 4.66");
   assert.equal(paperText(row("Mixture of DAAM")), "67.9 ± 1.35 (cells: 67.78 ± 1.48)");
-});
-
-test("mean and population sd: 2, 4, 4, 4, 5, 5, 7, 9 have 5 and 2", () => {
-  assert.deepEqual(summarise([2, 4, 4, 4, 5, 5, 7, 9]), { mean: 5, sd: 2, n: 8 });
 });
 
 test("best epoch and last epoch are two protocols of the same cells", () => {
