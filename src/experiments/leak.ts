@@ -1,6 +1,5 @@
 /** The batch leak of decoders that are trained for a moment. */
 import * as tf from "@tensorflow/tfjs";
-import { chooseBackend } from "../backend/choose.js";
 import { loadFeatures } from "../features/load.js";
 import { selectItems } from "../features/select.js";
 import { type BatchLeak, batchLeak } from "../models/batch-leak.js";
@@ -24,6 +23,8 @@ export async function leaksOf(
   { task, budget, features: { path }, methods }: TaskRun,
   names: readonly string[],
 ): Promise<{ title: string; leak: BatchLeak }[]> {
+  // loading it registers backends, which importers of the library may not want
+  const { chooseBackend } = await import("../backend/choose.js");
   await chooseBackend();
   const data = selectItems(loadFeatures(path, task.classes.length), { ...FEW, run: 1, split: task.split });
   const { layers, features, classes } = data;

@@ -1,4 +1,3 @@
-import { chooseBackend } from "../backend/choose.js";
 import { UserError } from "../errors.js";
 import { repository } from "../folders.js";
 import { trainCell, planCells, reconstructionsOf, type VqVaeResult } from "./cells.js";
@@ -30,6 +29,8 @@ export async function shortRun(
   images: ImageSets,
   settings: VqVaeSettings = shortSettings,
 ): Promise<ShortRun> {
+  // loading it registers backends, which importers of the library may not want
+  const { chooseBackend } = await import("../backend/choose.js");
   const backend = await chooseBackend();
   const results: VqVaeResult[] = [];
   for (const cell of planCells(settings)) results.push(await trainCell(cell, images, backend, {}));
