@@ -55,7 +55,7 @@ function program(signal: AbortSignal): Command {
     )
     .option(
       "--lora",
-      "train the rows of LoRA in smoke and quick too, on a subset of the raw data (DAAM_LORA=1)",
+      "train the rows of LoRA in smoke, quick and paper too, on the raw data (DAAM_LORA=1)",
     )
     .option("--save-adapters <folder>", "copy the trained adapters there, as the peft library writes them")
     .addOption(jobsOption())
@@ -106,10 +106,14 @@ function program(signal: AbortSignal): Command {
     .addOption(presetOption())
     .option(
       "--task <task>",
-      "one task; without, every row of the preset chooses its rate anew, as results/<preset>/search.json",
+      "one task; without, rows of the preset choose their rates anew, as results/<preset>/search.json",
     )
     .option("--rates <list>", "learning rates", listOf, ["3e-4", "1e-3", "3e-3"])
-    .option("--method <list>", "methods", listOf, ["no-attention", "daam-v1"])
+    .option(
+      "--method <list>",
+      "methods (default: no-attention and daam-v1 of a task, every row of a preset)",
+      listOf,
+    )
     .option("--epochs <n>", "epochs instead of the preset's", wholeNumber)
     .addOption(jobsOption())
     .addOption(backendOption())
@@ -118,10 +122,11 @@ function program(signal: AbortSignal): Command {
       const common = { jobs, backend: backendOf(options.backend), signal };
       if (!options.task) {
         const { search } = await import("../experiments/search.js");
-        return void (await search(options.preset, common));
+        return void (await search(options.preset, { ...common, methods: options.method }));
       }
       const { tune } = await import("../experiments/tune.js");
-      await tune(options.preset, { ...options, ...common, methods: options.method });
+      const methods = options.method ?? ["no-attention", "daam-v1"];
+      await tune(options.preset, { ...options, ...common, methods });
     });
 
   daam

@@ -67,6 +67,7 @@ export const loraMethods: readonly Method[] = [
     title: "LoRA (r=4), standard, query and key",
     group: "corrected",
     stages: () => [],
+    variantOf: "lora-4-standard",
     fineTuning: standard(4, false, queryAndKey),
     note: "on query and key, as the paper's text says; its code has query and value",
   },

@@ -112,7 +112,6 @@ const fewItems = ["daam-v1", "mha-layers", "no-attention"].map((name): Method =>
     title: `${title}, LoRA's budget`,
     group: "corrected",
     budget: "fine-tuning",
-    variantOf: name,
     stages,
     note: "as many items, epochs and runs as the standard LoRA rows",
   };

@@ -43,6 +43,7 @@ const few = (task: keyof typeof raw, items: number): FineTuningBudget => ({
 export const presets: readonly Preset[] = [
   {
     name: "smoke",
+    fineTunesOnRequest: true,
     hidden: 4,
     tasks: {
       speech: {
@@ -74,6 +75,7 @@ export const presets: readonly Preset[] = [
   },
   {
     name: "quick",
+    fineTunesOnRequest: true,
     hidden: 64,
     tasks: {
       speech: { runs: 5, epochs: 10, learningRate: 1e-3, fineTuning: few("speech", 200) },
@@ -136,6 +138,7 @@ export const presets: readonly Preset[] = [
   {
     // Channels, epochs, rates and runs of the paper; the vision rate is its code's (the text says 1e-4). Checkpoints lie in DAAM_ENCODERS.
     name: "paper",
+    fineTunesOnRequest: true,
     hidden: 512,
     tasks: {
       speech: {
@@ -180,8 +183,8 @@ export const howRates = ({ name, rates }: Preset) =>
     : rates
       ? `Each row has the learning rate, of ${rates.join(", ")}, with which it classified a part of the training items best that was ` +
         "held out (a fifth of each class; on speech one fold of actors), by the last epoch, one seed and one fold; no test item played " +
-        "a role. Variants of an ablation take the rate of the row that they vary. Channels and epochs are fewer than the paper's, and " +
-        "rates higher, to fit the time of the preset."
+        "a role. Variants of an ablation, and LoRA on query and key, take the rate of the row that they vary; LoRA as published keeps " +
+        "one rate. Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset."
       : "Learning rates are one a task for all rows, chosen by `daam tune` on a part of the training items that was held out " +
         "(a fifth of each class; on speech one fold of actors), with no attention and DAAMv1; no test item played a role. " +
         "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset.";
@@ -197,15 +200,15 @@ export function findPreset(name: string): Preset {
 }
 
 /**
- * A preset as it runs: on shipped hidden states, which cannot feed LoRA, rows fine-tune only where `lora` asks for it.
+ * A preset as it runs: where rows fine-tune on request, without them unless `lora` asks for them.
  * @throws UserError that lists the presets.
  */
 export function presetAt(name: string, lora = process.env.DAAM_LORA === "1"): Preset {
   const preset = findPreset(name);
-  if (lora) return preset;
-  const tasks = Object.entries(preset.tasks).map(([task, { fineTuning, ...budget }]) => [
+  if (lora || !preset.fineTunesOnRequest) return preset;
+  const tasks = Object.entries(preset.tasks).map(([task, budget]) => [
     task,
-    { ...budget, ...(fineTuning && budget.extraction && { fineTuning }) },
+    { ...budget, fineTuning: undefined },
   ]);
   return { ...preset, tasks: Object.fromEntries(tasks) };
 }

@@ -1,29 +1,41 @@
 /** The search over learning rates: the same few for every row, judged on training items that were held out. */
-import { UserError } from "../errors.js";
+import { UserError, oneOf } from "../errors.js";
 import { writeWhole } from "../files.js";
+import { runsOf } from "./cells.js";
 import { methods } from "./methods.js";
-import { findPreset } from "./presets.js";
+import { findPreset, presetAt } from "./presets.js";
 import { readSearch, searchPath, type Trial } from "./rates.js";
 import { tune, type TuneOptions } from "./tune.js";
 
-/** Tasks of a preset whose rows have rates to choose from and have not chosen. */
+/** Rows of a task that choose: not those that take the rate of the row they vary, nor LoRA as published, which keeps its task's. */
+const choosing = (preset: string, task: string) =>
+  methods
+    .filter(({ variantOf, fineTuning, group }) => !variantOf && !(fineTuning && group === "published"))
+    .filter((method) => runsOf(method, presetAt(preset), task) > 0)
+    .map(({ name }) => name);
+
+/** Rows by task that have rates to choose from and have not chosen. */
 export function unsearched(
   preset: string,
   tasks: readonly string[] = Object.keys(findPreset(preset).tasks),
-): string[] {
+): { task: string; methods: string[] }[] {
+  if (!findPreset(preset).rates) return [];
   const trials = readSearch(preset);
-  const { rates } = findPreset(preset);
-  return rates ? tasks.filter((name) => !trials.some(({ task }) => task === name)) : [];
+  return tasks.flatMap((task) => {
+    const chosen = new Set(trials.flatMap((trial) => (trial.task === task ? [trial.method] : [])));
+    const open = choosing(preset, task).filter((method) => !chosen.has(method));
+    return open.length ? [{ task, methods: open }] : [];
+  });
 }
 
 /**
- * Trains every row of a preset's tables at each of its rates, run 1 alone, and writes what came out to `results/<preset>/search.json`, from
- * which runs of the preset take their rates. Goes on where it was interrupted.
- * @throws UserError for a preset whose rows do not choose.
+ * Trains rows of a preset's tables, all when left out, at each of its rates, run 1 alone, and writes what came out to
+ * `results/<preset>/search.json`, from which runs of the preset take their rates. Goes on where it was interrupted.
+ * @throws UserError for a preset whose rows do not choose, or rows that do not.
  */
 export async function search(
   preset: string,
-  options: Omit<TuneOptions, "task" | "methods" | "rates"> = {},
+  options: Omit<TuneOptions, "task" | "methods" | "rates"> & { methods?: readonly string[] } = {},
 ): Promise<void> {
   const { rates, ...found } = findPreset(preset);
   if (!rates)
@@ -31,10 +43,9 @@ export async function search(
       `the rows of ${preset} share one rate a task: name a --task to compare rates on it, or search with --preset small`,
     );
   for (const task of options.tasks ?? Object.keys(found.tasks)) {
-    // rows that fine-tune have one rate, and those beside them the rate of what they vary
-    const names = methods.flatMap(({ name, fineTuning, variantOf }) =>
-      fineTuning || variantOf ? [] : [name],
-    );
+    const rows = choosing(preset, task);
+    const names = options.methods ?? rows;
+    for (const name of names) oneOf("method", name, rows);
     const results = await tune(preset, {
       ...options,
       task,
@@ -49,8 +60,12 @@ export async function search(
       last: last.accuracy,
       best: best.accuracy,
     }));
-    const others = readSearch(preset).filter((trial) => trial.task !== task);
-    const lines = [...others, ...trials].map((trial) => JSON.stringify(trial));
+    const others = readSearch(preset).filter((trial) => trial.task !== task || !names.includes(trial.method));
+    const order = methods.map(({ name }) => name);
+    const place = ({ task, method }: Trial) =>
+      Object.keys(found.tasks).indexOf(task) * order.length + order.indexOf(method);
+    const sorted = [...others, ...trials].sort((a, b) => place(a) - place(b));
+    const lines = sorted.map((trial) => JSON.stringify(trial));
     writeWhole(searchPath(preset), `[\n${lines.join(",\n")}\n]\n`);
   }
 }

@@ -43,7 +43,7 @@ export interface Method {
   stages(size: { layers: number; features: number; task: string }): Stage[];
   /** Sees only the three adjacent layers with the highest or lowest share of DAAMv1's attention: planned after DAAMv1. */
   layers?: "highest" | "lowest";
-  /** The row that a variant of an ablation differs from in one thing, and whose rate it takes. */
+  /** The row that a variant differs from in one thing, and whose rate it takes. */
   variantOf?: string;
   /** Trains a low-rank update of the encoder and a new head on raw inputs, instead of stages and a decoder on hidden states. */
   fineTuning?(size: { layers: number; features: number; task: string }): FineTuning;
@@ -68,6 +68,8 @@ export interface Preset {
   /** Channels between the two convolutions. */
   hidden: number;
   tasks: Record<string, TaskBudget>;
+  /** Rows fine-tune only where asked to: they need raw data, or far more time than the others. */
+  fineTunesOnRequest?: true;
   /** Tasks whose ablations run. */
   ablations: string[];
   /** Learning rates that each row chooses among on a part of the training items (search.ts); the task's for all where left out. */
@@ -98,7 +100,7 @@ export interface FineTuningBudget extends Pick<
   runs: { published: number; corrected: number };
   /** Of rows that fine-tune. */
   batch: number;
-  /** How shipped hidden states were made from raw inputs, in presets that train on them: these fine-tune only where asked to. */
+  /** How shipped hidden states were made from raw inputs, in presets that train on them. */
   extraction?: ExtractionSettings;
 }
 

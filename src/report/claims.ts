@@ -42,7 +42,10 @@ export function collapseSentence({ task, rows }: Pick<ResultTable, "task" | "row
 /** Fewer accuracies than this have no spread worth an interval. */
 const FEWEST = 5;
 
-/** Ratio of the sds of two rows over their shared seeds, with a 95 % bootstrap interval; over folds where there is one seed a fold. */
+/**
+ * Ratio of the sds of two rows over their shared seeds, with a 95 % bootstrap interval; over folds where there is one seed a fold.
+ * Infinity where the second does not vary.
+ */
 export function sdRatio(
   task: Task,
   a: TableRow,
@@ -66,11 +69,11 @@ export function sdRatio(
   }
   const drawn = [...units.values()];
   const ratio = ratioOfSds(drawn);
-  if (drawn.length < 2 || !Number.isFinite(ratio)) return undefined;
+  if (drawn.length < 2 || Number.isNaN(ratio)) return undefined;
+  const over = oneSeed ? "folds" : "seeds";
+  if (drawn.length < FEWEST || ratio === Infinity) return { ratio, over };
   const random = randomStream(1, "sd ratio");
   const draw = () => ratioOfSds(drawn.map(() => drawn[random.below(drawn.length)]!));
-  const over = oneSeed ? "folds" : "seeds";
-  if (drawn.length < FEWEST) return { ratio, over };
   return { ratio, over, interval: percentiles(Float64Array.from({ length: DRAWS }, draw)) };
 }
 
@@ -83,7 +86,8 @@ function ratioOfSds(units: { stratum: number; values: readonly [number, number] 
       const mean = entries.reduce((part, values) => part + values[row], 0) / entries.length;
       return sum + entries.reduce((part, values) => part + (values[row] - mean) ** 2, 0);
     }, 0);
-  return Math.sqrt(squares(0) / squares(1));
+  // equal accuracies differ by the rounding of their mean
+  return squares(1) < 1e-12 ? Infinity : Math.sqrt(squares(0) / squares(1));
 }
 
 /** Spread of DAAMv1 against other rows. */
@@ -94,6 +98,7 @@ export function stabilitySentence(table: ResultTable): string {
     const found = density && row && sdRatio(table.task, density, row);
     if (!found) return [];
     const { ratio, interval, over } = found;
+    if (ratio === Infinity) return [{ over, text: `${row.title} does not vary` }];
     const range = interval?.map((end) => end.toFixed(2)).join(" to ") ?? "too few for an interval";
     return [{ over, text: `${row.title} ${ratio.toFixed(2)} (${range})` }];
   });

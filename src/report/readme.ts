@@ -1,6 +1,6 @@
 /** The README of a published run. */
 import { chosenRates } from "../experiments/rates.js";
-import type { CellResult } from "../experiments/types.js";
+import type { CellResult, TaskBudget } from "../experiments/types.js";
 import {
   chanceSentence,
   collapseSentence,
@@ -93,22 +93,30 @@ function taskBlocks({ items }: Publication, { table, ablations }: Section, image
 const isVariant = ({ method }: TableRow) => method?.group === "ablation";
 
 function settings({ preset, tasks }: Publication): string {
-  const rows = tasks.map(({ task }) => {
-    const { runs, epochs, learningRate, trainItems, testItems } = preset.tasks[task.name]!;
+  const rows = tasks.flatMap(({ task }) => {
+    const { fineTuning, ...budget } = preset.tasks[task.name]!;
     const loss =
       task.loss.kind === "focal" ? `focal, α=${task.loss.alpha}, γ=${task.loss.gamma}` : "cross-entropy";
     const items = (count: number | undefined) => (count === undefined ? "all" : count.toLocaleString("en"));
-    return [
-      task.name,
-      runsText(task, runs),
+    const line = (
+      { epochs, learningRate, trainItems, testItems }: Omit<TaskBudget, "runs">,
+      [name, runs, batch]: readonly [name: string, runs: string, batch: number],
+    ) => [
+      name,
+      runs,
       String(epochs),
       preset.rates ? "by row" : String(learningRate),
-      String(task.batch),
+      String(batch),
       loss,
       items(trainItems),
       items(testItems),
       String(preset.hidden),
     ];
+    const lines = [line(budget, [task.name, runsText(task, budget.runs), task.batch])];
+    if (!fineTuning) return lines;
+    const { published, corrected } = fineTuning.runs;
+    const runs = published === corrected ? `${corrected}` : `${corrected}, as published ${published}`;
+    return [...lines, line(fineTuning, [`${task.name}, LoRA's budget`, runs, fineTuning.batch])];
   });
   const columns = [
     "task",

@@ -1,4 +1,5 @@
 /** Rows on shifted test inputs: tables, differences, sentences and figures from the cells of the part "robustness". */
+import { mean } from "simple-statistics";
 import { methods } from "../experiments/methods.js";
 import { decodeClasses, uint16Of } from "../experiments/outcome.js";
 import { robustnessMethods } from "../experiments/robustness.js";
@@ -165,6 +166,34 @@ export function robustnessDifferences(of: Robustness): TextTable {
   return { columns: ["difference", ...columns(of)], rows };
 }
 
+/** Points above {@link floorOf} within which a row has learned next to nothing that is left. */
+const NEAR = 3;
+
+/** Accuracy in % of the most frequent class for every item, mean over cells; undefined without labels. */
+function floorOf({ task, results }: Robustness): number | undefined {
+  const shares = results.flatMap(({ shifted }) => {
+    const labels = decodeClasses(shifted!.labels, task.classes.length);
+    const counts = new Map<number, number>();
+    for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+    return labels.length ? [(100 * Math.max(...counts.values())) / labels.length] : [];
+  });
+  return shares.length ? mean(shares) : undefined;
+}
+
+/** At how many shifts both rows are left with what one class for every item reaches; empty at none, or where they began there. */
+function floorSentence(of: Robustness, pair: Contrast["pair"]): string {
+  const floor = floorOf(of);
+  if (floor === undefined) return "";
+  const near = (set: string) => pair.every((method) => summaryOf(of, method, set)!.mean < floor + NEAR);
+  const [clean, ...shifted] = sets(of);
+  const count = shifted.filter(near).length;
+  if (!count || near(clean!)) return "";
+  return (
+    ` At ${count} of ${shifted.length} both are within ${NEAR} points of one class for every item (${floor.toFixed(1)} %): nothing is left ` +
+    "to lose there, and a change from clean only mirrors the difference on clean inputs."
+  );
+}
+
 /** What the differences say of "best on non-stationary data": a sentence a task and comparison. */
 export function robustnessSentences(parts: readonly Robustness[]): string[] {
   return parts.flatMap((of) => {
@@ -181,7 +210,7 @@ export function robustnessSentences(parts: readonly Robustness[]): string[] {
       return (
         `${of.task.title} on shifted inputs: ${titleOf(pair[0])} loses less than ${titleOf(pair[1])} at ${count("holds")} of ` +
         `${shifts.length} shifts, more at ${count("contradicted")}, and no difference can be told at ${count("undecided")}. ` +
-        `${title}: clean ${differenceText(at[0])}; ${strongest.join("; ")}.`
+        `${title}: clean ${differenceText(at[0])}; ${strongest.join("; ")}.${floorSentence(of, pair)}`
       );
     });
   });

@@ -49,7 +49,6 @@ describe("rates", () => {
       "only-offset",
       "only-variance",
       "frozen",
-      "daam-v1-few",
     ];
     assert.deepEqual(
       names("text").sort(),
@@ -85,6 +84,7 @@ describe("a search", () => {
   const outside = process.env.DAAM_HOME;
   // the features of quick are shipped: its rows choose here, in this process alone
   const quick = findPreset("quick") as Preset;
+  const tasksLeft = () => unsearched("quick", ["text", "vision"]).map(({ task }) => task);
   before(() => {
     process.env.DAAM_HOME = home;
     quick.rates = [1e-3, 3e-3];
@@ -98,14 +98,15 @@ describe("a search", () => {
 
   it("trains every row at every rate on held-out items and is not asked for again", async () => {
     const log = join(home, "log");
+    // without raw data quick has neither LoRA nor rows at its budget
     const decoders = methods.filter(({ fineTuning, budget }) => !fineTuning && !budget);
     process.env.FAKE_LOG = log;
     const trainer = new URL("./fake-trainer.js", import.meta.url).href;
-    assert.deepEqual(unsearched("quick", ["text", "vision"]), ["text", "vision"]);
+    assert.deepEqual(tasksLeft(), ["text", "vision"]);
     await search("quick", { tasks: ["text"], trainer, jobs: 1, say: () => {} });
     delete process.env.FAKE_LOG;
     assert.equal(readFileSync(log, "utf8").trim().split("\n").length, 2 * decoders.length);
-    assert.deepEqual(unsearched("quick", ["text", "vision"]), ["vision"]);
+    assert.deepEqual(tasksLeft(), ["vision"]);
     const found = readSearch("quick");
     assert.deepEqual(new Set(found.map(({ rate }) => rate)), new Set([1e-3, 3e-3]));
     assert.deepEqual(new Set(found.map(({ method }) => method)), new Set(decoders.map(({ name }) => name)));
@@ -117,6 +118,19 @@ describe("a search", () => {
     const trainer = new URL("./fake-trainer.js", import.meta.url).href;
     await search("quick", { tasks: ["text"], trainer, jobs: 1, say: () => {} });
     assert.deepEqual(new Set(readSearch("quick").map(({ task }) => task)), new Set(["vision", "text"]));
+  });
+
+  it("of some rows leaves what others have chosen, in the order of the tables", async () => {
+    writeWhole(searchPath("quick"), JSON.stringify([trials[1], trials[4], trials[0], trial("mha", 3e-3, 0.9)]));
+    const trainer = new URL("./fake-trainer.js", import.meta.url).href;
+    await search("quick", { tasks: ["text"], methods: ["mha"], trainer, jobs: 1, say: () => {} });
+    const found = readSearch("quick").map(({ task, method, rate }) => `${task} ${method} ${rate}`);
+    const mha = ["text mha 0.001", "text mha 0.003"];
+    assert.deepEqual(found, [...mha, "text daam-v1 0.003", "text daam-v1 0.001", "vision daam-v1 0.0003"]);
+    const [left] = unsearched("quick", ["text"]);
+    assert.deepEqual(left!.methods.slice(0, 3), ["mha-bn", "daam-v2", "gqdaam"]);
+    const fixed = search("quick", { tasks: ["text"], methods: ["lora-4"], say: () => {} });
+    await assert.rejects(fixed, /unknown method "lora-4": choose one of mha, /);
   });
 
   it("is refused where rows share one rate", async () => {

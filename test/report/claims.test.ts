@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CellResult } from "#src/experiments/types.js";
-import { collapseSentence, layersSentence, parameterSentences, sdRatio } from "#src/report/claims.js";
+import {
+  collapseSentence,
+  layersSentence,
+  parameterSentences,
+  sdRatio,
+  stabilitySentence,
+} from "#src/report/claims.js";
 import { resultTable, type TableRow } from "#src/report/rows.js";
 import { cell, methods, speech, text } from "./fixtures.js";
 
@@ -23,6 +29,16 @@ test("twice the spread over seeds is a ratio of 2, in every draw", () => {
 test("fewer than five seeds have no interval", () => {
   const found = sdRatio(text, row("text", "a", [0.5, 0.6, 0.7]), row("text", "b", [0.5, 0.4, 0.5]))!;
   assert.equal(found.interval, undefined);
+});
+
+test("a row that does not vary has no ratio to give", () => {
+  const [a, b] = [row("text", "a", [0.5, 0.6, 0.7]), row("text", "b", [0.1, 0.1, 0.1])];
+  assert.deepEqual(sdRatio(text, a, b), { ratio: Infinity, over: "seeds" });
+  const cells = [0.5, 0.6, 0.7].flatMap((value, i) => [
+    cell("text", "daam-v1", i + 1, [value, value, value]),
+    cell("text", "mha", i + 1, [0.1, 0.1, 0.1]),
+  ]);
+  assert.match(stabilitySentence(resultTable(text, methods, cells, 3)), /more stable: MHA does not vary/);
 });
 
 test("with several seeds a fold the spread is taken within folds; with one, over folds", () => {

@@ -133,6 +133,21 @@ test("sentences count the shifts at which a row loses less", () => {
   assert.match(robustnessSentences([images!])[0]!, /noise σ 0\.2 .*; blur σ 2 /);
 });
 
+test("sentences say where nothing is left to lose", () => {
+  // half of the items are of class 0, which is what is guessed once a shift takes the rest
+  const labels = base64(Array.from({ length: 40 }, (_, item) => (item < 20 ? 0 : 1)));
+  const fallen = cells.map((made) => {
+    const sets = Object.keys(made.shifted!.sets).map((name, i) => {
+      const guesses = Array.from({ length: 40 }, (_, item) => (item < 20 || i > 1 ? 0 : 1));
+      return [name, { accuracy: i > 1 ? 0.5 : 1, predictions: base64(guesses) }] as const;
+    });
+    return { ...made, shifted: { labels, sets: Object.fromEntries(sets) } };
+  });
+  const [part] = robustnessOf(shifting, [text], fallen);
+  assert.match(robustnessSentences([part!])[0]!, / At 2 of 3 both are within 3 points of .* \(50\.0 %\)/);
+  assert.doesNotMatch(robustnessSentences([texts!])[0]!, /nothing is left/);
+});
+
 test("the figure has a line a row, told apart, and a panel a kind of shift", async () => {
   const figure = robustnessFigure(images!)!;
   const lines = figure.data as unknown as {
