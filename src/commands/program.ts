@@ -53,10 +53,7 @@ function program(signal: AbortSignal): Command {
       "--resume",
       "first take over published cells of the same configuration (never for smoke and quick)",
     )
-    .option(
-      "--lora",
-      "train the rows of LoRA in smoke, quick and paper too, on the raw data (DAAM_LORA=1)",
-    )
+    .option("--lora", "train the rows of LoRA in smoke, quick and paper too, on the raw data (DAAM_LORA=1)")
     .option("--save-adapters <folder>", "copy the trained adapters there, as the peft library writes them")
     .addOption(jobsOption())
     .addOption(backendOption())

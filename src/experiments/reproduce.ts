@@ -40,8 +40,7 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
   const undecided = unsearched(preset, scope.tasks);
   if (undecided.length) {
     say(`${preset}: its rows choose their learning rates first, on training items that are held out`);
-    for (const { task, methods } of undecided)
-      await search(preset, { ...options, tasks: [task], methods });
+    for (const { task, methods } of undecided) await search(preset, { ...options, tasks: [task], methods });
   }
   const run = await Run.open(preset, {
     tasks: scope.tasks ?? Object.keys(findPreset(preset).tasks),

@@ -7,11 +7,10 @@ import { findPreset, presetAt } from "./presets.js";
 import { readSearch, searchPath, type Trial } from "./rates.js";
 import { tune, type TuneOptions } from "./tune.js";
 
-/** Rows of a task that choose: not those that take the rate of the row they vary, nor LoRA as published, which keeps its task's. */
+/** Rows of a task that choose: all but those that take the rate of the row they vary. */
 const choosing = (preset: string, task: string) =>
   methods
-    .filter(({ variantOf, fineTuning, group }) => !variantOf && !(fineTuning && group === "published"))
-    .filter((method) => runsOf(method, presetAt(preset), task) > 0)
+    .filter((method) => !method.variantOf && runsOf(method, presetAt(preset), task) > 0)
     .map(({ name }) => name);
 
 /** Rows by task that have rates to choose from and have not chosen. */

@@ -82,18 +82,22 @@ async function trainAll(
   const store = new CellStore(folder);
   const waiting = orders.filter(({ name, config }) => !store.get(name, config));
   const progress = terminalProgress();
-  const show = (event: Parameters<typeof progress.show>[0]["event"]) =>
-    progress.show({
-      total: orders.length,
-      done: orders.length - waiting.length,
-      secondsLeft: 0,
-      running: [],
-      event,
-    });
+  let done = orders.length - waiting.length;
+  const left = orders.length - done;
+  const start = performance.now();
+  const show = (event: Parameters<typeof progress.show>[0]["event"]) => {
+    const missing = orders.length - done;
+    const seconds = (performance.now() - start) / 1000;
+    const secondsLeft = (seconds / Math.max(1, left - missing)) * missing;
+    progress.show({ total: orders.length, done, secondsLeft, running: [], event });
+  };
   try {
     await runPool({ jobs: run.jobs, threads, backend, signal, trainer, folder }, () => waiting.shift(), {
       backend: (line) => show({ kind: "backend", line }),
-      done: (result) => show({ kind: "done", result }),
+      done: (result) => {
+        done++;
+        show({ kind: "done", result });
+      },
     });
   } finally {
     progress.end();

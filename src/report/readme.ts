@@ -12,7 +12,7 @@ import type { Publication, Section } from "./publish.js";
 import { cellCounts, type TableRow } from "./rows.js";
 import { searchTable } from "./search.js";
 import { type Robustness, robustnessBlocks } from "./robustness.js";
-import { ablationTable, levelsNote, readableTable, runsText, toMarkdown } from "./tables.js";
+import { ablationTable, levelsNote, readableTable, runsText, toMarkdown, withoutRepeats } from "./tables.js";
 import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "./verdict.js";
 
 export function readme(
@@ -36,7 +36,7 @@ export function readme(
     ...image("verdict", "Every row, the paper beside here"),
     "## Claims",
     claimsNote,
-    toMarkdown(claimsTable(judgements)).trimEnd(),
+    toMarkdown(withoutRepeats(claimsTable(judgements))).trimEnd(),
     bullets(verdictSummary(judgements, "last")),
     bullets([...furtherSentences(tables), ...parameterSentences()]),
     ...image("learned-ranges", "Learned ranges of δ and c"),

@@ -11,6 +11,12 @@ export interface TextTable {
   rows: string[][];
 }
 
+/** A table to be read: first cells that repeat the line above are left blank. */
+export const withoutRepeats = ({ columns, rows }: TextTable): TextTable => ({
+  columns,
+  rows: rows.map(([first, ...rest], i) => [rows[i - 1]?.[0] === first ? "" : first!, ...rest]),
+});
+
 export const levelsNote =
   "Levels are not comparable (other data, a far smaller encoder); the order of the rows is.";
 const notRun = "not run yet";

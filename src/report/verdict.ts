@@ -109,7 +109,8 @@ export function judge(tables: readonly ResultTable[], itemsOf?: ItemsOf): Judgem
 function judgeTask(table: ResultTable, protocol: Protocol, itemsOf?: ItemsOf): (Judged | undefined)[] {
   const found = comparisons.map(({ better, worse }) => {
     const [a, b] = [rowOf(table, better), rowOf(table, worse)];
-    if (!a || !b) return undefined;
+    // what another preset recorded stands, judged, in its own tables
+    if (!a || !b || (a.recorded && b.recorded)) return undefined;
     return difference(
       table.task,
       [
@@ -144,8 +145,8 @@ const pText = (p: number | undefined) => (p === undefined ? "–" : p < 0.001 ? 
 export function claimsTable(judgements: readonly Judgement[]): TextTable {
   return {
     columns: ["claim", "task", "paper", "here, best epoch", "here, last epoch", "p", "p (Holm)", "verdict"],
-    rows: judgements.map(({ claim, task, paper, best, last }, i) => [
-      judgements[i - 1]?.claim === claim ? "" : claim,
+    rows: judgements.map(({ claim, task, paper, best, last }) => [
+      claim,
       task,
       paper === undefined ? "–" : points(paper),
       differenceText(best),

@@ -41,15 +41,7 @@ describe("rates", () => {
     const [plain, with_] = [plan(), plan(chosenRates(trials))];
     const moved = with_.filter(({ config }, i) => config?.learningRate !== plain[i]!.config?.learningRate);
     const names = (task: string) => [...new Set(moved.filter((c) => c.task === task).map((c) => c.method))];
-    const byDaam = [
-      "daam-v1",
-      "heads-2",
-      "heads-3",
-      "heads-6",
-      "only-offset",
-      "only-variance",
-      "frozen",
-    ];
+    const byDaam = ["daam-v1", "heads-2", "heads-3", "heads-6", "only-offset", "only-variance", "frozen"];
     assert.deepEqual(
       names("text").sort(),
       [...byDaam, "gaussians-1", "gaussians-2", "gaussians-8", "mixture"].sort(),
@@ -121,7 +113,10 @@ describe("a search", () => {
   });
 
   it("of some rows leaves what others have chosen, in the order of the tables", async () => {
-    writeWhole(searchPath("quick"), JSON.stringify([trials[1], trials[4], trials[0], trial("mha", 3e-3, 0.9)]));
+    writeWhole(
+      searchPath("quick"),
+      JSON.stringify([trials[1], trials[4], trials[0], trial("mha", 3e-3, 0.9)]),
+    );
     const trainer = new URL("./fake-trainer.js", import.meta.url).href;
     await search("quick", { tasks: ["text"], methods: ["mha"], trainer, jobs: 1, say: () => {} });
     const found = readSearch("quick").map(({ task, method, rate }) => `${task} ${method} ${rate}`);
@@ -129,8 +124,8 @@ describe("a search", () => {
     assert.deepEqual(found, [...mha, "text daam-v1 0.003", "text daam-v1 0.001", "vision daam-v1 0.0003"]);
     const [left] = unsearched("quick", ["text"]);
     assert.deepEqual(left!.methods.slice(0, 3), ["mha-bn", "daam-v2", "gqdaam"]);
-    const fixed = search("quick", { tasks: ["text"], methods: ["lora-4"], say: () => {} });
-    await assert.rejects(fixed, /unknown method "lora-4": choose one of mha, /);
+    const variant = search("quick", { tasks: ["text"], methods: ["lora-4-query-key"], say: () => {} });
+    await assert.rejects(variant, /unknown method "lora-4-query-key": choose one of mha, /);
   });
 
   it("is refused where rows share one rate", async () => {

@@ -3,10 +3,24 @@ import { test } from "node:test";
 import Papa from "papaparse";
 import { paperTables } from "#src/experiments/paper.js";
 import { resultTable, rowOf, summary } from "#src/report/rows.js";
-import { csvTable, paperText, readableTable, toMarkdown } from "#src/report/tables.js";
+import { csvTable, paperText, readableTable, toMarkdown, withoutRepeats } from "#src/report/tables.js";
 import { methods, results, speech, text } from "./fixtures.js";
 
 const table = resultTable(speech, methods, results, 5);
+
+test("first cells that repeat the line above are left blank to read", () => {
+  const rows = [
+    ["a", "1"],
+    ["a", "2"],
+    ["b", "2"],
+    ["a", "2"],
+  ];
+  const read = withoutRepeats({ columns: ["x", "y"], rows }).rows;
+  assert.deepEqual(
+    read.map(([first]) => first),
+    ["a", "", "b", "a"],
+  );
+});
 
 test("the paper's cells give the means and population sds that its table contradicts", () => {
   const of = (task: "speech" | "text" | "vision", title: string) => {

@@ -87,6 +87,16 @@ test("rows that are absent are passed over, rows that are not run yet say so", (
   assert.match(claimSentences(claims)[0]!, /\(DAAMv1 − No attention\): .*speech not run yet: open\.$/);
 });
 
+test("two rows that another preset recorded are judged in its tables, not here", () => {
+  const recorded = methods.map((method) => ({
+    ...method,
+    ...(/no-attention|daam-v1/.test(method.name) && { recorded: "small" }),
+  }));
+  const claims = judge([resultTable(text, recorded, cells, 3)], everyItem).map(({ claim }) => claim);
+  assert.ok(!claims.includes("Density attention beats no attention"));
+  assert.ok(claims.includes("The mixture outperforms DAAMv1"));
+});
+
 test("the summary counts comparisons under a protocol", () => {
   assert.deepEqual(
     verdictSummary(judge([table], everyItem), "last").map((line) => line.split(":")[0]),
