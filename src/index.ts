@@ -8,6 +8,12 @@ export { batchLeakFigure } from "./report/figures-leak.js";
 export * from "./report/result-figures.js";
 export { publishedTable } from "./report/published.js";
 export * from "./report/robustness.js";
+export { robustnessOf } from "./report/robustness-cells.js";
+export {
+  robustnessDifferences,
+  robustnessDifferencesNote,
+  robustnessSentences,
+} from "./report/robustness-differences.js";
 export * from "./report/rows.js";
 export * from "./report/tables.js";
 export * from "./report/claims.js";

@@ -1,6 +1,5 @@
 import { UserError } from "../errors.js";
 import type { FeatureSummary } from "../features/load.js";
-import type { TestItems } from "../report/paired.js";
 import { ablations, type Ablation } from "./ablations.js";
 import { resultsFolder } from "../folders.js";
 import { findPreset } from "./presets.js";
@@ -10,7 +9,7 @@ import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
 import { CellStore } from "./store.js";
 import { taskAt } from "./tasks.js";
-import type { CellResult, Method, Preset, Task, TaskBudget } from "./types.js";
+import type { CellResult, Method, Preset, Task, TaskBudget, TestItems } from "./types.js";
 
 /** Share of a class in a task's items. */
 export interface ClassCount {

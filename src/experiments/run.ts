@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { summariseFeatures, type FeatureSummary } from "../features/load.js";
 import { selectIndices } from "../features/select.js";
-import type { TestItems } from "../report/paired.js";
 import { inScope, planCells, sameConfig, type Cell, type Scope } from "./cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
@@ -14,7 +13,7 @@ import { presetAt } from "./presets.js";
 import { chosenRates, readSearch, type Rates } from "./rates.js";
 import { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
-import type { CellConfig, CellResult, EpochRecord, Preset } from "./types.js";
+import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "./types.js";
 
 export interface RunOptions {
   /** Worker processes; the cores when left out. Each takes cores ÷ jobs backend threads. */

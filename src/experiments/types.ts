@@ -161,6 +161,15 @@ export interface CellResult {
   versions: Record<string, string>;
 }
 
+/** The test items of a cell, in the order of its predictions. */
+export interface TestItems {
+  labels: ArrayLike<number>;
+  /** Positions in the feature file: what tells items apart. */
+  indices: ArrayLike<number>;
+  /** What is resampled together: the actor of a recording; an item of its own elsewhere. */
+  groups: ArrayLike<number>;
+}
+
 /** A trained decoder on shifted inputs and on the same items as they are; base64 as in {@link CellResult}, all in one order of items. */
 export interface ShiftedTests {
   labels: string;

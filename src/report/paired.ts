@@ -1,17 +1,8 @@
 /** Differences between rows of a table on the test items and seeds that they share. */
-import type { CellResult, Task } from "../experiments/types.js";
+import type { CellResult, Task, TestItems } from "../experiments/types.js";
 import { predictions } from "./attention-maps.js";
 import { bootstrapInterval, type GroupedDifferences, meanDifference, signFlipP } from "./resampling.js";
 import type { Protocol } from "./rows.js";
-
-/** The test items of a cell, in the order of its predictions. */
-export interface TestItems {
-  labels: ArrayLike<number>;
-  /** Positions in the feature file: what tells items apart. */
-  indices: ArrayLike<number>;
-  /** What is resampled together: the actor of a recording; an item of its own elsewhere. */
-  groups: ArrayLike<number>;
-}
 
 /** The test items of a cell; undefined where they are not known, as for cells of another preset. */
 export type ItemsOf = (result: CellResult) => TestItems | undefined;

@@ -21,7 +21,8 @@ import {
   sharesOf,
   verdictOf,
 } from "./result-figures.js";
-import { robustnessCsv, robustnessFigure, robustnessOf } from "./robustness.js";
+import { robustnessCsv, robustnessFigure } from "./robustness.js";
+import { robustnessOf } from "./robustness-cells.js";
 import { ablationEntry, type ResultTable, resultTable } from "./rows.js";
 import { saveFigure } from "./save.js";
 import { ablationTable, csvTable, toCsv } from "./tables.js";

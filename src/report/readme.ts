@@ -11,7 +11,8 @@ import {
 import type { Publication, Section } from "./publish.js";
 import { cellCounts, type TableRow } from "./rows.js";
 import { searchTable } from "./search.js";
-import { type Robustness, robustnessBlocks } from "./robustness.js";
+import { robustnessBlocks } from "./robustness.js";
+import type { Robustness } from "./robustness-cells.js";
 import { ablationTable, levelsNote, readableTable, runsText, toMarkdown, withoutRepeats } from "./tables.js";
 import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "./verdict.js";
 

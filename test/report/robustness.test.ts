@@ -10,12 +10,11 @@ import { publish } from "#src/report/publish.js";
 import {
   robustnessBlocks,
   robustnessCsv,
-  robustnessDifferences,
   robustnessFigure,
-  robustnessOf,
-  robustnessSentences,
   robustnessTable,
 } from "#src/report/robustness.js";
+import { robustnessOf } from "#src/report/robustness-cells.js";
+import { robustnessDifferences, robustnessSentences } from "#src/report/robustness-differences.js";
 import { toSvg } from "#src/report/static.js";
 import { shiftName } from "#src/shifts/shift.js";
 import { cell, methods, preset, results } from "./fixtures.js";
