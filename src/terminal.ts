@@ -5,24 +5,35 @@ import prettyMilliseconds from "pretty-ms";
 export const duration = (seconds: number) =>
   prettyMilliseconds(1000 * Math.max(1, Math.round(seconds)), { secondsDecimalDigits: 0 });
 
+/** What an {@link itemCounter} counts in. */
+export interface Unit {
+  name: string;
+  size: number;
+}
+
 /**
- * Counts items on `stream` with the time left: one line that is redrawn on a terminal, a line every tenth elsewhere.
+ * Counts items on `stream` with the time left: one line that is redrawn on a terminal, a line every tenth elsewhere; where the total is
+ * not known, without the time and a line every 50 units.
  * @returns what to call with the items done and their total
  */
-export function itemCounter(label: string, stream: NodeJS.WriteStream = process.stderr) {
+export function itemCounter(label: string, stream: NodeJS.WriteStream = process.stderr, unit?: Unit) {
   const update = stream.isTTY ? createLogUpdate(stream) : undefined;
+  const amount = (items: number) => (unit ? (items / unit.size).toFixed(1) : String(items));
   let start: { time: number; done: number } | undefined;
-  let tenth = -1;
-  return (done: number, total: number): void => {
+  let drawn = -1;
+  return (done: number, total?: number): void => {
     start ??= { time: Date.now(), done };
-    const seconds = (((Date.now() - start.time) / 1000) * (total - done)) / Math.max(1, done - start.done);
-    const left = done < total && done > start.done ? `, ${duration(seconds)} left` : "";
-    const line = `${label}: ${done} of ${total}${left}`;
+    const seconds =
+      (((Date.now() - start.time) / 1000) * ((total ?? 0) - done)) / Math.max(1, done - start.done);
+    const left = done < (total ?? 0) && done > start.done ? `, ${duration(seconds)} left` : "";
+    const of = total === undefined ? "" : ` of ${amount(total)}`;
+    const line = `${label}: ${amount(done)}${of}${unit ? ` ${unit.name}` : ""}${left}`;
+    const part = Math.floor(total === undefined ? done / (50 * (unit?.size ?? 1)) : (10 * done) / total);
     if (update) {
       update(line);
       if (done === total) update.done();
-    } else if (Math.floor((10 * done) / total) > tenth) {
-      tenth = Math.floor((10 * done) / total);
+    } else if (part > drawn) {
+      drawn = part;
       stream.write(`${line}\n`);
     }
   };

@@ -9,10 +9,12 @@ import type { CellResult, Method, Preset } from "./types.js";
 /** Whose published cells are shown. */
 const source = "small";
 
-/** Rows of a preset's tables; those that it does not train are recorded ones. */
+/** Rows of a preset's tables. Those that it does not train are recorded ones where its hidden states are the shipped ones, of the same encoders. */
 export function tableMethods(preset: Preset): Method[] {
-  return methods.map((method) => {
+  const shipped = Object.values(preset.tasks).every(({ extraction }) => !extraction);
+  return methods.flatMap((method) => {
     const trains = Object.keys(preset.tasks).some((task) => runsOf(method, preset, task) > 0);
+    if (!trains && !shipped) return [];
     const from = trains ? preset : findPreset(source);
     return {
       ...method,

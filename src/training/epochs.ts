@@ -1,4 +1,5 @@
 import { permutation, randomStream } from "../random.js";
+import type { LossSpec } from "./losses.js";
 import { confusionMatrix, scores } from "./metrics.js";
 import { PlateauSchedule } from "./schedule.js";
 
@@ -21,16 +22,24 @@ export interface Learner {
   test(items: Int32Array): Promise<{ classes: ArrayLike<number>; loss: number }>;
 }
 
-export interface Course {
+/** What a training is told, whatever it trains. */
+export interface CourseOptions {
+  epochs: number;
+  batch: number;
+  learningRate: number;
+  weightDecay: number;
+  /** No clipping where it is left out. */
+  clipNorm?: number;
+  loss: LossSpec;
+  /** Names three independent streams: order of the batches, and initial values of what is trained in two parts. */
+  seed: number;
+}
+
+export interface Course extends Pick<CourseOptions, "epochs" | "batch" | "learningRate" | "seed"> {
   trainItems: number;
   /** Classes of the test items. */
   testLabels: Int32Array;
   classes: number;
-  epochs: number;
-  batch: number;
-  learningRate: number;
-  /** Names the stream that orders the batches. */
-  seed: number;
   /** Epochs without a better accuracy after which the rate falls to a tenth; 10 when left out, `Infinity` for a constant rate. */
   patience?: number;
 }

@@ -9,8 +9,8 @@ import type { Adapt, Encoder, State } from "../encoders/encoder.js";
 import { initialise } from "../models/initialise.js";
 import { randomStream } from "../random.js";
 import { AdamW } from "./adamw.js";
-import { runEpochs, type EpochRecord, type Learned, type Learner } from "./epochs.js";
-import { lossOf, type LossSpec } from "./losses.js";
+import { runEpochs, type CourseOptions, type EpochRecord, type Learned, type Learner } from "./epochs.js";
+import { lossOf } from "./losses.js";
 
 /** Raw items with a label each. */
 export interface RawExamples {
@@ -25,17 +25,9 @@ export interface RawDataset {
   test: RawExamples;
 }
 
-export interface FineTuneOptions {
+/** The learning rate is that of A and the head. The streams of the seed: order of the batches, update, head. */
+export interface FineTuneOptions extends CourseOptions {
   fineTuning: FineTuning;
-  epochs: number;
-  batch: number;
-  /** Of A and the head. */
-  learningRate: number;
-  weightDecay: number;
-  clipNorm?: number;
-  loss: LossSpec;
-  /** Names three independent streams: order of the batches, update, head. */
-  seed: number;
   /** Numbers that a step may keep for its gradients; layers are recomputed in groups beyond it. */
   keptNumbers?: number;
 }

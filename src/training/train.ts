@@ -7,11 +7,12 @@ import {
   evaluate,
   runEpochs,
   testOrder,
+  type CourseOptions,
   type EpochRecord,
   type Learned,
   type Learner,
 } from "./epochs.js";
-import { lossOf, type LossSpec } from "./losses.js";
+import { lossOf } from "./losses.js";
 
 /** Items with a label each. */
 export interface Examples {
@@ -30,18 +31,10 @@ export interface Dataset {
   shifted?: { sets: Record<string, Examples> };
 }
 
-export interface TrainOptions {
+/** The streams of the seed: order of the batches, decoder, attention. */
+export interface TrainOptions extends CourseOptions {
   stages: Stage[];
   hidden: number;
-  epochs: number;
-  batch: number;
-  learningRate: number;
-  weightDecay: number;
-  /** No clipping where it is left out. */
-  clipNorm?: number;
-  loss: LossSpec;
-  /** Names three independent streams: order of the batches, decoder, attention. */
-  seed: number;
 }
 
 export interface Outcome extends Learned {

@@ -108,6 +108,8 @@ describe("recorded rows", () => {
   it("are none where a preset trains every row", () => {
     for (const preset of [presetAt("quick", true), presetAt("small")])
       assert.ok(tableMethods(preset).every(({ recorded }) => recorded === undefined));
+    const ofPaper = tableMethods(presetAt("paper"));
+    assert.ok(ofPaper.every(({ fineTuning, recorded }) => !fineTuning && !recorded));
     assert.equal(tableMethods(presetAt("small")).find(({ name }) => name === "lora-4")!.runs!("text"), 1);
   });
 });
