@@ -50,12 +50,15 @@ export function decoderParameters({
   };
 }
 
-/** Logits [batch, classes] of x, float32 [batch, layers, features]. */
-export function decode(x: tf.Tensor3D, p: Parameters): tf.Tensor2D {
+/**
+ * Logits [batch, classes] of x, float32 [batch, layers, features].
+ * @param slope whether x has a gradient: one that no training asks for costs a sixth of a step
+ */
+export function decode(x: tf.Tensor3D, p: Parameters, slope = true): tf.Tensor2D {
   const [batch, layers, features] = x.shape;
   const [height, width] = imageOf(features);
   const image = x.reshape([batch, layers, height, width]).transpose([0, 2, 3, 1]) as tf.Tensor4D; // (B, N, H, W) → (B, H, W, N)
-  const inner = convolve(image, p.conv1Kernel!, p.conv1Bias!);
+  const inner = convolve(image, p.conv1Kernel!, p.conv1Bias!, slope);
   const outer = convolve(inner, p.conv2Kernel!, p.conv2Bias!);
   return linear(outer.reshape([batch, features * layers]), p.linearKernel!, p.linearBias!);
 }
@@ -65,10 +68,11 @@ const SAME = { strides: 1, pad: "same", dataFormat: "NHWC", dilations: 1 } as co
 /**
  * ReLU of a 3×3 convolution plus bias. tfjs fuses the three only where no gradient is asked for; written out, a training step
  * keeps one activation instead of three.
+ * @param slope whether x has a gradient
  */
-export function convolve(x: tf.Tensor4D, filter: tf.Tensor, bias: tf.Tensor): tf.Tensor4D {
+export function convolve(x: tf.Tensor4D, filter: tf.Tensor, bias: tf.Tensor, slope = true): tf.Tensor4D {
   const run = tf.customGrad((...inputs: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const [x, filter, bias, save] = inputs as [tf.Tensor4D, tf.Tensor4D, tf.Tensor1D, tf.GradSaveFunc];
+    const [filter, bias, save] = inputs.slice(-3) as [tf.Tensor4D, tf.Tensor1D, tf.GradSaveFunc];
     const attributes = { ...SAME, activation: "relu" };
     const y: tf.Tensor4D = tf.engine().runKernel("FusedConv2D", { x, filter, bias }, attributes);
     save([x, filter, y]);
@@ -77,14 +81,14 @@ export function convolve(x: tf.Tensor4D, filter: tf.Tensor, bias: tf.Tensor): tf
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
         const [x, filter, y] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
         const [dSum, dBias] = rectifierGradient(dy, y);
-        const dx = tf.conv2dTranspose(dSum as tf.Tensor4D, filter, x.shape, 1, "same");
         const attributes = { ...SAME, filterShape: filter.shape };
         const dFilter: tf.Tensor = tf.engine().runKernel("Conv2DBackpropFilter", { x, dy: dSum }, attributes);
-        return [dx, dFilter, dBias];
+        if (!slope) return [dFilter, dBias];
+        return [tf.conv2dTranspose(dSum as tf.Tensor4D, filter, x.shape, 1, "same"), dFilter, dBias];
       },
     };
   });
-  return run(x, filter, bias) as tf.Tensor4D;
+  return run(...(slope ? [x] : []), filter, bias) as tf.Tensor4D;
 }
 
 /** Gradients of y = relu(sum + bias), from that of y: of the sum, and of the bias of the last axis. */

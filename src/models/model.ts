@@ -35,6 +35,7 @@ export class Model {
   readonly stages: readonly Stage[];
   private readonly stageParameters: Record<string, tf.Variable>[];
   private readonly decoder: Record<string, tf.Variable>;
+  private readonly stagesLearn: boolean;
 
   constructor({ stages, seed, ...options }: ModelOptions) {
     this.stages = stages;
@@ -48,13 +49,16 @@ export class Model {
       decoderStream,
     );
     this.stageParameters = this.modules.map((module) => all(module.parameters, attentionStream));
+    this.stagesLearn = this.modules.some(({ parameters }) =>
+      Object.values(parameters).some(({ trainable }) => trainable),
+    );
   }
 
   /** Logits [batch, classes] of hidden states, float32 [batch, layers, features]. */
   forward(x: tf.Tensor3D, training = false): tf.Tensor2D {
     return tf.tidy(() => {
       const y = this.modules.reduce((y, module, i) => module.apply(y, this.stageParameters[i]!, training), x);
-      return decode(y, this.decoder);
+      return decode(y, this.decoder, this.stagesLearn);
     });
   }
 

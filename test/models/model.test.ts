@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "#src/errors.js";
-import { decoderParameters, imageOf } from "#src/models/decoder.js";
+import { decode, decoderParameters, imageOf } from "#src/models/decoder.js";
 import { Model, countParameters } from "#src/models/model.js";
 import type { Stage } from "#src/models/stages.js";
 import { onEveryBackend } from "../support/backends.js";
@@ -70,6 +70,28 @@ test("layers that are not there, and widths that do not fit, are refused", () =>
     new Model({ layers: 4, features: 8, hidden: 3, classes: 2, seed: 1, stages });
   assert.throws(() => build([{ kind: "layers", indices: [4] }]), /layer 4 is not among the 4 layers/);
   assert.throws(() => build([density(3)]), UserError);
+});
+
+onEveryBackend("a decoder whose input has no gradient", () => {
+  test("has the same gradients of its parameters, digit for digit", async () => {
+    const specs = decoderParameters({ layers: 3, features: 8, hidden: 5, classes: 2 });
+    const variables = Object.entries(specs).map(([name, { shape }], i) =>
+      tf.variable(normal(shape, i), true, name),
+    );
+    const p = Object.fromEntries(variables.map((variable) => [variable.name, variable]));
+    const x = normal<tf.Rank.R3>([4, 3, 8], 99) as tf.Tensor3D;
+    const gradientsOf = async (slope: boolean) => {
+      const { value, grads } = tf.variableGrads(() => decode(x, p, slope).square().sum() as tf.Scalar);
+      const numbers = await Promise.all(
+        [value, ...Object.values(grads)].map(async (t) => [...(await t.data())]),
+      );
+      tf.dispose([value, ...Object.values(grads)]);
+      return numbers;
+    };
+    assert.deepEqual(await gradientsOf(false), await gradientsOf(true));
+    assert.throws(() => tf.grad((x) => decode(x as tf.Tensor3D, p, false))(x), /gradient/);
+    tf.dispose([x, variables]);
+  });
 });
 
 onEveryBackend("batch norm", () => {
