@@ -6,7 +6,7 @@ export { dataFrame } from "./notebook/frame.js";
 export * from "./report/figures-density.js";
 export { batchLeakFigure } from "./report/figures-leak.js";
 export * from "./report/result-figures.js";
-export { publishedTable } from "./report/published.js";
+export { publishedSentences, publishedTable } from "./report/published.js";
 export * from "./report/robustness.js";
 export { robustnessOf } from "./report/robustness-cells.js";
 export {
@@ -17,6 +17,8 @@ export {
 export * from "./report/rows.js";
 export * from "./report/tables.js";
 export * from "./report/claims.js";
+export * from "./report/layer-claims.js";
+export * from "./report/parameter-claims.js";
 export * from "./report/verdict.js";
 export type { Figure } from "./report/figure.js";
 export { paperHighLow } from "./experiments/paper.js";

@@ -100,26 +100,17 @@ export function ablationMethods(size: Size): Method[] {
 }
 
 /**
- * The adjacent layers (from 0) with the highest or lowest share of DAAMv1's attention: last-epoch maps of the training items, averaged over runs.
+ * The adjacent layers (from 0) with the highest or lowest share of a cell's attention: last-epoch map of the training items.
  * A layer's share is its sum over all features ÷ the total.
  */
-export function layersByShare(results: readonly CellResult[], which: "highest" | "lowest"): number[] {
-  const shares = averageShares(results);
+export function layersByShare({ attention, name }: CellResult, which: "highest" | "lowest"): number[] {
+  if (!attention) throw new UserError(`${name} has no attention map: delete it and run again`);
+  const { layers, features, train } = attention;
+  const shares = layerShares({ layers, features, values: decodeMap(train, layers * features) });
   const starts = [...Array(Math.max(1, shares.length - chosenLayers + 1)).keys()];
   const share = (start: number) =>
     shares.slice(start, start + chosenLayers).reduce((total, value) => total + value, 0);
   const sign = which === "highest" ? 1 : -1;
   const start = starts.reduce((best, next) => (sign * (share(next) - share(best)) > 0 ? next : best));
   return [...Array(Math.min(chosenLayers, shares.length)).keys()].map((i) => start + i);
-}
-
-/** Share of each layer in the attention of `results`, whose maps of the training items are averaged. */
-function averageShares(results: readonly CellResult[]): number[] {
-  const maps = results.map(({ attention, name }) => {
-    if (!attention) throw new UserError(`${name} has no attention map: delete it and run again`);
-    return { ...attention, values: decodeMap(attention.train, attention.layers * attention.features) };
-  });
-  const { layers, features, values } = maps[0]!;
-  const mean = values.map((_, i) => maps.reduce((sum, map) => sum + map.values[i]!, 0) / maps.length);
-  return layerShares({ layers, features, values: mean });
 }

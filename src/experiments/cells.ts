@@ -7,7 +7,7 @@ import { weightDecay } from "./presets.js";
 import type { Rates } from "./rates.js";
 import { robustnessCells } from "./robustness.js";
 import { findTask } from "./tasks.js";
-import type { CellConfig, CellResult, Method, Part, Preset, Stage } from "./types.js";
+import type { CellConfig, CellResult, Method, Part, Preset, Stage, TaskBudget } from "./types.js";
 
 /** A cell of the plan. */
 export interface Cell {
@@ -53,22 +53,31 @@ export function methodsOf(preset: Preset, task: string, info: FeatureInfo): Meth
   return preset.ablations.includes(task) ? [...rows, ...ablationMethods(size)] : rows;
 }
 
-/** Items, epochs and rate of a method on a task; undefined where the preset does not train it. */
-function budgetOf({ tasks }: Preset, task: string, { fineTuning, budget }: Method) {
+/** Items, epochs and rate of a method on a task, and its batch where that is not the task's; undefined where the preset does not train it. */
+function budgetOf(
+  { tasks }: Preset,
+  task: string,
+  { fineTuning, budget }: Method,
+): (Omit<TaskBudget, "runs" | "fineTuning" | "robustness"> & { batch?: number }) | undefined {
   return fineTuning || budget ? tasks[task]!.fineTuning : tasks[task]!;
 }
 
 /** Runs of a method on a task of a preset; 0 where the preset does not train it. */
-export function runsOf({ group, fineTuning, budget }: Method, { tasks }: Preset, task: string): number {
-  if (group === "ablation") return 1;
+export function runsOf(
+  { group, layers, fineTuning, budget }: Method,
+  { tasks }: Preset,
+  task: string,
+): number {
   const { runs, fineTuning: raw } = tasks[task]!;
+  if (group === "ablation") return layers ? Math.min(runs, findTask(task).paperRuns.length) : 1;
   return fineTuning || budget ? (raw?.runs[group] ?? 0) : runs;
 }
 
 /**
  * Every cell of a preset.
  * @param infos feature files by task; tasks without one have no cells.
- * @param finished a cell's result, where it is finished with this configuration; the ablation of layers follows from those of DAAMv1.
+ * @param finished a cell's result, where it is finished with this configuration; the ablation of layers follows from DAAMv1's of the same run,
+ *   which saw the same training items.
  * @param rates learning rates that rows have chosen; the others take their task's.
  */
 export function planCells(
@@ -84,7 +93,7 @@ export function planCells(
       ...configOf(preset, size, info.id, method, run, stages),
       learningRate:
         rates[taskName]?.[method.variantOf ?? method.name] ??
-        (method.fineTuning ? preset.tasks[taskName]!.fineTuning! : preset.tasks[taskName]!).learningRate,
+        budgetOf(preset, taskName, method)!.learningRate,
     });
     for (const method of methodsOf(preset, taskName, info)) {
       const runs = runsOf(method, preset, taskName);
@@ -100,13 +109,11 @@ export function planCells(
         if (!method.layers) {
           cell.config = configured(method, run, method.stages(size));
         } else {
-          const sources = cells.filter(
-            ({ task, method: source }) => task === taskName && source === "daam-v1",
-          );
-          cell.needs = sources.map(({ name }) => name);
-          const results = sources.flatMap(({ name, config }) => finished(name, config!) ?? []);
-          if (results.length === sources.length) {
-            const indices = layersByShare(results, method.layers);
+          const source = cellName(taskName, "daam-v1", run);
+          cell.needs = [source];
+          const result = finished(source, cells.find(({ name }) => name === source)!.config!);
+          if (result) {
+            const indices = layersByShare(result, method.layers);
             const stages = method.stages({ ...size, layers: indices.length });
             cell.config = configured(method, run, [{ kind: "layers", indices }, ...stages]);
           }
@@ -129,7 +136,7 @@ function configOf(
   stages: Stage[],
 ): Omit<CellConfig, "learningRate"> {
   const task = findTask(size.task);
-  const { epochs, trainItems, testItems } = budgetOf(preset, task.name, method)!;
+  const { epochs, batch, trainItems, testItems } = budgetOf(preset, task.name, method)!;
   return {
     preset: preset.name,
     task: task.name,
@@ -141,9 +148,8 @@ function configOf(
     hidden: preset.hidden,
     epochs,
     weightDecay,
-    ...(method.fineTuning
-      ? { batch: preset.tasks[task.name]!.fineTuning!.batch, fineTuning: method.fineTuning(size) }
-      : { batch: task.batch, clipNorm: task.clipNorm }),
+    batch: batch ?? task.batch,
+    ...(method.fineTuning ? { fineTuning: method.fineTuning(size) } : { clipNorm: task.clipNorm }),
     loss: task.loss,
     ...(trainItems !== undefined && { trainItems }),
     ...(testItems !== undefined && { testItems }),

@@ -1,6 +1,7 @@
 /** The learning rates that rows have chosen, from the published search (search.ts). */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { median } from "simple-statistics";
 import { resultsFolder } from "../folders.js";
 
 /** Learning rates by task and method. */
@@ -27,16 +28,22 @@ export function readSearch(preset: string): Trial[] {
   }
 }
 
-/** The rate of the highest held-out accuracy of each row at the last epoch; of equals the lowest. */
+/**
+ * The rate of the highest held-out accuracy of each row at the last epoch. Where rates are equally good, as those are with which a row
+ * learns nothing, the one nearest to the middle of all that were tried.
+ */
 export function chosenRates(trials: readonly Trial[]): Rates {
-  const best = new Map<string, Trial>();
+  const tried = new Map<string, Trial[]>();
   for (const trial of trials) {
     const key = `${trial.task}/${trial.method}`;
-    const found = best.get(key);
-    if (!found || trial.last > found.last || (trial.last === found.last && trial.rate < found.rate))
-      best.set(key, trial);
+    tried.set(key, [...(tried.get(key) ?? []), trial]);
   }
   const rates: Rates = {};
-  for (const { task, method, rate } of best.values()) (rates[task] ??= {})[method] = rate;
+  for (const row of tried.values()) {
+    const middle = median(row.map(({ rate }) => rate));
+    const off = ({ rate }: Trial) => Math.abs(Math.log(rate / middle));
+    const [{ task, method, rate }] = row.sort((a, b) => b.last - a.last || off(a) - off(b)) as [Trial];
+    (rates[task] ??= {})[method] = rate;
+  }
   return rates;
 }

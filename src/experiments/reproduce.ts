@@ -37,7 +37,7 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
   const { scope = {}, say = console.log } = options;
   // notebooks open the run themselves
   if (options.lora) process.env.DAAM_LORA = "1";
-  const undecided = unsearched(preset, scope.tasks);
+  const undecided = unsearched(preset, scope);
   if (undecided.length) {
     say(`${preset}: its rows choose their learning rates first, on training items that are held out`);
     for (const { task, methods } of undecided) await search(preset, { ...options, tasks: [task], methods });

@@ -90,8 +90,15 @@ export class Run {
     this.rates = chosenRates(readSearch(preset.name));
   }
 
-  /** The cells of a scope, and those that they need. */
+  /**
+   * The cells of a scope, and those that they need.
+   * @throws UserError for a preset none of whose hidden states are made, or a scope without any cell
+   */
   plan(scope: Scope = {}): Cell[] {
+    if (!this.taskNames.length)
+      throw new UserError(
+        `the hidden states of ${this.preset.name} are not made yet: daam run --preset ${this.preset.name} makes them from raw data first`,
+      );
     return inScope(
       planCells(this.preset, this.files, (name, config) => this.result(name, config), this.rates),
       scope,

@@ -1,10 +1,11 @@
 /** The search over learning rates: the same few for every row, judged on training items that were held out. */
 import { UserError, oneOf } from "../errors.js";
 import { writeWhole } from "../files.js";
-import { runsOf } from "./cells.js";
+import { runsOf, type Scope } from "./cells.js";
 import { methods } from "./methods.js";
 import { findPreset, presetAt } from "./presets.js";
 import { readSearch, searchPath, type Trial } from "./rates.js";
+import { robustnessMethods } from "./robustness.js";
 import { tune, type TuneOptions } from "./tune.js";
 
 /** Rows of a task that choose: all but those that take the rate of the row they vary. */
@@ -13,18 +14,28 @@ const choosing = (preset: string, task: string) =>
     .filter((method) => !method.variantOf && runsOf(method, presetAt(preset), task) > 0)
     .map(({ name }) => name);
 
-/** Rows by task that have rates to choose from and have not chosen. */
-export function unsearched(
-  preset: string,
-  tasks: readonly string[] = Object.keys(findPreset(preset).tasks),
-): { task: string; methods: string[] }[] {
-  if (!findPreset(preset).rates) return [];
+/** Rows by task of a scope that have rates to choose from and have not chosen. */
+export function unsearched(preset: string, scope: Scope = {}): { task: string; methods: string[] }[] {
+  const { rates, tasks } = findPreset(preset);
+  if (!rates) return [];
   const trials = readSearch(preset);
-  return tasks.flatMap((task) => {
+  const needed = rowsOf(scope);
+  return (scope.tasks ?? Object.keys(tasks)).flatMap((task) => {
     const chosen = new Set(trials.flatMap((trial) => (trial.task === task ? [trial.method] : [])));
-    const open = choosing(preset, task).filter((method) => !chosen.has(method));
+    const open = choosing(preset, task).filter(
+      (method) => !chosen.has(method) && (needed?.includes(method) ?? true),
+    );
     return open.length ? [{ task, methods: open }] : [];
   });
+}
+
+/** The rows of the tables whose rates a scope takes; all where it is not narrowed to some of them. */
+function rowsOf({ methods: names, part }: Scope): readonly string[] | undefined {
+  if (part === "robustness" && !names) return robustnessMethods;
+  const rows = names?.map((name) => methods.find((method) => method.name === name));
+  return rows?.every((row) => row !== undefined)
+    ? rows.map(({ name, variantOf }) => variantOf ?? name)
+    : undefined;
 }
 
 /**

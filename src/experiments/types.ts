@@ -98,7 +98,6 @@ export interface FineTuningBudget extends Pick<
   "epochs" | "learningRate" | "trainItems" | "testItems"
 > {
   runs: { published: number; corrected: number };
-  /** Of rows that fine-tune. */
   batch: number;
   /** How shipped hidden states were made from raw inputs, in presets that train on them. */
   extraction?: ExtractionSettings;

@@ -58,6 +58,13 @@ export const predictions = (
   protocol: "best" | "last" = "last",
 ): number[] => decodeClasses(result.predictions[protocol], classes);
 
+/** Whether a cell learned nothing: one class is predicted for every test item. */
+export const isCollapsed = (
+  result: CellResult,
+  classes: number,
+  protocol: "best" | "last" = "last",
+): boolean => new Set(predictions(result, classes, protocol)).size === 1;
+
 /** Labels of a cell's test items, in the order of the feature file. */
 export type TestLabels = (result: CellResult) => ArrayLike<number>;
 

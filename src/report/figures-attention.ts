@@ -145,14 +145,13 @@ export function learnedRanges(title: string, ranges: LearnedRange[]): Figure {
       },
       shapes: panels.map(({ start, suffix }) => ({
         type: "line",
-        layer: "below",
         xref: `x${suffix}` as "x",
         x0: start,
         x1: start,
         yref: "paper",
         y0: 0,
         y1: 1,
-        line: { color: ink, width: 1, dash: "dot" },
+        line: { color: ink, width: 1.4, dash: "dot" },
       })),
     } as Partial<Layout> & { width: number; height: number }),
   };

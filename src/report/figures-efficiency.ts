@@ -18,9 +18,12 @@ const panels = [
   { key: "seconds", title: "seconds of training a run", suffix: "2", domain: [0.52, 1] },
 ] as const;
 
-const LEGEND_COLUMNS = 3;
+const LEGEND_COLUMNS = 2;
 
-/** Accuracy ± sd against trained parameters (left) and seconds of training (right), on logarithmic axes that share the accuracy. */
+/**
+ * Accuracy ± sd against trained parameters (left) and seconds of training (right), on logarithmic axes that share the accuracy; a row that
+ * trains nothing stands on the right alone.
+ */
 export function efficiencyFigure(title: string, points: readonly EfficiencyPoint[]): Figure {
   const bottom = 74 + 20 * Math.ceil(points.length / LEGEND_COLUMNS);
   const height = 380 + bottom;
@@ -31,7 +34,7 @@ export function efficiencyFigure(title: string, points: readonly EfficiencyPoint
           type: "scatter",
           mode: "markers",
           name: label,
-          x: [brief(point[key])],
+          x: [point[key] > 0 ? brief(point[key]) : null],
           y: [brief(accuracy.mean)],
           error_y: { type: "data", array: [brief(accuracy.sd)], thickness: 1.2, width: 3 },
           // each round of colours has other symbols
@@ -56,7 +59,7 @@ export function efficiencyFigure(title: string, points: readonly EfficiencyPoint
         domain,
         anchor: `y${suffix}`,
         title: { text: title },
-        ...ticks(points.map((p) => p[key])),
+        ...ticks(points.map((p) => p[key]).filter((value) => value > 0)),
       },
     ],
     [

@@ -119,8 +119,8 @@ function sideTraces(rows: VerdictRow[], side: "paper" | "here", suffix: string):
     ...axes,
   } as Data;
   return [
-    dots("here, best epoch: published rows", "best", "circle", "published"),
-    dots("here, best epoch: corrected or added rows", "best", "circle", "corrected"),
+    dots("here, best epoch ± sd: published rows", "best", "circle", "published"),
+    dots("here, best epoch ± sd: corrected or added rows", "best", "circle", "corrected"),
     dots("here, last epoch", "last", "diamond-open"),
     ...(missing.length ? [note] : []),
   ];

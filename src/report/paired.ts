@@ -1,6 +1,6 @@
 /** Differences between rows of a table on the test items and seeds that they share. */
 import type { CellResult, Task, TestItems } from "../experiments/types.js";
-import { predictions } from "./attention-maps.js";
+import { isCollapsed, predictions } from "./attention-maps.js";
 import { bootstrapInterval, type GroupedDifferences, meanDifference, signFlipP } from "./resampling.js";
 import type { Protocol } from "./rows.js";
 
@@ -55,6 +55,24 @@ export function difference(
 }
 
 const tidy = (value: number) => Number(value.toPrecision(12));
+
+/** The terms without the runs in which a cell of theirs predicts one class for every item, and how many runs these are. */
+export function withoutCollapsed(
+  { classes }: Task,
+  terms: readonly Term[],
+  protocol: Protocol,
+): { terms: Term[]; collapsed: number } {
+  const runs = new Set(
+    sharedRuns(terms)
+      .filter(({ cells }) => cells.some(({ result }) => isCollapsed(result, classes.length, protocol)))
+      .map(({ run }) => run),
+  );
+  const kept = terms.map(({ results, sign }) => ({
+    results: results.filter(({ config }) => !runs.has(config.run)),
+    sign,
+  }));
+  return { terms: kept, collapsed: runs.size };
+}
 
 interface SharedRun {
   run: number;

@@ -23,9 +23,10 @@ import {
 } from "./result-figures.js";
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "./robustness-cells.js";
+import { sentencesOf, sentencesTable } from "./sentences.js";
 import { ablationEntry, type ResultTable, resultTable } from "./rows.js";
 import { saveFigure } from "./save.js";
-import { ablationTable, csvTable, toCsv } from "./tables.js";
+import { ablationRuns, ablationTable, csvTable, toCsv } from "./tables.js";
 import { choiceTable, claimsTable, judge } from "./verdict.js";
 
 /** A question of the ablations, as `ablations()` lists them. */
@@ -107,6 +108,7 @@ export function figuresOf(parts: readonly Section[], labels?: TestLabels): Recor
   const tables = parts.map(({ table }) => table);
   const figures: Record<string, Figure | undefined> = {
     verdict: verdictOf(tables),
+    "verdict-lora": verdictOf(tables, "few items"),
     "learned-ranges": learnedRangesOf(tables),
   };
   for (const { table, ablations } of parts) {
@@ -120,7 +122,7 @@ export function figuresOf(parts: readonly Section[], labels?: TestLabels): Recor
     for (const ablation of ablations)
       if (ablation.rows.some(({ row }) => row.results.length))
         figures[`${name}-ablation-${ablation.name}`] = ablationOf(
-          `${ablation.title} (${title}, one run)`,
+          `${ablation.title} (${title}, ${ablationRuns(table.task, ablation)})`,
           ablation.rows,
           table,
         );
@@ -167,6 +169,8 @@ async function write(folder: string, publication: Publication): Promise<void> {
     robustness,
   );
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
+  const sentences = sentencesOf(parts, shifted, publication.items);
+  file("sentences.csv", toCsv(sentencesTable(sentences)));
   for (const result of [...results, ...robustness])
     file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);
   const figures = figuresOf(parts, publication.labels);
@@ -176,5 +180,5 @@ async function write(folder: string, publication: Publication): Promise<void> {
   }
   for (const [name, figure] of Object.entries(figures))
     await saveFigure(figure, join(folder, "figures", name));
-  file("README.md", readme(publication, parts, judgements, shifted, Object.keys(figures)));
+  file("README.md", readme(publication, { parts, judgements, shifted, sentences }, Object.keys(figures)));
 }

@@ -1,26 +1,36 @@
 /** The README of a published run. */
 import { chosenRates } from "../experiments/rates.js";
 import type { CellResult, TaskBudget } from "../experiments/types.js";
-import {
-  chanceSentence,
-  collapseSentence,
-  furtherSentences,
-  layersSentence,
-  parameterSentences,
-} from "./claims.js";
+import { chanceSentence, collapseSentence } from "./claims.js";
+import { parameterSentences } from "./parameter-claims.js";
 import type { Publication, Section } from "./publish.js";
 import { cellCounts, type TableRow } from "./rows.js";
-import { searchTable } from "./search.js";
+import { searchNote, searchTable } from "./search.js";
 import { robustnessBlocks } from "./robustness.js";
 import type { Robustness } from "./robustness-cells.js";
-import { ablationTable, levelsNote, readableTable, runsText, toMarkdown, withoutRepeats } from "./tables.js";
+import { layerSentences, type Topic } from "./sentences.js";
+import {
+  ablationRuns,
+  ablationTable,
+  levelsNote,
+  readableTable,
+  runsText,
+  toMarkdown,
+  withoutRepeats,
+} from "./tables.js";
 import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "./verdict.js";
+
+/** What a publication's cells say. */
+interface Findings {
+  parts: readonly Section[];
+  judgements: readonly Judgement[];
+  shifted: readonly Robustness[];
+  sentences: Record<Topic, string[]>;
+}
 
 export function readme(
   publication: Publication,
-  parts: readonly Section[],
-  judgements: readonly Judgement[],
-  shifted: readonly Robustness[],
+  { parts, judgements, shifted, sentences }: Findings,
   figures: readonly string[],
 ): string {
   const tables = parts.map(({ table }) => table);
@@ -34,12 +44,16 @@ export function readme(
     ...parts.flatMap((part) => taskBlocks(publication, part, image)),
     ...robustnessBlocks(publication.preset, shifted, image),
     "## Paper and here",
-    ...image("verdict", "Every row, the paper beside here"),
+    ...image("verdict", "Every decoder, the paper beside here"),
+    ...image("verdict-lora", "LoRA and rows at its budget, the paper beside here"),
     "## Claims",
     claimsNote,
     toMarkdown(withoutRepeats(claimsTable(judgements))).trimEnd(),
     bullets(verdictSummary(judgements, "last")),
-    bullets([...furtherSentences(tables), ...parameterSentences()]),
+    bullets([
+      ...[sentences.gain, sentences.stability, sentences.order, sentences.spread].flat(),
+      ...parameterSentences(),
+    ]),
     ...image("learned-ranges", "Learned ranges of δ and c"),
     "## What choosing the epoch on test data is worth",
     "Mean of the best test epoch less the mean of the last one, in points: what the paper's protocol adds to every row.",
@@ -66,7 +80,8 @@ function rowNotes({ methods }: Publication): string {
 
 type Image = (name: string, alt: string) => string[];
 
-function taskBlocks({ items }: Publication, { table, ablations }: Section, image: Image): string[] {
+function taskBlocks({ items }: Publication, part: Section, image: Image): string[] {
+  const { table, ablations } = part;
   const { name, title } = table.task;
   const { done, all } = cellCounts(table);
   const variants = ablations.flatMap(({ rows }) => rows.map(({ row }) => row)).filter(isVariant);
@@ -82,12 +97,12 @@ function taskBlocks({ items }: Publication, { table, ablations }: Section, image
     ...image(`${name}-importance-factor`, "Importance factor"),
     ...image(`${name}-layer-shares`, "Layer shares"),
     ...ablations.flatMap((ablation) => [
-      `### ${ablation.title} (one run${ablation.rows.every(({ row }) => row.results.length) ? "" : ", incomplete"})`,
+      `### ${ablation.title} (${ablationRuns(table.task, ablation)})`,
       ablation.note ?? "",
       toMarkdown(ablationTable(ablation.rows)).trimEnd(),
       ...image(`${name}-ablation-${ablation.name}`, ablation.title),
-      ablation.name === "layers" ? layersSentence(table.task, ablation.rows, items) : "",
     ]),
+    ...layerSentences(part, items),
   ];
 }
 
@@ -133,7 +148,7 @@ function settings({ preset, tasks }: Publication): string {
   return toMarkdown({ columns, rows }).trimEnd();
 }
 
-function searches({ search = [], methods, tasks }: Publication): string[] {
+function searches({ search = [], methods, tasks, preset }: Publication): string[] {
   return tasks.flatMap(({ task }) => {
     const trials = search.filter((trial) => trial.task === task.name);
     const table = searchTable(trials, methods, chosenRates(trials)[task.name] ?? {});
@@ -141,6 +156,7 @@ function searches({ search = [], methods, tasks }: Publication): string[] {
       ? [
           `Held-out accuracy of ${task.name} by learning rate, the chosen one in bold:`,
           toMarkdown(table).trimEnd(),
+          searchNote(trials, methods, preset.tasks[task.name]!.learningRate),
         ]
       : [];
   });

@@ -13,41 +13,44 @@ import { efficiencyFigure } from "./figures-efficiency.js";
 import { ablationFigure, verdictFigure } from "./figures-results.js";
 import { confusionMatrix, learningCurves } from "./figures-training.js";
 import { summarise } from "./statistics.js";
-import { curve, type ResultTable, rowOf, summary, type TableRow } from "./rows.js";
+import { curve, type ResultTable, rowOf, seesAll, summary, type TableRow } from "./rows.js";
+import { runsText } from "./tables.js";
 
 /** The row whose attention is shown: the paper's figures are of DAAMv1. */
 const SHOWN = "daam-v1";
 
 const dataset = ({ task }: ResultTable) => `${task.here.data}, ${task.here.encoder}`;
-function folds({ task, runs, complete }: ResultTable): string {
-  const noun = `${task.split === "folds" ? "fold" : "run"}${runs > 1 ? "s" : ""}`;
-  return complete ? `${runs} ${noun}` : `${runs} ${noun} (incomplete)`;
+
+/** "5 folds × 5 seeds", "2 of 10 runs": of the given rows those that have most. */
+function runsOf({ task, runs }: ResultTable, rows: readonly TableRow[]): string {
+  const most = Math.max(0, ...rows.map(({ results }) => results.length));
+  const fewest = Math.min(...rows.map(({ results }) => results.length));
+  return most < runs || fewest < most ? `up to ${most} of ${runsText(task, runs)}` : runsText(task, runs);
 }
 
-/** Test accuracy over the epochs, published rows beside corrected and added ones. */
+/** Test accuracy over the epochs, published decoders beside corrected and added ones; rows that saw fewer items are left out. */
 export function learningCurvesOf(table: ResultTable): Figure {
+  const rows = table.rows.filter((row) => row.results.length && seesAll(row));
   const curves = (group: TableRow["group"]) =>
-    table.rows
-      .filter((row) => row.group === group && row.results.length)
-      .map((row) => ({ name: row.title, ...curve(row) }));
+    rows.filter((row) => row.group === group).map((row) => ({ name: row.title, ...curve(row) }));
   const panels = [
-    { title: "published rows", curves: curves("published") },
-    { title: "corrected or added rows", curves: curves("corrected") },
+    { title: "published decoders", curves: curves("published") },
+    { title: "corrected or added decoders", curves: curves("corrected") },
   ];
   return learningCurves(
-    `Learning curves: ${dataset(table)}, mean ± sd of ${folds(table)}`,
+    `Learning curves: ${dataset(table)}, mean ± sd of ${runsOf(table, rows)}`,
     panels.filter((panel) => panel.curves.length),
   );
 }
 
-/** Last-epoch accuracy of every row against its trained parameters and its seconds of training a run. */
+/** Last-epoch accuracy of every row against its trained parameters and its seconds of training a run; a star marks rows that saw fewer items. */
 export function efficiencyOf(table: ResultTable): Figure {
   return efficiencyFigure(
-    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd of ${folds(table)}`,
+    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd over runs`,
     table.rows
       .filter((row) => row.results.length)
       .map((row) => ({
-        label: row.title,
+        label: seesAll(row) ? row.title : `${row.title} *`,
         accuracy: summary(row, "last")!,
         parameters: row.results[0]!.parameters.total,
         seconds: summarise(row.results.map(({ seconds }) => seconds)).mean,
@@ -61,7 +64,11 @@ export function confusionOf(table: ResultTable, labels?: TestLabels, method = SH
   const counts = row && confusionCounts(row.results, table.task.classes.length, labels);
   return (
     counts &&
-    confusionMatrix(`Confusion matrix: ${row.title}, last epoch, ${folds(table)}`, table.task.classes, counts)
+    confusionMatrix(
+      `Confusion matrix: ${row.title}, last epoch, ${runsOf(table, [row])}`,
+      table.task.classes,
+      counts,
+    )
   );
 }
 
@@ -71,7 +78,10 @@ export function importanceOf(table: ResultTable, method = SHOWN): Figure | undef
   const factors = row && importanceFactors(row.results);
   return (
     factors &&
-    importanceHeatmap(`Importance factor: ${row.title}, ${dataset(table)}, mean of ${folds(table)}`, factors)
+    importanceHeatmap(
+      `Importance factor: ${row.title}, ${dataset(table)}, mean of ${runsOf(table, [row])}`,
+      factors,
+    )
   );
 }
 
@@ -87,7 +97,7 @@ export function sharesOf(table: ResultTable, method = SHOWN): Figure | undefined
 export function learnedRangesOf(tables: readonly ResultTable[], method = SHOWN): Figure {
   const title = rowOf(tables[0]!, method)?.title ?? method;
   return learnedRanges(
-    `Learned δ and c of ${title}: smallest to largest, all runs`,
+    `Learned δ and c of ${title}: smallest to largest; here over all runs, the paper of its best model`,
     tables.map((table) => {
       const here = learnedRange(rowOf(table, method)?.results ?? []);
       const paper = (paperLearned as Record<string, typeof here>)[table.task.name];
@@ -96,15 +106,21 @@ export function learnedRangesOf(tables: readonly ResultTable[], method = SHOWN):
   );
 }
 
-/** Every row of every table, the paper beside here. */
-export function verdictOf(tables: readonly ResultTable[]): Figure {
+/** The rows of every table, the paper beside here: decoders that see all items, or rows of LoRA and those at its budget. */
+export function verdictOf(
+  tables: readonly ResultTable[],
+  which: "all items" | "few items" = "all items",
+): Figure | undefined {
+  const shown = (row: TableRow) => seesAll(row) === (which === "all items") && row.group !== "recorded";
+  if (!tables.some(({ rows }) => rows.some(shown))) return undefined;
+  const subject = which === "all items" ? "every decoder" : "LoRA and decoders at its budget";
   return verdictFigure(
-    "Accuracy of every row in %: the paper beside here",
+    `Accuracy of ${subject} in %: the paper beside here`,
     tables.map(({ task, rows }) => ({
       title: task.title,
       paper: `${task.paper.data}, ${task.paper.encoder}`,
       here: `${task.here.data}, ${task.here.encoder}`,
-      rows: rows.map((row) => {
+      rows: rows.filter(shown).map((row) => {
         const [best, last] = [summary(row, "best"), summary(row, "last")];
         return {
           label: row.title,

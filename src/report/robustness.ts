@@ -26,9 +26,9 @@ import { type TextTable, toMarkdown } from "./tables.js";
 
 export const robustnessNote =
   "Each decoder is trained on inputs as they are and tested after its last epoch: on inputs as they are (clean) and on the same items after a " +
-  "shift. Noise on audio: white, in dB over the clip without its padding. Words dropped: that share of a text's words, at random, one always " +
-  "stays. Noise and blur on images: Gaussian, of pixels in 0–1 and in pixels of the raw image, which goes on beyond its edges as its mirror " +
-  "image. Text and images: fewer test items than the tables above have.";
+  "shift. Noise on audio: white, signal-to-noise ratio in dB over the clip without its padding. Words dropped: that share of a text's words, at " +
+  "random, one always stays. Noise on images: Gaussian, σ for pixel values of 0–1; blur: Gaussian, σ in pixels of the raw image, borders " +
+  "mirrored. Text and images: fewer test items than in the tables.";
 
 /** Accuracy in %, mean ± population sd over runs, last epoch: a line a row, clean inputs and every shift. */
 export function robustnessTable(of: Robustness): TextTable {

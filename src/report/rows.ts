@@ -104,19 +104,27 @@ export function curve(
   return { mean: points.map(({ mean }) => mean), sd: points.map(({ sd }) => sd) };
 }
 
+/** Whether a row trains on all items of its task, as those that fine-tune, and those at their budget, do not. */
+export const seesAll = ({ method }: TableRow) => !method?.fineTuning && !method?.budget;
+
 /** The row of a method in a table. */
 export function rowOf(table: ResultTable, method: string): TableRow | undefined {
   return table.rows.find((row) => row.method?.name === method);
 }
 
-/** The cells of an ablation's variant: run 1 alone, also of variants that are rows of the table; a choice of layers is named. */
+/**
+ * The cells of an ablation's variant: run 1 alone, also of variants that are rows of the table; all runs of a choice of layers, and which
+ * layers were chosen.
+ */
 export function ablationEntry(
   { label, method }: { label: string; method: Method },
   task: Task,
   results: readonly CellResult[],
 ): { label: string; row: TableRow } {
-  const first = cellsOf(results, task, method).slice(0, 1);
-  const [stage] = first[0]?.config.stages ?? [];
-  const layers = stage?.kind === "layers" ? ` (${stage.indices.map((index) => index + 1).join(", ")})` : "";
-  return { label: label + layers, row: { title: method.title, group: "ablation", method, results: first } };
+  const cells = cellsOf(results, task, method).slice(0, method.layers ? undefined : 1);
+  const chosen = cells.flatMap(({ config: { stages } }) =>
+    stages[0]?.kind === "layers" ? [stages[0].indices.map((index) => index + 1).join(", ")] : [],
+  );
+  const layers = chosen.length ? ` (${[...new Set(chosen)].join("; ")})` : "";
+  return { label: label + layers, row: { title: method.title, group: "ablation", method, results: cells } };
 }

@@ -1,7 +1,8 @@
 /** Tables as text: what notebooks show, what README.md and CSV files hold. */
 import Papa from "papaparse";
 import type { PaperRow } from "../experiments/paper.js";
-import type { Task } from "../experiments/types.js";
+import { findTask } from "../experiments/tasks.js";
+import type { Preset, Task } from "../experiments/types.js";
 import { type Metric, type ResultTable, type TableRow, summary } from "./rows.js";
 import { plusMinus, summarise, type Summary } from "./statistics.js";
 
@@ -18,7 +19,9 @@ export const withoutRepeats = ({ columns, rows }: TextTable): TextTable => ({
 });
 
 export const levelsNote =
-  "Levels are not comparable (other data, a far smaller encoder); the order of the rows is.";
+  "Levels are not comparable with the paper's (other data, a far smaller encoder): compare differences between rows here, and those with " +
+  "care, for the encoder may change them too. Rows of LoRA and at its budget saw fewer items and compare with each other alone. Seconds of " +
+  "decoders are without making the hidden states, those of LoRA with the encoder.";
 const notRun = "not run yet";
 
 /** "paper (IEMOCAP, WavLM-Large)" and "here (RAVDESS, wavlm-mini)". */
@@ -65,7 +68,8 @@ export function readableTable(table: ResultTable): TextTable {
 function accuracyText(row: TableRow, runs: number, value: Summary | undefined): string {
   if (!value) return "";
   const text = value.n > 1 ? plusMinus(value) : value.mean.toFixed(1);
-  return row.results.length < runs ? `${text} (${row.results.length} of ${runs})` : text;
+  if (row.results.length < runs) return `${text} (${row.results.length} of ${runs})`;
+  return runs === 1 ? `${text} (1 run)` : text;
 }
 
 /** The printed figure; where the paper's own cells contradict it, what they give stands beside it. */
@@ -120,12 +124,32 @@ export function csvTable(table: ResultTable, command: (method: string) => string
   return Papa.unparse(rows, { newline: "\n" }) + "\n";
 }
 
-/** "5 folds × 5 seeds", "10 runs". */
+/** "5 folds × 5 seeds", "10 runs", "1 fold". */
 export function runsText({ split, paperRuns }: Task, runs: number): string {
   const seeds = runs / paperRuns.length;
-  return split === "folds" && seeds > 1
-    ? `${paperRuns.length} folds × ${Number(seeds.toFixed(1))} seeds`
-    : `${runs} ${split}`;
+  if (split === "folds" && seeds > 1) return `${paperRuns.length} folds × ${Number(seeds.toFixed(1))} seeds`;
+  return `${runs} ${runs === 1 ? split.slice(0, -1) : split}`;
+}
+
+/** Runs of an ablation's variants, and whether some are missing: "5 folds", "1 run, incomplete". */
+export function ablationRuns(task: Task, { rows }: { rows: readonly { row: TableRow }[] }): string {
+  const runs = rows.map(({ row }) => row.results.length);
+  const most = Math.max(1, ...runs);
+  return runsText(task, most) + (runs.every((count) => count === most) ? "" : ", incomplete");
+}
+
+/** Items and epochs of the rows that fine-tune and of those compared with them; empty where a preset has none. */
+export function budgetNote({ name, tasks }: Preset): string {
+  const budgets = Object.entries(tasks).flatMap(([task, { fineTuning }]) => {
+    if (!fineTuning) return [];
+    const { epochs, trainItems, runs } = fineTuning;
+    const items = trainItems === undefined ? "all" : trainItems.toLocaleString("en");
+    const seeds = `${runs.corrected}${runs.published === runs.corrected ? "" : ` (as published ${runs.published})`}`;
+    return [
+      `${task} ${items} training items, ${epochs} ${epochs === 1 ? "epoch" : "epochs"}, ${seeds} ${findTask(task).split}`,
+    ];
+  });
+  return budgets.length ? `Rows of LoRA and at LoRA's budget, preset ${name}: ${budgets.join("; ")}.` : "";
 }
 
 /** A Markdown table; the first column is aligned left, the others right. */

@@ -1,7 +1,7 @@
 /** What the tables say about the paper's claims: paired differences with their uncertainty, a verdict each. */
-import { type Difference, difference, type ItemsOf } from "./paired.js";
+import { type Difference, difference, type ItemsOf, type Term, withoutCollapsed } from "./paired.js";
 import { holm } from "./resampling.js";
-import { type Protocol, type ResultTable, rowOf, summary } from "./rows.js";
+import { type Protocol, type ResultTable, rowOf, seesAll, summary } from "./rows.js";
 import type { TextTable } from "./tables.js";
 
 /** Two rows of one table, of which the paper says that the first is better. */
@@ -58,6 +58,8 @@ export type Verdict = "holds" | "contradicted" | "undecided" | "no interval";
 export interface Judged extends Difference {
   /** Holm's adjusted p within the task and protocol. */
   adjusted?: number;
+  /** The same without the runs in which one of the rows learned nothing, and how many these are; where there are such runs and others. */
+  steady?: Difference & { collapsed: number };
   verdict: Verdict;
 }
 
@@ -73,13 +75,16 @@ export interface Judgement extends Comparison {
   last?: Judged;
 }
 
-/** Decided where the corrected p is below 0.05 and the interval leaves 0 out. */
-export function verdictOn(found: Difference, adjusted: number | undefined): Verdict {
+/** Decided where the corrected p is below 0.05 and the interval leaves 0 out, on the same side without runs that learned nothing. */
+export function verdictOn(found: Difference, adjusted: number | undefined, steady = found): Verdict {
   if (!found.interval || adjusted === undefined) return "no interval";
-  const [low, high] = found.interval;
-  if (adjusted >= 0.05 || (low <= 0 && high >= 0)) return "undecided";
-  return low > 0 ? "holds" : "contradicted";
+  const [side, without] = [found, steady].map(sideOf);
+  if (adjusted >= 0.05 || side === 0 || side !== without) return "undecided";
+  return side! > 0 ? "holds" : "contradicted";
 }
+
+/** On which side of 0 the interval lies; 0 where it holds 0. */
+const sideOf = ({ interval: [low, high] = [0, 0] }: Difference) => (low > 0 ? 1 : high < 0 ? -1 : 0);
 
 /**
  * Every comparison on every task, comparisons without any shared run left out.
@@ -111,32 +116,47 @@ function judgeTask(table: ResultTable, protocol: Protocol, itemsOf?: ItemsOf): (
     const [a, b] = [rowOf(table, better), rowOf(table, worse)];
     // what another preset recorded stands, judged, in its own tables
     if (!a || !b || (a.recorded && b.recorded)) return undefined;
-    return difference(
-      table.task,
-      [
-        { results: a.results, sign: 1 },
-        { results: b.results, sign: -1 },
-      ],
-      protocol,
-      itemsOf,
-    );
+    const terms: Term[] = [
+      { results: a.results, sign: 1 },
+      { results: b.results, sign: -1 },
+    ];
+    const all = difference(table.task, terms, protocol, itemsOf);
+    const { terms: kept, collapsed } = withoutCollapsed(table.task, terms, protocol);
+    const steady = collapsed ? difference(table.task, kept, protocol, itemsOf) : undefined;
+    return all && { ...all, ...(steady && { steady: { ...steady, collapsed } }) };
   });
   const tested = found.flatMap((entry, i) => (entry?.p === undefined ? [] : [{ i, p: entry.p }]));
   const adjusted = new Map(holm(tested.map(({ p }) => p)).map((p, rank) => [tested[rank]!.i, p]));
   return found.map((entry, i) => {
     const p = adjusted.get(i);
-    return entry && { ...entry, ...(p !== undefined && { adjusted: p }), verdict: verdictOn(entry, p) };
+    return (
+      entry && {
+        ...entry,
+        ...(p !== undefined && { adjusted: p }),
+        verdict: verdictOn(entry, p, entry.steady),
+      }
+    );
   });
 }
 
 /** "+3.2", with a true minus sign. */
-export const points = (value: number) =>
-  `${Number(value.toFixed(1)) < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+export const points = (value: number, digits = 1) =>
+  `${Number(value.toFixed(digits)) < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 
-/** "+3.2 (+1.0 to +5.4)"; the difference alone where there is no interval. */
+/** "+3.2 (+1.0 to +5.4)"; the difference alone where there is no interval. Ends next to 0 have a second digit. */
 export function differenceText(found: Difference | undefined): string {
   if (!found) return "not run yet";
-  return points(found.mean) + (found.interval ? ` (${found.interval.map(points).join(" to ")})` : "");
+  const { mean, interval } = found;
+  if (!interval) return points(mean);
+  const near = interval.some((end) => end !== 0 && Math.abs(end) < 0.05);
+  return `${points(mean)} (${interval.map((end) => points(end, near ? 2 : 1)).join(" to ")})`;
+}
+
+/** The same, and what it is without the runs in which a row learned nothing. */
+export function judgedText(found: Judged | undefined): string {
+  const { steady } = found ?? {};
+  const runs = steady && `${steady.collapsed} collapsed ${steady.collapsed === 1 ? "run" : "runs"}`;
+  return differenceText(found) + (steady ? `; without ${runs} ${differenceText(steady)}` : "");
 }
 
 const pText = (p: number | undefined) => (p === undefined ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(3));
@@ -149,8 +169,8 @@ export function claimsTable(judgements: readonly Judgement[]): TextTable {
       claim,
       task,
       paper === undefined ? "–" : points(paper),
-      differenceText(best),
-      differenceText(last),
+      judgedText(best),
+      judgedText(last),
       pText(last?.p),
       pText(last?.adjusted),
       last?.verdict ?? "–",
@@ -177,22 +197,22 @@ export const claimsNote =
   "Differences in points of accuracy between rows that share data, test items and seeds; in brackets the 95 % interval of 10,000 bootstrap " +
   "draws of test groups (actors on speech, items elsewhere) and of seeds. p: two-sided, from flipping the signs of the groups; " +
   "Holm: corrected for all comparisons of a task. A claim holds, or is contradicted, where at the last epoch the corrected p is below 0.05 " +
-  "and the interval leaves out 0. A preset of one seed a fold, or of three, says little of other seeds; nothing here speaks of other data or encoders.";
+  "and the interval leaves out 0, also without collapsed runs, in which one of the rows predicts one class for every item. A preset of one seed a fold, or of three, says little of other seeds; nothing here speaks of other data or encoders.";
 
 /** One sentence a claim, computed from the last epoch. */
 export function claimSentences(judgements: readonly Judgement[]): string[] {
   return [...new Set(judgements.map(({ claim }) => claim))].map((claim) => {
     const entries = judgements.filter((entry) => entry.claim === claim);
     const parts = entries.map(
-      ({ task, last }) => `${task} ${differenceText(last)}: ${last ? last.verdict : "open"}`,
+      ({ task, last }) => `${task} ${judgedText(last)}: ${last ? last.verdict : "open"}`,
     );
     return `${claim} (${entries[0]!.rows.join(" − ")}): ${parts.join("; ")}.`;
   });
 }
 
-/** What choosing the epoch on the test data is worth: mean of best less last epoch in points, a line a row, a column a task. */
+/** What choosing the epoch on the test data is worth: mean of best less last epoch in points, a line a decoder, a column a task. */
 export function choiceTable(tables: readonly ResultTable[]): TextTable {
-  const titles = [...new Set(tables.flatMap(({ rows }) => rows.map(({ title }) => title)))];
+  const titles = [...new Set(tables.flatMap(({ rows }) => rows.filter(seesAll).map(({ title }) => title)))];
   const worth = (title: string) =>
     tables.map(({ rows }) => {
       const row = rows.find((entry) => entry.title === title && entry.results.length);

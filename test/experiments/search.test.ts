@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { writeWhole } from "#src/files.js";
 import { methods } from "#src/experiments/methods.js";
 import { chosenRates, readSearch, searchPath, type Trial } from "#src/experiments/rates.js";
-import { planCells } from "#src/experiments/cells.js";
+import { planCells, type Scope } from "#src/experiments/cells.js";
 import { findPreset, presets } from "#src/experiments/presets.js";
 import { search, unsearched } from "#src/experiments/search.js";
 import type { Preset } from "#src/experiments/types.js";
@@ -76,7 +76,7 @@ describe("a search", () => {
   const outside = process.env.DAAM_HOME;
   // the features of quick are shipped: its rows choose here, in this process alone
   const quick = findPreset("quick") as Preset;
-  const tasksLeft = () => unsearched("quick", ["text", "vision"]).map(({ task }) => task);
+  const tasksLeft = () => unsearched("quick", { tasks: ["text", "vision"] }).map(({ task }) => task);
   before(() => {
     process.env.DAAM_HOME = home;
     quick.rates = [1e-3, 3e-3];
@@ -122,8 +122,13 @@ describe("a search", () => {
     const found = readSearch("quick").map(({ task, method, rate }) => `${task} ${method} ${rate}`);
     const mha = ["text mha 0.001", "text mha 0.003"];
     assert.deepEqual(found, [...mha, "text daam-v1 0.003", "text daam-v1 0.001", "vision daam-v1 0.0003"]);
-    const [left] = unsearched("quick", ["text"]);
+    const [left] = unsearched("quick", { tasks: ["text"] });
     assert.deepEqual(left!.methods.slice(0, 3), ["mha-bn", "daam-v2", "gqdaam"]);
+    const rowsOf = (scope: Scope) => unsearched("quick", { tasks: ["text"], ...scope })[0]?.methods;
+    assert.equal(rowsOf({ methods: ["mha"] }), undefined);
+    assert.deepEqual(rowsOf({ methods: ["mha", "mixture"] }), ["mixture"]);
+    assert.deepEqual(rowsOf({ part: "robustness" })?.slice(0, 2), ["daam-v2", "mixture"]);
+    assert.deepEqual(rowsOf({ methods: ["frozen"] }), left!.methods);
     const variant = search("quick", { tasks: ["text"], methods: ["lora-4-query-key"], say: () => {} });
     await assert.rejects(variant, /unknown method "lora-4-query-key": choose one of mha, /);
   });
