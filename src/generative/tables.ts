@@ -21,6 +21,23 @@ const columns: readonly Column[] = [
   { title: "perplexity of the codes", of: ({ perplexity }) => perplexity, digits: 1 },
 ];
 
+/** Sizes of a run beside those that the authors give. */
+export function vqVaeSizes(results: readonly VqVaeResult[]): TextTable {
+  const { trainImages, testImages, epochs, hidden, latent, codes, heads, gaussians } = results[0]!.config;
+  const grid = 32 / 2 ** hidden.length;
+  return {
+    columns: ["", "authors", "here"],
+    rows: [
+      ["images", "COCO-2017, 256 × 256", `CIFAR-100, 32 × 32: ${trainImages} + ${testImages} for the test`],
+      ["channels", "128, 256, 512", hidden.join(", ")],
+      ["codebook", "1024 codes of 256 entries", `${codes} codes of ${latent} entries`],
+      ["codes an image", "–", `${grid} × ${grid}`],
+      ["attention", "4 heads × 3 Gaussians", `${heads} heads × ${gaussians} Gaussians`],
+      ["epochs", "176", String(epochs)],
+    ],
+  };
+}
+
 /** Results by variant, in the order of `variants`; seeds in order. */
 const byVariant = (results: readonly VqVaeResult[]) =>
   variants.map((variant) => ({
@@ -78,11 +95,11 @@ export function vqVaeSentence(results: readonly VqVaeResult[]): string {
     return `PSNR, with − without: ${interval(difference, 2)} dB on one seed: how much of it is chance cannot be told.`;
   const verdict =
     low > 0
-      ? "reconstructs better with attention"
+      ? "the VQ-VAE reconstructs better with attention"
       : high < 0
-        ? "reconstructs worse with attention"
-        : "cannot be told from the one without attention";
-  return `PSNR, with − without: ${interval(difference, 2)} dB over ${n} paired seeds: at this size the VQ-VAE ${verdict}. The interval holds for the spread over seeds alone.`;
+        ? "the VQ-VAE reconstructs worse with attention"
+        : "no difference between the two can be told";
+  return `PSNR, with − without: ${interval(difference, 2)} dB over ${n} paired seeds: at this size ${verdict}. The interval holds for the spread over seeds alone.`;
 }
 
 /** PSNR after every epoch: mean and sd over seeds. */

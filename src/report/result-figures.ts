@@ -97,7 +97,7 @@ export function sharesOf(table: ResultTable, method = SHOWN): Figure | undefined
 export function learnedRangesOf(tables: readonly ResultTable[], method = SHOWN): Figure {
   const title = rowOf(tables[0]!, method)?.title ?? method;
   return learnedRanges(
-    `Learned δ and c of ${title}: smallest to largest; here over all runs, the paper of its best model`,
+    `Learned δ and c of ${title}: smallest to largest, here over all runs`,
     tables.map((table) => {
       const here = learnedRange(rowOf(table, method)?.results ?? []);
       const paper = (paperLearned as Record<string, typeof here>)[table.task.name];
@@ -111,7 +111,7 @@ export function verdictOf(
   tables: readonly ResultTable[],
   which: "all items" | "few items" = "all items",
 ): Figure | undefined {
-  const shown = (row: TableRow) => seesAll(row) === (which === "all items") && row.group !== "recorded";
+  const shown = (row: TableRow) => (seesAll(row) && row.group !== "recorded") === (which === "all items");
   if (!tables.some(({ rows }) => rows.some(shown))) return undefined;
   const subject = which === "all items" ? "every decoder" : "LoRA and decoders at its budget";
   return verdictFigure(

@@ -178,6 +178,46 @@ export function claimsTable(judgements: readonly Judgement[]): TextTable {
   };
 }
 
+/**
+ * A line a claim and task: the difference at the last epoch and its verdict, here and as another preset has published it.
+ * @param published that preset's {@link claimsTable}
+ * @param names of the preset here and of the other
+ */
+export function claimsBeside(
+  judgements: readonly Judgement[],
+  published: TextTable,
+  [here, other]: readonly [string, string],
+): TextTable {
+  const at = (name: string) => published.columns.indexOf(name);
+  const [last, verdict] = [at("here, last epoch"), at("verdict")];
+  const tasks = new Set(judgements.map(({ task }) => task));
+  const recorded = published.rows.filter(([, task]) => tasks.has(task!));
+  const own = (claim: string, task: string) =>
+    judgements.find((entry) => entry.claim === claim && entry.task === task)?.last;
+  return {
+    columns: [
+      "claim",
+      "task",
+      `${here}, last epoch`,
+      "verdict",
+      `${other} (recorded), last epoch`,
+      "verdict there",
+    ],
+    rows: recorded.map((row) => {
+      const [claim, task] = row as [string, string];
+      const found = own(claim, task);
+      return [
+        claim,
+        task,
+        found ? differenceText(found) : "–",
+        found?.verdict ?? "–",
+        row[last]!,
+        row[verdict]!,
+      ];
+    }),
+  };
+}
+
 /** Which claims hold, are contradicted or stay undecided under a protocol, and on which tasks: a line each. */
 export function verdictSummary(judgements: readonly Judgement[], protocol: Protocol): string[] {
   const judged = judgements.filter((entry) => entry[protocol]);

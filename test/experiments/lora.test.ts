@@ -52,18 +52,19 @@ describe("rows that fine-tune", () => {
     }
   });
 
-  it("and those compared with them have the same items, epochs, runs and seeds in small", () => {
+  it("and those compared with them have the same items, batch, epochs, runs and seeds in small", () => {
     for (const task of Object.keys(infos)) {
       const cells = plan("small").filter(
         (cell) => cell.task === task && raw.some(({ name }) => name === cell.method),
       );
       const budgets = cells.map(({ config }) =>
-        [config!.epochs, config!.trainItems, config!.testItems].join(),
+        [config!.epochs, config!.batch, config!.trainItems, config!.testItems].join(),
       );
       assert.equal(new Set(budgets).size, 1, task);
       for (const { name, group } of raw) {
         const runs = cells.filter(({ method }) => method === name);
-        assert.equal(runs.length, group === "published" ? 1 : 3, name);
+        const seeds = group === "published" ? 1 : 3;
+        assert.equal(runs.length, task === "speech" ? 5 : seeds, name);
         assert.deepEqual(
           runs.map(({ config }) => config!.seed),
           cells
@@ -99,7 +100,7 @@ describe("recorded rows", () => {
     );
     const table = resultTable(task, rows, found, 3);
     const lora = readableTable(table).rows.find(([title]) => title === "LoRA (r=4) (recorded: small)")!;
-    assert.deepEqual(lora.slice(1, 4), ["95.0 ± 0.30 (cells: 94.97 ± 0.34)", "50.0", "50.0"]);
+    assert.deepEqual(lora.slice(1, 4), ["95.0 ± 0.30 (cells: 94.97 ± 0.34)", "50.0 (1 run)", "50.0 (1 run)"]);
     const standard = readableTable(table).rows.find(([title]) => title!.startsWith("LoRA (r=4), standard"))!;
     assert.deepEqual(standard.slice(0, 3), ["LoRA (r=4), standard (recorded: small)", "–", "not run yet"]);
     assert.deepEqual(cellCounts(table), { done: 0, all: 12 * 3 });

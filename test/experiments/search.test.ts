@@ -10,7 +10,7 @@ import { planCells, type Scope } from "#src/experiments/cells.js";
 import { findPreset, presets } from "#src/experiments/presets.js";
 import { search, unsearched } from "#src/experiments/search.js";
 import type { Preset } from "#src/experiments/types.js";
-import { searchTable } from "#src/report/search.js";
+import { searchNote, searchTable } from "#src/report/search.js";
 
 const trial = (method: string, rate: number, last: number, task = "text"): Trial => ({
   task,
@@ -23,16 +23,21 @@ const trials = [
   trial("daam-v1", 1e-3, 0.7),
   trial("daam-v1", 3e-3, 0.8),
   trial("mixture", 3e-3, 0.6),
-  trial("mixture", 3e-4, 0.6),
+  trial("mixture", 3e-4, 0.7),
   trial("daam-v1", 3e-4, 0.9, "vision"),
 ];
 
 describe("rates", () => {
-  it("are those of the highest held-out accuracy by the last epoch, of equals the lowest", () =>
+  it("are those of the highest held-out accuracy by the last epoch", () =>
     assert.deepEqual(chosenRates(trials), {
       text: { "daam-v1": 3e-3, mixture: 3e-4 },
       vision: { "daam-v1": 3e-4 },
     }));
+
+  it("are the middle one where all are as good", () => {
+    const equal = [3e-4, 1e-3, 3e-3].map((rate) => trial("mha", rate, 0.25));
+    assert.deepEqual(chosenRates(equal), { text: { mha: 1e-3 } });
+  });
 
   it("go into the cells of their rows, their ablations' variants among them, and nowhere else", () => {
     const info = { layers: 12, features: 128, id: "made 0" };
@@ -65,7 +70,7 @@ describe("rates", () => {
       columns: ["method", "0.0003", "0.001", "0.003"],
       rows: [
         ["DAAMv1", "–", "70.0", "**80.0**"],
-        ["Mixture of DAAM", "**60.0**", "–", "60.0"],
+        ["Mixture of DAAM", "**70.0**", "–", "60.0"],
       ],
     });
   });
@@ -131,6 +136,15 @@ describe("a search", () => {
     assert.deepEqual(rowsOf({ methods: ["frozen"] }), left!.methods);
     const variant = search("quick", { tasks: ["text"], methods: ["lora-4-query-key"], say: () => {} });
     await assert.rejects(variant, /unknown method "lora-4-query-key": choose one of mha, /);
+  });
+
+  it("has a note on rows that were not searched", () => {
+    const rows = methods.filter(({ name }) =>
+      ["daam-v1", "mixture", "mha", "lora-4-query-key"].includes(name),
+    );
+    const note = searchNote([trial("daam-v1", 1e-3, 0.7), trial("lora-4-standard", 1e-3, 0.7)], rows, 1e-3);
+    assert.match(note, / Not searched, at 0\.001: MHA; Mixture of DAAM\.$/);
+    assert.doesNotMatch(searchNote(trials, rows.slice(1, 2), 1e-3), /Not searched/);
   });
 
   it("is refused where rows share one rate", async () => {

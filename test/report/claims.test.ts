@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CellResult } from "#src/experiments/types.js";
 import {
+  chanceSentence,
   collapseSentence,
-  layersSentence,
-  parameterSentences,
+  gainSentence,
+  orderSentence,
   sdRatio,
+  spreadSentence,
   stabilitySentence,
 } from "#src/report/claims.js";
 import { resultTable, type TableRow } from "#src/report/rows.js";
@@ -53,28 +55,6 @@ test("with several seeds a fold the spread is taken within folds; with one, over
   assert.ok(Math.abs(over.ratio - 1) < 1e-9);
 });
 
-test("layers: density attention's gain is set against that of no attention on the same layers", () => {
-  const entry = (method: string, accuracy: number) => ({ row: row("text", method, [accuracy]) });
-  const entries = [
-    entry("daam-v2-highest", 0.8),
-    entry("daam-v2-lowest", 0.7),
-    entry("no-attention-highest", 0.82),
-    entry("no-attention-lowest", 0.7),
-  ];
-  const sentence = layersSentence(text, entries);
-  assert.match(sentence, /one run: DAAMv2 \+10\.0 \(the paper: \+0\.2, without a control\)/);
-  assert.match(sentence, /without attention \+12\.0; density attention gains −2\.0 more/);
-  assert.equal(layersSentence(text, entries.slice(1)), "");
-});
-
-test("parameter claims, by the counts of the facts: 1.4–2.4 % of GQA, 39 and 43 % fewer, 24 to 40 times, 1.7 times", () => {
-  const [share, fewer, more, twice] = parameterSentences();
-  assert.match(share!, /1\.4 \(24 × 1024\) and 2\.4 % \(40 × 5120\): contradicted by count/);
-  assert.match(fewer!, /39\.4 .*DAAMv2 43\.1 .*holds by count at 40 × 5120 alone\.$/);
-  assert.match(more!, /24\.0 .* 40\.0 .*: holds by count/);
-  assert.match(twice!, /1\.7 .*holds by count at 40 × 5120 alone/);
-});
-
 test("runs that predict one class for every test item are counted by row", () => {
   const guesses = (classes: number[]) => ({
     best: "",
@@ -88,4 +68,67 @@ test("runs that predict one class for every test item are counted by row", () =>
   const sentence = collapseSentence(resultTable(text, methods, cells, 2));
   assert.match(sentence, /^One class for every test item at the last epoch: MHA \(1 of 2 runs\)\. /);
   assert.equal(collapseSentence(resultTable(text, methods, cells.slice(1), 2)), "");
+});
+
+test("the floor beside published dot products is the most frequent class", () => {
+  const confusion = [
+    [4, 0],
+    [6, 0],
+  ];
+  const cells = ["mha", "mha-layers"].map((method) => ({
+    ...cell("text", method, 1, [0.5, 0.5, 0.5]),
+    confusion,
+  }));
+  assert.match(
+    chanceSentence(resultTable(text, methods, cells, 1)),
+    /one class for every item gives 60\.0 %/,
+  );
+});
+
+test("the largest gain names its row, in the paper and here", () => {
+  const cells = [
+    cell("speech", "mha", 1, [0.4, 0.4, 0.4]),
+    cell("speech", "mha-layers", 1, [0.55, 0.5, 0.5]),
+    cell("speech", "daam-v1", 1, [0.6, 0.6, 0.6]),
+    cell("speech", "mixture", 1, [0.5, 0.5, 0.5]),
+  ];
+  // the paper's cells: 67.78 − 62.26
+  assert.match(
+    gainSentence(resultTable(speech, methods, cells, 1)),
+    /the paper \+5\.5 \(Mixture of DAAM\); here \+20\.0 \(DAAMv1\) over MHA as published, \+5\.0 \(DAAMv1\) over MHA over the layers/,
+  );
+});
+
+test("the order of rows leaves out those that saw fewer items", () => {
+  const lora = { ...methods[0]!, name: "lora-4", title: "LoRA (r=4)", paperRow: "LoRA (r=4)" };
+  const fewer = [...methods, { ...lora, fineTuning: () => assert.fail("not asked") }];
+  const cells = [
+    cell("speech", "mha", 1, [0.4, 0.4, 0.4]),
+    cell("speech", "daam-v1", 1, [0.5, 0.5, 0.5]),
+    cell("speech", "mixture", 1, [0.6, 0.6, 0.6]),
+    cell("speech", "lora-4", 1, [0.9, 0.9, 0.9]),
+  ];
+  const sentence = orderSentence(resultTable(speech, fewer, cells, 1));
+  assert.match(sentence, /^Order of the 3 published decoders on speech: .* 1\.00 \(best epoch\)/);
+});
+
+test("learned widths are compared between tasks only at one learning rate", () => {
+  const learned = (task: string, width: number, learningRate: number) => {
+    const made = cell(task, "daam-v1", 1, [0.5, 0.5, 0.5]);
+    const range: [number, number] = [2, 2 + width];
+    return {
+      ...made,
+      config: { ...made.config, learningRate },
+      learned: { meanOffset: [0, width] as [number, number], scaledVariance: range },
+    };
+  };
+  const tables = (rate: number) => [
+    resultTable(speech, methods, [learned("speech", 0.25, 1e-3)], 1),
+    resultTable(text, methods, [learned("text", 0.5, rate)], 1),
+  ];
+  assert.match(
+    spreadSentence(tables(1e-3)),
+    /speech δ 0\.25 ± 0\.00, .* Order here: by δ text > speech; by c text/,
+  );
+  assert.match(spreadSentence(tables(3e-3)), /\(rate 0\.003\)\. A larger learning rate alone widens it/);
 });

@@ -48,8 +48,12 @@ const cases: Record<string, { figure: Figure; words: string[] }> = {
     words: ["speech, paper", "speech, here", "mean offset δ (starts at 0)"],
   },
   verdict: {
-    figure: verdictOf([table]),
-    words: ["LoRA+ (r=4)", "MHA over the layers", "not run yet", "here, last epoch"],
+    figure: verdictOf([table])!,
+    words: ["DAAMv1", "MHA over the layers", "here, last epoch"],
+  },
+  "verdict of few items": {
+    figure: verdictOf([table], "few items")!,
+    words: ["LoRA+ (r=4)", "not run yet"],
   },
   ablation: {
     figure: ablationFigure("A", [{ label: "g = 1", best: { mean: 50, sd: 0, n: 1 } }], {

@@ -94,7 +94,7 @@ test("the README has the tables, how settings were chosen, the machine and the c
     "backend wasm",
     "tfjs 4.22.0",
     "`node dist/cli.js run --preset quick --task text --method no-attention`",
-    "### Heads (one run, incomplete)",
+    "### Heads (1 run, incomplete)",
     "## What choosing the epoch on test data is worth",
     "| mean of the rows | +2.0 | +2.0 |",
     "contradicted by count",

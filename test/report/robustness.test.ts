@@ -143,7 +143,10 @@ test("sentences say where nothing is left to lose", () => {
     return { ...made, shifted: { labels, sets: Object.fromEntries(sets) } };
   });
   const [part] = robustnessOf(shifting, [text], fallen);
-  assert.match(robustnessSentences([part!])[0]!, / At 2 of 3 both are within 3 points of .* \(50\.0 %\)/);
+  assert.match(
+    robustnessSentences([part!])[0]!,
+    /: at 2 of 3 shifts both rows are within 3 points of .* \(50\.0 %\), so .*; of the others, .* at 0 of 1 shifts, /,
+  );
   assert.doesNotMatch(robustnessSentences([texts!])[0]!, /nothing is left/);
 });
 

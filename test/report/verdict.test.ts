@@ -5,8 +5,10 @@ import { difference, type ItemsOf, seedOf } from "#src/report/paired.js";
 import { resultTable } from "#src/report/rows.js";
 import {
   choiceTable,
+  claimsBeside,
   claimSentences,
   claimsTable,
+  differenceText,
   judge,
   verdictOn,
   verdictSummary,
@@ -70,6 +72,27 @@ test("decided needs both: a corrected p below 0.05 and an interval that leaves 0
   assert.equal(verdictOn(found, undefined), "no interval");
 });
 
+test("a difference that one collapsed run makes is undecided, and what is left without it stands beside it", () => {
+  const four = [1, 2, 3, 4];
+  const rows = four.flatMap((run) => [
+    scored("text", "daam-v1", run, 150, 200),
+    // all items are of class 1: no answer right is one class for every item
+    scored("text", "mha", run, run === 4 ? 0 : 150, 200),
+  ]);
+  const [found] = judge([resultTable(text, methods, rows, 4)], everyItem).filter(({ claim }) =>
+    claim.endsWith("as published"),
+  );
+  assert.equal(found!.last!.mean, 18.75);
+  assert.deepEqual([found!.last!.steady!.collapsed, found!.last!.steady!.mean], [1, 0]);
+  assert.equal(found!.last!.verdict, "undecided");
+  assert.match(claimsTable([found!]).rows[0]![4]!, /; without 1 collapsed run \+0\.0 \(/);
+});
+
+test("ends of an interval next to 0 keep their side", () => {
+  const text = differenceText({ mean: -0.7, runs: 3, interval: [-1.3, -0.03] });
+  assert.equal(text, "−0.7 (−1.30 to −0.03)");
+});
+
 test("cells whose test items are not known give the difference alone", () => {
   const tables = [resultTable(speech, methods, results, 5)];
   const { rows } = claimsTable(judge(tables));
@@ -95,6 +118,17 @@ test("two rows that another preset recorded are judged in its tables, not here",
   const claims = judge([resultTable(text, recorded, cells, 3)], everyItem).map(({ claim }) => claim);
   assert.ok(!claims.includes("Density attention beats no attention"));
   assert.ok(claims.includes("The mixture outperforms DAAMv1"));
+});
+
+test("claims stand beside those that another preset published, task by task", () => {
+  const judgements = judge([table], everyItem);
+  const published = claimsTable(judgements);
+  const speechRow = ["Density attention beats no attention", "speech", "", "", "+9.9", "", "", "holds"];
+  const beside = claimsBeside(judgements, { ...published, rows: [...published.rows, speechRow] }, ["a", "b"]);
+  assert.equal(beside.rows.length, published.rows.length);
+  const [claim, task, here, verdict, there, verdictThere] = beside.rows[1]!;
+  assert.deepEqual([claim, task], ["Density attention beats dot-product attention as published", "text"]);
+  assert.deepEqual([here, verdict], [there, verdictThere]);
 });
 
 test("the summary counts comparisons under a protocol", () => {
