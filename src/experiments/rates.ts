@@ -1,7 +1,6 @@
 /** The learning rates that rows have chosen, from the published search (search.ts). */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { median } from "simple-statistics";
 import { resultsFolder } from "../folders.js";
 
 /** Learning rates by task and method. */
@@ -30,7 +29,7 @@ export function readSearch(preset: string): Trial[] {
 
 /**
  * The rate of the highest held-out accuracy of each row at the last epoch. Where rates are equally good, as those are with which a row
- * learns nothing, the one nearest to the middle of all that were tried.
+ * learns nothing, the one nearest to the middle of all that were tried, and of two as near the lower.
  */
 export function chosenRates(trials: readonly Trial[]): Rates {
   const tried = new Map<string, Trial[]>();
@@ -40,9 +39,11 @@ export function chosenRates(trials: readonly Trial[]): Rates {
   }
   const rates: Rates = {};
   for (const row of tried.values()) {
-    const middle = median(row.map(({ rate }) => rate));
-    const off = ({ rate }: Trial) => Math.abs(Math.log(rate / middle));
-    const [{ task, method, rate }] = row.sort((a, b) => b.last - a.last || off(a) - off(b)) as [Trial];
+    const order = row.map(({ rate }) => rate).sort((a, b) => a - b);
+    const off = ({ rate }: Trial) => Math.abs(order.indexOf(rate) - (order.length - 1) / 2);
+    const [{ task, method, rate }] = row.sort(
+      (a, b) => b.last - a.last || off(a) - off(b) || a.rate - b.rate,
+    ) as [Trial];
     (rates[task] ??= {})[method] = rate;
   }
   return rates;

@@ -119,7 +119,9 @@ export function orderSentence(table: ResultTable): string {
     sampleRankCorrelation(
       both.map((row) => row.paper!.cells.mean),
       both.map((row) => summary(row, protocol)!.mean),
-    ).toFixed(2);
+    )
+      .toFixed(2)
+      .replace("-", "−");
   return (
     `Order of the ${both.length} published decoders on ${table.task.name}: rank correlation with the paper ` +
     `${correlation("best")} (best epoch), ${correlation("last")} (last epoch).`

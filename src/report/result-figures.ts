@@ -46,7 +46,7 @@ export function learningCurvesOf(table: ResultTable): Figure {
 /** Last-epoch accuracy of every row against its trained parameters and its seconds of training a run; a star marks rows that saw fewer items. */
 export function efficiencyOf(table: ResultTable): Figure {
   return efficiencyFigure(
-    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd over runs`,
+    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd over runs (*: fewer items)`,
     table.rows
       .filter((row) => row.results.length)
       .map((row) => ({

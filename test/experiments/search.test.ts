@@ -37,6 +37,8 @@ describe("rates", () => {
   it("are the middle one where all are as good", () => {
     const equal = [3e-4, 1e-3, 3e-3].map((rate) => trial("mha", rate, 0.25));
     assert.deepEqual(chosenRates(equal), { text: { mha: 1e-3 } });
+    const ends = [...equal.filter(({ rate }) => rate !== 1e-3), trial("mha", 1e-3, 0.2)];
+    assert.deepEqual(chosenRates(ends), { text: { mha: 3e-4 } });
   });
 
   it("go into the cells of their rows, their ablations' variants among them, and nowhere else", () => {
