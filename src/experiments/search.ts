@@ -32,10 +32,11 @@ export function unsearched(preset: string, scope: Scope = {}): { task: string; m
 /** The rows of the tables whose rates a scope takes; all where it is not narrowed to some of them. */
 function rowsOf({ methods: names, part }: Scope): readonly string[] | undefined {
   if (part === "robustness" && !names) return robustnessMethods;
-  const rows = names?.map((name) => methods.find((method) => method.name === name));
-  return rows?.every((row) => row !== undefined)
-    ? rows.map(({ name, variantOf }) => variantOf ?? name)
-    : undefined;
+  // ablations vary decoders
+  if (part === "ablations")
+    return methods.flatMap(({ name, fineTuning, budget }) => (fineTuning || budget ? [] : [name]));
+  const rows = names?.flatMap((name) => methods.find((method) => method.name === name) ?? []);
+  return rows?.length === names?.length ? rows?.map(({ name, variantOf }) => variantOf ?? name) : undefined;
 }
 
 /**

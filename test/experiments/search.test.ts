@@ -136,6 +136,7 @@ describe("a search", () => {
     assert.deepEqual(rowsOf({ methods: ["mha", "mixture"] }), ["mixture"]);
     assert.deepEqual(rowsOf({ part: "robustness" })?.slice(0, 2), ["daam-v2", "mixture"]);
     assert.deepEqual(rowsOf({ methods: ["frozen"] }), left!.methods);
+    assert.deepEqual(rowsOf({ part: "ablations" }), left!.methods);
     const variant = search("quick", { tasks: ["text"], methods: ["lora-4-query-key"], say: () => {} });
     await assert.rejects(variant, /unknown method "lora-4-query-key": choose one of mha, /);
   });
