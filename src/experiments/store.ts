@@ -27,6 +27,11 @@ export class CellStore {
     }
   }
 
+  /** Whether there are any cells of a task. */
+  holds(task: string): boolean {
+    return existsSync(join(this.folder, "cells", task));
+  }
+
   has(name: string): boolean {
     return existsSync(this.path(name));
   }
