@@ -190,7 +190,7 @@ export class Run {
 
   /** The lock of the run folder: one process trains or publishes at a time. */
   lock(waiting?: (pid: number) => void): Promise<Lock> {
-    return Lock.acquire(join(this.store.folder, "lock"), waiting, this.options.signal);
+    return lockRun(this.preset.name, waiting, this.options.signal);
   }
 
   /**
@@ -318,6 +318,15 @@ export class Run {
       event,
     };
   }
+}
+
+/** As {@link Run.lock}, of a run that is not opened yet. */
+export function lockRun(
+  preset: string,
+  waiting?: (pid: number) => void,
+  signal?: AbortSignal,
+): Promise<Lock> {
+  return Lock.acquire(join(runFolder(preset), "lock"), waiting, signal);
 }
 
 interface Active {
