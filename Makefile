@@ -13,13 +13,16 @@ reproduce: build ## train, execute the notebooks, publish: [PRESET=smoke|quick|s
 
 .PHONY: test
 test: build ## run every test
+	@rm -rf dist-test
 	npm run --silent build:test
 	node --test --test-reporter=spec $$(find dist-test -name '*.test.js' | sort)
 
 .PHONY: build
 build: dist/.built ## install packages and compile
 
-dist/.built: node_modules/.package-lock.json tsconfig.json $(shell find src assembly -type f)
+# Folders among the prerequisites tell of deleted files, whose outputs must not stay importable.
+dist/.built: node_modules/.package-lock.json tsconfig.json $(shell find src assembly)
+	@node scripts/remove-stale.mjs
 	npm run --silent build
 	@touch $@
 
@@ -53,8 +56,8 @@ lint: node_modules/.package-lock.json ## check style
 	npx prettier --check .
 
 .PHONY: clean
-clean: ## remove what the other targets made; runs/ and results/ stay
-	rm -rf node_modules dist dist-test dist-package .venv *.tsbuildinfo
+clean: ## remove what the other targets made; data/, runs/ and results/ stay
+	rm -rf node_modules dist dist-test dist-package .venv
 
 # npm writes this file last: an install that broke off is tried again.
 node_modules/.package-lock.json: package.json package-lock.json

@@ -25,6 +25,7 @@ try {
     cpSync(join(root, "dist", part), join(staging, "dist", part), { recursive: true, filter: skipMaps });
   }
   cpSync(join(root, "LICENSE"), join(staging, "LICENSE"));
+  cpSync(join(root, "src/attention/layers/README.md"), join(staging, "README.md"));
   const manifest = {
     name: "density-adaptive-attention-layers",
     version,

@@ -16,5 +16,8 @@ export const resultsFolder = (preset: string) => join(home(), "results", preset)
 /** Folder of the shipped feature files. */
 export const featuresFolder = join(repository, "data", "features");
 
+/** Where raw data lies that DAAM_DATA does not have. */
+export const rawFolder = (root = repository) => join(root, "data", "raw");
+
 /** Where extracted hidden states are kept. */
 export const cacheFolder = () => join(home(), "data", "cache");

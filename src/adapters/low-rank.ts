@@ -45,16 +45,15 @@ export function lowRankParameters(
   blueprint: Pick<Blueprint, "layers" | "layer">,
 ): Record<string, ParameterSpec> {
   const shapes = projections(blueprint);
-  const fits = (name: string, target: string) => `.${name}`.endsWith(`.${target}`);
   for (const target of targets)
-    if (![...shapes.keys()].some((name) => fits(name, target)))
+    if (![...shapes.keys()].some((name) => endsIn(name, target)))
       throw new UserError(
         `no projection's name ends in ${JSON.stringify(target)}: choose among ` +
-          `${[...new Set([...shapes.keys()].map((name) => name.replace(/^.*\d+\./, "")))].join(", ")}`,
+          `${[...new Set([...shapes.keys()].map(withoutLayer))].join(", ")}`,
       );
   const specs: Record<string, ParameterSpec> = {};
   for (const [name, [outputs, inputs]] of shapes) {
-    if (!targets.some((target) => fits(name, target))) continue;
+    if (!targets.some((target) => endsIn(name, target))) continue;
     const initial: Initial =
       scaling === "published" ? { kind: "normal", sd: 1 / Math.sqrt(rank) } : torchDefault(inputs);
     specs[nameA(name)] = trainable([rank, inputs], initial);
@@ -62,6 +61,17 @@ export function lowRankParameters(
   }
   return specs;
 }
+
+/** Whether a name is or ends in a target, whole parts of it. */
+export const endsIn = (name: string, target: string) => `.${name}`.endsWith(`.${target}`);
+
+/** `beit.encoder.layer.0.output.dense` → `output.dense`. */
+export const withoutLayer = (name: string) => name.replace(/^.*\d+\./, "");
+
+/** Published names of the projections that an update can act on. */
+export const projectionNames = (blueprint: Pick<Blueprint, "layers" | "layer">) => [
+  ...projections(blueprint).keys(),
+];
 
 /** [out, in] of the linear layers that an update can act on, by name. */
 function projections({ layers, layer }: Pick<Blueprint, "layers" | "layer">): Map<string, [number, number]> {

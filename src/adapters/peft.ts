@@ -9,9 +9,16 @@ import { UserError } from "../errors.js";
 import { guard, writeWhole } from "../files.js";
 import { openTensorFile, type Checkpoint } from "../formats/checkpoint.js";
 import { safetensorsOf } from "../formats/safetensors.js";
-import { lowRankParameters, type LowRankForm, type LowRankUpdate } from "./low-rank.js";
+import {
+  endsIn,
+  lowRankParameters,
+  projectionNames,
+  withoutLayer,
+  type LowRankForm,
+  type LowRankUpdate,
+} from "./low-rank.js";
 
-/** An update, and the tensors of the encoder's head that were trained with it, as `Encoder.logits` takes them. */
+/** An update, and the tensors of the encoder's head that are new with it, trained or not, as `Encoder.logits` takes them. */
 export interface Adapter extends LowRankUpdate {
   head: Parameters;
 }
@@ -50,17 +57,14 @@ const harmless = new Set([
 export async function loadAdapter(folder: string, encoder: Encoder): Promise<Adapter> {
   const config = Config.read(folder, CONFIG);
   refuseUnsupported(config);
-  const targets = names(config, "target_modules").map(
-    (name) => encoder.architecture.newerTargets?.[name] ?? name,
-  );
   const form: LowRankForm = {
     rank: config.count("r"),
     alpha: config.number("lora_alpha"),
     scaling: config.flag("use_rslora", false) ? "rank-stabilised" : "standard",
-    targets: [...new Set(targets)],
+    targets: [...new Set(names(config, "target_modules").flatMap((name) => publishedTargets(name, encoder)))],
   };
   const stored = await storedTensors(join(folder, WEIGHTS), encoder);
-  const update = lowRankParameters(form, encoder.blueprint);
+  const update = updateOf(config, form, encoder);
   const saved = config.has("modules_to_save") ? names(config, "modules_to_save") : [];
   const classes = stored.get(encoder.architecture.classifier)?.shape[0] ?? encoder.classes;
   const head: Needs = Object.fromEntries(
@@ -82,6 +86,26 @@ export async function loadAdapter(folder: string, encoder: Encoder): Promise<Ada
       }),
     );
   return { form, parameters: read(update), head: read(head) };
+}
+
+/** A target in published names; one in newer names becomes ends of published ones that fit the same projections, or their whole names. */
+function publishedTargets(target: string, { architecture: { newer }, blueprint }: Encoder): string[] {
+  const all = projectionNames(blueprint);
+  if (!newer || all.some((name) => endsIn(name, target))) return [target];
+  const found = all.filter((name) => endsIn(newer(name), target));
+  if (!found.length) return [target];
+  const ends = [...new Set(found.map(withoutLayer))];
+  const same = all.every((name) => found.includes(name) === ends.some((end) => endsIn(name, end)));
+  return same ? ends : found;
+}
+
+function updateOf({ path }: Config, form: LowRankForm, { blueprint }: Encoder) {
+  try {
+    return lowRankParameters(form, blueprint);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${path}: target_modules: ${error.message}`);
+  }
 }
 
 /** @throws UserError naming the first setting that would change what the adapter computes in a way that is not implemented. */

@@ -1,3 +1,4 @@
+import type * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 
 /** An attention map of density attention averaged over items: weights [layers · features], row by row. */
@@ -7,9 +8,13 @@ export interface DensityMap {
   values: ArrayLike<number>;
 }
 
-/** IF = (DA − min DA) / (max DA − min DA) of an averaged map DA, same layout; all zeros where the map is constant. */
-export function importanceFactor({ layers, features, values }: DensityMap): Float32Array {
-  requireSize(layers, features, values);
+/**
+ * IF = (DA − min DA) / (max DA − min DA) of an averaged map DA, same layout; all zeros where the map is constant.
+ * @param map or what a layer's `map` gives, float32 [batch, layers, features], which is averaged over its items
+ * @throws UserError for a map of another size or rank
+ */
+export function importanceFactor(map: DensityMap | tf.Tensor): Float32Array {
+  const { values } = averaged(map);
   let [low, high] = [Infinity, -Infinity];
   for (let i = 0; i < values.length; i++) {
     low = Math.min(low, values[i]!);
@@ -19,9 +24,9 @@ export function importanceFactor({ layers, features, values }: DensityMap): Floa
   return Float32Array.from(values, (value) => (range > 0 ? (value - low) / range : 0));
 }
 
-/** Share of each layer in the attention: its sum over the features ÷ the total; sums to 1. */
-export function layerShares({ layers, features, values }: DensityMap): number[] {
-  requireSize(layers, features, values);
+/** Share of each layer in the attention: its sum over the features ÷ the total; sums to 1. Takes and throws what importanceFactor does. */
+export function layerShares(map: DensityMap | tf.Tensor): number[] {
+  const { layers, features, values } = averaged(map);
   const sums = new Array<number>(layers).fill(0);
   for (let i = 0; i < values.length; i++) sums[Math.floor(i / features)]! += values[i]!;
   const total = sums.reduce((a, b) => a + b, 0);
@@ -53,6 +58,22 @@ export function gaussianEntropy(variance: number): number {
 export function shannonEntropy(weights: ArrayLike<number>): number {
   const total = Array.from(weights).reduce((a, b) => a + b, 0);
   return Array.from(weights).reduce((sum, w) => (w > 0 ? sum - (w / total) * Math.log(w / total) : sum), 0);
+}
+
+function averaged(map: DensityMap | tf.Tensor): DensityMap {
+  if (!("dataSync" in map)) {
+    requireSize(map.layers, map.features, map.values);
+    return map;
+  }
+  const [batch, layers, features] = map.shape as [number, number, number];
+  if (map.rank !== 3)
+    throw new UserError(
+      `a map of density attention is [batch, layers, features], not [${map.shape}]: dot products have no importance factor`,
+    );
+  const data = map.dataSync();
+  const values = new Float64Array(layers * features);
+  data.forEach((value, i) => (values[i % values.length]! += value / batch));
+  return { layers, features, values };
 }
 
 function requireSize(layers: number, features: number, values: ArrayLike<number>): void {

@@ -1,4 +1,4 @@
-/** Our side of `make bench`, one backend a process: `worker.js BACKEND THREADS`, otherwise as peer_decoder.py. */
+/** Our side of `make bench`, one backend a process: `worker.js BACKEND THREADS`, otherwise as peer.py. */
 import * as tf from "@tensorflow/tfjs";
 import { createInterface } from "node:readline";
 import { chooseBackend } from "../backend/choose.js";

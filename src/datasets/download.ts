@@ -1,10 +1,20 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  accessSync,
+  constants,
+  createReadStream,
+  createWriteStream,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../errors.js";
+import { Lock } from "../lock.js";
 
 export interface DownloadOptions {
   /** What the file must be. */
@@ -24,17 +34,31 @@ export interface DownloadOptions {
 class Cut extends Error {}
 
 /**
- * Fetches `url` to `target`, through `target.part`, which a later call goes on with.
+ * Fetches `url` to `target`, through `target.part`, which a later call goes on with; a file that is there is kept. A second process waits
+ * for the first.
  * @throws UserError when the server refuses or the size or checksum is wrong (the part is then removed).
  */
 export async function download(url: string, target: string, options: DownloadOptions = {}): Promise<void> {
-  const { attempts = 5, pause = 1_000 } = options;
   const part = `${target}.part`;
   try {
     mkdirSync(dirname(target), { recursive: true });
+    accessSync(dirname(target), constants.W_OK);
   } catch (error) {
     throw explained(error as Error, part);
   }
+  const lock = await Lock.acquire(`${target}.lock`, (pid) =>
+    console.error(`${basename(target)}: another process (${pid}) is fetching it: waiting`),
+  );
+  try {
+    if (!statSync(target, { throwIfNoEntry: false })?.isFile()) await fetchWhole(url, target, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function fetchWhole(url: string, target: string, options: DownloadOptions): Promise<void> {
+  const { attempts = 5, pause = 1_000 } = options;
+  const part = `${target}.part`;
   for (let attempt = 1; ; attempt++) {
     try {
       if (options.bytes === undefined || sizeOf(part) !== options.bytes) await fetchRest(url, part, options);
@@ -153,7 +177,7 @@ function explained(error: Error, part: string): Error {
   const { code, syscall = "" } = error as NodeJS.ErrnoException;
   if (code === "ENOSPC")
     return new UserError(`${part}: the disk is full; make room and run again to go on with it`);
-  if (["mkdir", "open", "write", "close"].includes(syscall))
+  if (["mkdir", "access", "open", "write", "close"].includes(syscall))
     return new UserError(`${part}: cannot be written (${code}); check its folder`);
   const cause = error.cause as NodeJS.ErrnoException | undefined;
   return new Cut(cause?.code ?? cause?.message ?? error.message);

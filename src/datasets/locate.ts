@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
+import { rawFolder } from "../folders.js";
 import type { Dataset } from "./dataset.js";
 import { download, type DownloadOptions } from "./download.js";
 
@@ -18,7 +19,7 @@ export interface SourceFile {
 export interface LocateOptions {
   /** `DAAM_DATA`: a folder with raw data; `DAAM_MIRROR`: an address that takes the place of the official folder. */
   env?: Record<string, string | undefined>;
-  /** The project's root. */
+  /** In whose `data/raw` to look; this repository. */
   root?: string;
   /** False: only look. */
   fetch?: boolean;
@@ -54,11 +55,11 @@ export async function locate(dataset: Dataset, options: LocateOptions = {}): Pro
 }
 
 /** Folders to look in, the last being where downloads go. */
-function dataPlaces({ env = process.env, root = process.cwd() }: LocateOptions): string[] {
+function dataPlaces({ env = process.env, root }: LocateOptions): string[] {
   const given = env.DAAM_DATA;
   if (given && !statSync(given, { throwIfNoEntry: false })?.isDirectory())
     throw new UserError(`DAAM_DATA names ${given}, which is not a folder; correct it or unset it`);
-  const own = join(root, "data", "raw");
+  const own = rawFolder(root);
   return given ? [given, own] : [own];
 }
 

@@ -59,8 +59,8 @@ export interface Architecture {
   withHead: string;
   /** Newer spellings of tensor names to the published one, without prefix. */
   published?(name: string): string;
-  /** newer names of projections, as adapters' `target_modules` have them, to the ends of the published ones */
-  newerTargets?: Record<string, string>;
+  /** the published name of a projection to the newer one, in which adapters' `target_modules` may be */
+  newer?(name: string): string;
   /** @throws UserError for a config that lacks a field or asks for a variant that is not implemented. */
   blueprint(config: Config): Blueprint;
 }

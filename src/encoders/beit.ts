@@ -40,13 +40,13 @@ export const beit: Architecture = {
       .replace(/\.mlp\.fc2\b/, ".output.dense")
       .replace(/(layer\.\d+)\.relative_position_bias\./, "$1.attention.attention.relative_position_bias.")
       .replace("shared_position_bias.", "encoder.relative_position_bias."),
-  newerTargets: {
-    q_proj: "attention.query",
-    k_proj: "attention.key",
-    v_proj: "attention.value",
-    o_proj: "attention.output.dense",
-    fc1: "intermediate.dense",
-  },
+  newer: (name) =>
+    name
+      .replace(/\.attention\.attention\.(q|k|v)[a-z]+$/, ".attention.$1_proj")
+      .replace(/\.attention\.output\.dense$/, ".attention.o_proj")
+      .replace(/\.intermediate\.dense$/, ".mlp.fc1")
+      .replace(/\.output\.dense$/, ".mlp.fc2")
+      .replace("encoder.layer.", "layers."),
   blueprint,
 };
 

@@ -29,15 +29,20 @@ export function notebooksOf(run: Run, scope: Scope): string[] {
 
 /**
  * Executes the notebooks of a scope whose cells are all finished: `quick` in place, other presets as copies under their results.
- * @returns the folder where they lie.
- * @throws UserError naming those that failed, or where there are none.
+ * @returns the folder where they lie; undefined where no notebook has all its cells in the scope or finished before.
+ * @throws UserError naming those that failed, or where the repository has none.
  */
-export async function executeNotebooksOf(run: Run, scope: Scope, signal?: AbortSignal): Promise<string> {
+export async function executeNotebooksOf(
+  run: Run,
+  scope: Scope,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  if (notebooksOf(run, {}).length === 0)
+    throw new UserError(`${folder} holds no notebook: restore it (git checkout -- notebooks)`);
   const paths = notebooksOf(run, scope)
     .filter((path) => isFinished(run, subject(run, path)))
     .map((path) => relative(process.cwd(), path));
-  if (paths.length === 0)
-    throw new UserError(`${folder} holds no notebook of this scope: restore it (git checkout -- notebooks)`);
+  if (paths.length === 0) return undefined;
   const inPlace = run.preset.name === "quick" && home() === repository;
   const output = inPlace ? folder : join(resultsFolder(run.preset.name), "notebooks");
   const { executeNotebooks } = await import("../notebook/execute.js");

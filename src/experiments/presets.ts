@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { oneOf } from "../errors.js";
-import { repository } from "../folders.js";
+import { rawFolder, repository } from "../folders.js";
 import type { FineTuningBudget, Preset } from "./types.js";
 
 const shipped = (name: string) => join(repository, "data", "encoders", name);
-const own = (name: string) => join(process.env.DAAM_ENCODERS ?? join(repository, "data", "raw"), name);
+const own = (name: string) => join(process.env.DAAM_ENCODERS ?? rawFolder(), name);
 
 /** How raw data becomes the inputs of the small encoders, whole data sets. */
 const raw = {

@@ -1,6 +1,7 @@
 /** The learning rates that rows have chosen, from the published search (search.ts). */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { UserError } from "../errors.js";
 import { resultsFolder } from "../folders.js";
 
 /** Learning rates by task and method. */
@@ -18,12 +19,23 @@ export interface Trial {
 
 export const searchPath = (preset: string) => join(resultsFolder(preset), "search.json");
 
-/** The trials of a preset's published search; none where there is none. */
+/**
+ * The trials of a preset's published search; none where there is none.
+ * @throws UserError for a damaged file: taken for none, rows would train at rates that they have not chosen
+ */
 export function readSearch(preset: string): Trial[] {
+  const path = searchPath(preset);
   try {
-    return JSON.parse(readFileSync(searchPath(preset), "utf8")) as Trial[];
-  } catch {
-    return [];
+    const trials: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (Array.isArray(trials)) return trials as Trial[];
+    throw new Error("it holds no list of trials");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return [];
+    throw new UserError(
+      `${path} cannot be read (${message.split("\n")[0]}): restore it (git checkout -- ${path}), ` +
+        `or remove it and search anew (daam tune --preset ${preset})`,
+    );
   }
 }
 

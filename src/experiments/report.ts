@@ -8,25 +8,17 @@ import { Run, type RunOptions } from "./run.js";
 import { taskAt } from "./tasks.js";
 
 /**
- * Publishes the finished cells of a preset to `results/<preset>/`: tables, figures, cells, README.
- * @throws UserError when cells are missing and `partial` is not asked for, when none is finished, or where the folder cannot be written.
+ * Publishes the cells of a preset to `results/<preset>/`: tables, figures, cells, README. Cells that this run has not finished stay as they
+ * were published, where their configuration is the same.
+ * @throws UserError when cells are missing and `partial` is not asked for, when none is there, where published cells of a task would be
+ *   lost for want of its hidden states, or where the folder cannot be written.
  */
 export async function report(
   preset: string,
   { partial = false, ...options }: RunOptions & { partial?: boolean } = {},
 ): Promise<string> {
   const run = await Run.open(preset, options);
-  const cells = run.plan();
-  const missing = cells.filter((cell) => !run.finished(cell)).length;
-  const remedy = `daam run --preset ${preset} trains them`;
-  if (missing === cells.length)
-    throw new UserError(`no cell of ${preset} is finished in ${run.store.folder}: ${remedy}`);
-  if (!run.complete && !partial) {
-    const left = missing
-      ? `${missing} of ${cells.length} cells are missing`
-      : "the hidden states of a task are missing";
-    throw new UserError(`${left}: ${remedy}, --partial publishes what is there`);
-  }
+  checkReport(run, partial);
   const lock = await run.lock();
   try {
     await publishRun(run);
@@ -37,7 +29,29 @@ export async function report(
   return resultsFolder(preset);
 }
 
-/** Writes `results/<preset>/` from what the run has finished; its holder holds the lock. */
+/** @throws UserError for a run that cannot be published, as {@link report} does. */
+export function checkReport(run: Run, partial: boolean): void {
+  const { name, tasks } = run.preset;
+  const { results, missing } = run.standing();
+  const remedy = `daam run --preset ${name} trains them`;
+  if (results.length + run.robustness.length === 0)
+    throw new UserError(`no cell of ${name} is finished in ${run.store.folder}: ${remedy}`);
+  const absent = Object.keys(tasks).filter((task) => !run.files[task]);
+  if ((missing || absent.length) && !partial) {
+    const left = missing
+      ? `${missing} of ${results.length + missing} cells are missing`
+      : "the hidden states of a task are missing";
+    throw new UserError(`${left}: ${remedy}, --partial publishes what is there`);
+  }
+  const lost = absent.find((task) => run.published.holds(task));
+  if (lost !== undefined)
+    throw new UserError(
+      `${run.published.folder} has cells of ${lost}, which would be lost, since its hidden states are not made here: ` +
+        `daam features --preset ${name} --task ${lost} makes them`,
+    );
+}
+
+/** Writes `results/<preset>/` from what the run has finished and what stands published; its holder holds the lock. */
 export async function publishRun(run: Run): Promise<void> {
   const { publish } = await import("../report/publish.js");
   const { thisMachine } = await import("../report/machine.js");
@@ -51,7 +65,7 @@ export async function publishRun(run: Run): Promise<void> {
       const here = preset.ablations.includes(task);
       return { task: taskAt(preset, task), ablations: here ? ablations({ layers, features, task }) : [] };
     }),
-    results: run.results(),
+    results: run.standing().results,
     robustness: run.robustness,
     recorded: recordedCells(rows, run.taskNames),
     machine: thisMachine(),

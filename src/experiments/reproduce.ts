@@ -89,7 +89,14 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
 /** Executes notebooks where asked to, and publishes a preset that is finished as a whole. Says where to look. */
 async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceOptions): Promise<string[]> {
   const places: string[] = [];
-  if (notebooks) places.push(`notebooks: ${shown(await executeNotebooksOf(run, scope, signal))}`);
+  if (notebooks) {
+    const folder = await executeNotebooksOf(run, scope, signal);
+    places.push(
+      folder === undefined
+        ? "notebooks: none executed, since none has all its cells in this scope or finished before"
+        : `notebooks: ${shown(folder)}`,
+    );
+  }
   const whole = !scope.tasks && !scope.methods;
   if ((whole || notebooks) && run.complete) {
     await publishRun(run);

@@ -9,7 +9,7 @@ import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../folders.js";
 import { Lock } from "../lock.js";
 import { runPool, type Order } from "./pool.js";
-import { presetAt } from "./presets.js";
+import { alwaysAnew, presetAt } from "./presets.js";
 import { chosenRates, readSearch, type Rates } from "./rates.js";
 import { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
@@ -95,14 +95,15 @@ export class Run {
    * @throws UserError for a preset none of whose hidden states are made, or a scope without any cell
    */
   plan(scope: Scope = {}): Cell[] {
+    return this.planWith(scope, (name, config) => this.result(name, config));
+  }
+
+  private planWith(scope: Scope, find: (name: string, config: CellConfig) => CellResult | undefined): Cell[] {
     if (!this.taskNames.length)
       throw new UserError(
         `the hidden states of ${this.preset.name} are not made yet: daam run --preset ${this.preset.name} makes them from raw data first`,
       );
-    return inScope(
-      planCells(this.preset, this.files, (name, config) => this.result(name, config), this.rates),
-      scope,
-    );
+    return inScope(planCells(this.preset, this.files, find, this.rates), scope);
   }
 
   /** A cell's result, where this run has finished it with the configuration of the plan. */
@@ -115,13 +116,23 @@ export class Run {
     return this.plan(scope).flatMap((cell) => this.finished(cell) ?? []);
   }
 
+  /**
+   * What can be published of a scope: the results that are finished here and, unless the preset trains all of them anew, those that were
+   * published with the same configuration; and how many cells have neither.
+   */
+  standing(scope: Scope = {}): { results: CellResult[]; missing: number } {
+    const anew = alwaysAnew.includes(this.preset.name);
+    const find = (name: string, config: CellConfig) =>
+      this.result(name, config) ?? (anew ? undefined : this.published.get(name, config));
+    const cells = this.planWith(scope, find);
+    const results = cells.flatMap(({ name, config }) => (config && find(name, config)) ?? []);
+    return { results, missing: cells.length - results.length };
+  }
+
   /** Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. */
   get robustness(): CellResult[] {
     const planned = Object.values(this.files).some(({ shifted }) => Object.keys(shifted).length > 0);
-    if (!planned) return [];
-    return this.plan({ part: "robustness" }).flatMap(
-      (cell) => this.finished(cell) ?? this.published.get(cell.name, cell.config!) ?? [],
-    );
+    return planned ? this.standing({ part: "robustness" }).results : [];
   }
 
   /** Tasks whose hidden states are there. */
@@ -179,7 +190,7 @@ export class Run {
 
   /** The lock of the run folder: one process trains or publishes at a time. */
   lock(waiting?: (pid: number) => void): Promise<Lock> {
-    return Lock.acquire(join(this.store.folder, "lock"), waiting, this.options.signal);
+    return lockRun(this.preset.name, waiting, this.options.signal);
   }
 
   /**
@@ -307,6 +318,15 @@ export class Run {
       event,
     };
   }
+}
+
+/** As {@link Run.lock}, of a run that is not opened yet. */
+export function lockRun(
+  preset: string,
+  waiting?: (pid: number) => void,
+  signal?: AbortSignal,
+): Promise<Lock> {
+  return Lock.acquire(join(runFolder(preset), "lock"), waiting, signal);
 }
 
 interface Active {

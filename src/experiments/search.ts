@@ -6,7 +6,7 @@ import { methods } from "./methods.js";
 import { findPreset, presetAt } from "./presets.js";
 import { readSearch, searchPath, type Trial } from "./rates.js";
 import { robustnessMethods } from "./robustness.js";
-import { tune, type TuneOptions } from "./tune.js";
+import { compareRates, tuneLock, type TuneOptions } from "./tune.js";
 
 /** Rows of a task that choose: all but those that take the rate of the row they vary. */
 const choosing = (preset: string, task: string) =>
@@ -39,15 +39,23 @@ function rowsOf({ methods: names, part }: Scope): readonly string[] | undefined 
   return rows?.length === names?.length ? rows?.map(({ name, variantOf }) => variantOf ?? name) : undefined;
 }
 
+type SearchOptions = Omit<TuneOptions, "task" | "methods" | "rates"> & { methods?: readonly string[] };
+
 /**
  * Trains rows of a preset's tables, all when left out, at each of its rates, run 1 alone, and writes what came out to
  * `results/<preset>/search.json`, from which runs of the preset take their rates. Goes on where it was interrupted.
  * @throws UserError for a preset whose rows do not choose, or rows that do not.
  */
-export async function search(
-  preset: string,
-  options: Omit<TuneOptions, "task" | "methods" | "rates"> & { methods?: readonly string[] } = {},
-): Promise<void> {
+export async function search(preset: string, options: SearchOptions = {}): Promise<void> {
+  const lock = await tuneLock(preset, options);
+  try {
+    await searchTasks(preset, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function searchTasks(preset: string, options: SearchOptions): Promise<void> {
   const { rates, ...found } = findPreset(preset);
   if (!rates)
     throw new UserError(
@@ -57,7 +65,7 @@ export async function search(
     const rows = choosing(preset, task);
     const names = options.methods ?? rows;
     for (const name of names) oneOf("method", name, rows);
-    const results = await tune(preset, {
+    const results = await compareRates(preset, {
       ...options,
       task,
       methods: names,

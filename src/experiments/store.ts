@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { guard, writeWhole } from "../files.js";
 import { sameConfig } from "./cells.js";
 import type { CellConfig, CellResult } from "./types.js";
@@ -27,6 +27,11 @@ export class CellStore {
     }
   }
 
+  /** Whether there are any cells of a task. */
+  holds(task: string): boolean {
+    return existsSync(join(this.folder, "cells", task));
+  }
+
   has(name: string): boolean {
     return existsSync(this.path(name));
   }
@@ -39,10 +44,11 @@ export class CellStore {
     guard(this.path(name), () => rmSync(this.path(name), { force: true }));
   }
 
-  /** Deletes what writers that were killed left behind. */
+  /** Deletes what writers that were killed left behind; what `daam tune` has in `tune/` is its own to sweep. */
   sweep(): void {
     if (!existsSync(this.folder)) return;
     for (const name of readdirSync(this.folder, { recursive: true, encoding: "utf8" }))
-      if (name.endsWith(".part")) guard(name, () => rmSync(join(this.folder, name), { force: true }));
+      if (name.endsWith(".part") && !name.startsWith(`tune${sep}`))
+        guard(name, () => rmSync(join(this.folder, name), { force: true }));
   }
 }

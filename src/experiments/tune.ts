@@ -4,8 +4,9 @@ import { mean } from "simple-statistics";
 import { UserError } from "../errors.js";
 import { runFolder } from "../folders.js";
 import { runPool, type Order } from "./pool.js";
+import { findPreset } from "./presets.js";
 import { terminalProgress } from "./progress.js";
-import { Run, type RunOptions } from "./run.js";
+import { lockRun, Run, type RunOptions } from "./run.js";
 import { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
 import type { CellConfig, CellResult } from "./types.js";
@@ -24,9 +25,30 @@ export interface TuneOptions extends RunOptions {
 /**
  * Trains each method at each rate with a part of the training items held out and tests on that part: test items play no role. Prints
  * accuracies, means over folds where the task has folds. Nothing of it counts as a cell of a run.
- * @throws UserError for unknown names, or rates that are no positive numbers.
+ * @throws UserError for unknown names, rates that are no positive numbers, or a method that waits for cells of the run.
  */
 export async function tune(preset: string, options: TuneOptions): Promise<CellResult[]> {
+  const lock = await tuneLock(preset, options);
+  try {
+    return await compareRates(preset, options);
+  } finally {
+    lock.release();
+  }
+}
+
+/** The lock of the preset's run folder: neither a run nor another search trains meanwhile. */
+export const tuneLock = (
+  preset: string,
+  { signal, say = console.log }: Pick<TuneOptions, "signal" | "say">,
+) =>
+  lockRun(
+    findPreset(preset).name,
+    (pid) => say(`another run (process ${pid}) is at work on ${preset}: waiting for it`),
+    signal,
+  );
+
+/** As {@link tune}; its caller holds the lock. */
+export async function compareRates(preset: string, options: TuneOptions): Promise<CellResult[]> {
   const { task, methods, rates, epochs, say = console.log } = options;
   const run = await Run.open(preset, { ...options, tasks: [task] });
   const bad = rates.find((rate) => !(Number(rate) > 0));
@@ -34,7 +56,15 @@ export async function tune(preset: string, options: TuneOptions): Promise<CellRe
   // folds hold out different actors each; runs hold out the same items
   const { split, paperRuns } = findTask(task);
   const { runs = split === "folds" ? paperRuns.length : 1 } = options;
-  const cells = run.plan({ tasks: [task], methods }).filter((cell) => cell.run <= runs && cell.config);
+  const cells = run
+    .plan({ tasks: [task], methods })
+    .filter((cell) => methods.includes(cell.method) && cell.run <= runs);
+  const waits = cells.find(({ config }) => !config);
+  if (waits)
+    throw new UserError(
+      `${waits.method} depends on ${waits.needs.join(", ")}, which is not finished: ` +
+        `daam run --preset ${preset} --task ${task} --method ${waits.needs[0]!.split("/")[1]} trains it first`,
+    );
   const orders = cells.flatMap((cell) =>
     rates.map((rate): Order => {
       const config: CellConfig = {
@@ -80,6 +110,7 @@ async function trainAll(
   const { backend, signal, trainer = new URL("./train-cell.js", import.meta.url).href } = options;
   const threads = Math.max(1, Math.floor(availableParallelism() / run.jobs));
   const store = new CellStore(folder);
+  store.sweep();
   const waiting = orders.filter(({ name, config }) => !store.get(name, config));
   const progress = terminalProgress();
   let done = orders.length - waiting.length;

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../errors.js";
+import { featuresFolder } from "../folders.js";
 import { readHeader, readSafetensors, type HostTensor, type SafeEntry } from "../formats/safetensors.js";
 
 /** Pooled hidden states of an encoder on a data set. */
@@ -239,6 +240,11 @@ function checkLabels(path: string, labels: Int32Array, classes: number, declared
 }
 
 function refuse(path: string, why: string): UserError {
-  const remedy = `restore it (git checkout -- data/features/${basename(path)}) or make it again`;
+  const remedy =
+    resolve(dirname(path)) === featuresFolder
+      ? `restore it (git checkout -- data/features/${basename(path)})`
+      : existsSync(join(dirname(path), "items.jsonl"))
+        ? `remove ${dirname(path)}, and the next run makes it again`
+        : "make it again (daam features)";
   return new UserError(`${path} is not a usable feature file: ${why}; ${remedy}`);
 }

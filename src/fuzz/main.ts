@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runFolder } from "../folders.js";
 import { attack, mutant, type AttackResult } from "./attack.js";
 import { fuzzTargets } from "./targets.js";
 
@@ -12,7 +13,7 @@ const SEED = 4;
 /** Milliseconds for one file. */
 const PATIENCE = 10_000;
 /** Failing files are kept here, so many of each parser. */
-const KEPT = join("runs", "fuzz");
+const KEPT = runFolder("fuzz");
 const SHOWN = 5;
 
 type Message = { index: number } | { result: AttackResult };

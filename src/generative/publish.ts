@@ -69,7 +69,7 @@ function readme(results: readonly VqVaeResult[], command: string, seeds: number)
     ].join("\n"),
     "## Machine",
     [
-      `- ${cpu}, ${cpus().length} cores (shared with other work), ${memoryGB} GB, ${system}`,
+      `- ${cpu}, ${cpus().length} cores, ${memoryGB} GB, ${system}`,
       `- backend ${backends}; ${Object.entries(versions)
         .map(([name, version]) => `${name} ${version}`)
         .join(", ")}`,

@@ -53,6 +53,9 @@ function checkImports(path: string, { cells }: Notebook): void {
 }
 
 async function runNotebook(path: string, target: string): Promise<void> {
+  // the parent was killed: nobody waits, and a notebook that is half executed is not saved
+  process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
+  process.channel?.unref();
   const notebook = readNotebook(path);
   const cells = notebook.cells.filter((cell) => cell.cell_type === "code");
   for (const cell of cells) Object.assign(cell, { execution_count: null, outputs: [] });

@@ -1,5 +1,5 @@
 /** Publishes a run: results/<preset>/ with tables, figures, cells and a README, whole or not at all. */
-import { cpSync, existsSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Papa from "papaparse";
 import type { Trial } from "../experiments/rates.js";
@@ -72,12 +72,14 @@ export interface Section {
 const KEPT = ["notebooks", "search.json"];
 
 /**
- * Writes `folder` anew. It is built beside its place and renamed, so that nothing half-written is ever there.
+ * Writes `folder` anew. It is built beside its place and renamed, so that nothing half-written is ever there; what a publisher that was
+ * killed left beside it is put back or removed first. One process publishes to a folder at a time.
  * @throws UserError where the folder cannot be written; what was there before stays.
  */
 export async function publish(folder: string, publication: Publication): Promise<void> {
   const beside = (suffix: string) => join(dirname(folder), `.${basename(folder)}.${process.pid}.${suffix}`);
   const [part, old] = [beside("part"), beside("old")];
+  guard(folder, () => restore(folder));
   try {
     await write(part, publication);
     guard(folder, () => {
@@ -90,6 +92,20 @@ export async function publish(folder: string, publication: Publication): Promise
     if (existsSync(old) && !existsSync(folder)) renameSync(old, folder);
     for (const path of [part, old]) if (existsSync(path)) rmSync(path, { recursive: true });
   }
+}
+
+/** Puts a folder back that a publisher killed between its renames left as `.<name>.<pid>.old`; removes what else such ones left. */
+function restore(folder: string): void {
+  const [parent, name] = [dirname(folder), basename(folder)];
+  if (!existsSync(parent)) return;
+  const left = readdirSync(parent)
+    .filter((entry) => entry.startsWith(`.${name}.`) && /\.\d+\.(old|part)$/.test(entry))
+    .map((entry) => join(parent, entry));
+  const [newest] = left
+    .filter((path) => path.endsWith(".old"))
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  if (newest !== undefined && !existsSync(folder)) renameSync(newest, folder);
+  for (const path of left) rmSync(path, { recursive: true, force: true });
 }
 
 /** The tables of a publication and their ablations. */

@@ -81,11 +81,9 @@ export class FineTuner implements Learner {
       .map((group) => ({ ...group, optimiser: new AdamW(group.variables, options) }));
   }
 
-  /** The update and the trained tensors of the head. */
+  /** The update and the whole new head: what of it was frozen was drawn at random, and without it nobody has the logits again. */
   get adapter(): Adapter {
-    const { form } = this.options.fineTuning;
-    const head = Object.entries(this.head).filter(([, { trainable }]) => trainable);
-    return { form, parameters: this.update, head: Object.fromEntries(head) };
+    return { form: this.options.fineTuning.form, parameters: this.update, head: this.head };
   }
 
   async step(items: Int32Array, learningRate: number): Promise<number> {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { adapt } from "#src/adapters/low-rank.js";
+import { adapt, lowRankParameters } from "#src/adapters/low-rank.js";
 import { loadAdapter, saveAdapter, type Adapter } from "#src/adapters/peft.js";
 import { openEncoder, type Encoder } from "#src/encoders/encoder.js";
 import { UserError } from "#src/errors.js";
@@ -14,6 +14,7 @@ import { inputOf } from "#src/parity/encoders.js";
 import { Reference } from "#src/parity/reference.js";
 import { writeTensors, type Arrays } from "../encoders/tiny.js";
 import { onEveryBackend } from "../support/backends.js";
+import { refusal } from "../support/files.js";
 
 const fixtures = "test/fixtures/reference";
 const encoders = ["beit", "wavlm_large_style", "llama"];
@@ -103,6 +104,10 @@ onEveryBackend("adapters of peft", () => {
     const beit = await openEncoder(join(fixtures, "beit"));
     const original = await loadAdapter(join(fixtures, "beit", "adapter"), beit);
     assert.deepEqual(await logits(beit, await loadAdapter(newer, beit)), await logits(beit, original));
+    const values = [0, 1, 2, 3].map((layer) => `layers.${layer}.attention.v_proj`);
+    const paths = { target_modules: ["attention.q_proj", ...values] };
+    const byPath = await loadAdapter(changed("beit", paths), beit);
+    assert.deepEqual(await logits(beit, byPath), await logits(beit, original));
 
     const llama = await openEncoder(join(fixtures, "llama"));
     const bare = changed("llama", { modules_to_save: null }, (tensor) =>
@@ -173,6 +178,31 @@ test("an adapter that lacks a tensor, has one too many, or is another encoder's 
       assert.match(error.message, message);
       return true;
     });
+});
+
+test("a newer name whose published one is the end of others stands for its own projections", async () => {
+  const encoder = await openEncoder(join(fixtures, "beit"));
+  const [form, parameters] = [
+    { rank: 2, alpha: 2, scaling: "standard", targets: ["0.output.dense"] } as const,
+    {},
+  ];
+  for (const [name, { shape }] of Object.entries(lowRankParameters(form, encoder.blueprint)))
+    Object.assign(parameters, { [name]: tf.ones(shape) });
+  const folder = temporary();
+  await saveAdapter(folder, { form, parameters, head: {} }, encoder);
+  const config = configOf(folder);
+  const path = join(folder, "adapter_config.json");
+  writeFileSync(path, JSON.stringify({ ...config, target_modules: ["layers.0.mlp.fc2"] }));
+  const again = await loadAdapter(folder, encoder);
+  assert.deepEqual(again.form.targets, ["beit.encoder.layer.0.output.dense"]);
+  assert.deepEqual(Object.keys(again.parameters).sort(), Object.keys(parameters).sort());
+  writeFileSync(path, JSON.stringify({ ...config, target_modules: ["fc3"] }));
+  await assert.rejects(
+    loadAdapter(folder, encoder),
+    refusal(
+      /adapter_config\.json: target_modules: no projection's name ends in "fc3": choose among attention/,
+    ),
+  );
 });
 
 test("an adapter that lies in no encoder's folder is refused", async () => {

@@ -54,6 +54,10 @@ describe("daam", () => {
     ],
     [["run", "--jobs", "0"], /--jobs.*'0' is invalid. give a whole number/],
     [["tune", "--task", "text", "--rates", "fast"], /--rates fast: give positive numbers/],
+    [
+      ["tune", "--preset", "smoke", "--task", "text", "--method", "no-attention-lowest"],
+      /no-attention-lowest depends on text\/daam-v1\/run-1, which is not finished: daam run .*--method daam-v1/,
+    ],
     [["report", "--preset", "smoke"], /no cell of smoke is finished .*daam run --preset smoke/],
     [["dance"], /unknown command 'dance'/],
     [["parity", "/nowhere"], /nowhere is not a folder/],

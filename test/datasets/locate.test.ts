@@ -120,6 +120,16 @@ test("a server that ignores or refuses the range is read from the start", async 
   }
 });
 
+test("two at once fetch a file once", async () => {
+  const target = fresh();
+  serve();
+  const options = { bytes: bytes.length, md5, ...connection };
+  await Promise.all([download(address, target, options), download(address, target, options)]);
+  assert.equal(requests.length, 1);
+  assert.ok(readFileSync(target).equals(bytes));
+  assert.ok(!existsSync(`${target}.lock`));
+});
+
 test("a complete part needs no request", async () => {
   const target = fresh();
   writeFileSync(`${target}.part`, bytes);
@@ -215,6 +225,20 @@ test("data are looked for in DAAM_DATA, then in data/raw, then fetched to there"
   assert.equal(requests.length, 1);
   const own = put(given, "set/a.zip");
   assert.deepEqual(await locate(single(`${address}/a.zip`), options), [own]);
+});
+
+test("raw data lies in this repository, wherever a command is run", async () => {
+  const raw = join(import.meta.dirname, "..", "..", "data", "raw");
+  const folder = process.cwd();
+  process.chdir(root);
+  try {
+    await assert.rejects(
+      locate({ ...single(undefined), title: "Nowhere" }, { env: {}, fetch: false }),
+      refusal(new RegExp(`Nowhere is not there \\(${raw}/set/a\\.zip\\)`)),
+    );
+  } finally {
+    process.chdir(folder);
+  }
 });
 
 test("a mirror takes the place of the official address", async () => {

@@ -141,6 +141,13 @@ describe("a run", () => {
     assert.deepEqual(trained(), ["text/mha/run-1", "text/mha/run-1"]);
   });
 
+  it("whose scope no notebook shows executes none, and says so", async () => {
+    const lines: string[] = [];
+    const scope = { methods: ["mha"] };
+    await reproduce("smoke", { ...quiet, scope, notebooks: true, say: (line) => lines.push(line) });
+    assert.ok(lines.some((line) => line.startsWith("notebooks: none executed")));
+  });
+
   it("takes over published cells of the same configuration, but not in smoke and quick", async () => {
     const scope = { tasks: ["speech"], methods: ["mha"] };
     // As `smoke`, but one of the presets that are resumed; `small` itself would ask for raw data.

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, describe, it } from "node:test";
 import { writeWhole } from "#src/files.js";
 import { methods } from "#src/experiments/methods.js";
@@ -10,7 +11,11 @@ import { planCells, type Scope } from "#src/experiments/cells.js";
 import { findPreset, presets } from "#src/experiments/presets.js";
 import { search, unsearched } from "#src/experiments/search.js";
 import type { Preset } from "#src/experiments/types.js";
+import { tune, tuneLock } from "#src/experiments/tune.js";
+import { CellStore } from "#src/experiments/store.js";
+import { runFolder } from "#src/folders.js";
 import { searchNote, searchTable } from "#src/report/search.js";
+import { refusal } from "../support/files.js";
 
 const trial = (method: string, rate: number, last: number, task = "text"): Trial => ({
   task,
@@ -54,12 +59,25 @@ describe("rates", () => {
       [...byDaam, "gaussians-1", "gaussians-2", "gaussians-8", "mixture"].sort(),
     );
     assert.deepEqual(names("vision").sort(), byDaam.sort());
-    assert.ok(
-      moved.every(
-        ({ task, config, method }) =>
-          config!.learningRate === (task === "vision" || /mixture|gaussians/.test(method) ? 3e-4 : 3e-3),
-      ),
-    );
+    assert.ok(moved.every(({ task, config }) => config!.learningRate === (task === "vision" ? 3e-4 : 3e-3)));
+  });
+
+  it("that cannot be read are refused, those that are not there are none", () => {
+    const before = process.env.DAAM_HOME;
+    const home = mkdtempSync(join(tmpdir(), "daam-rates-"));
+    process.env.DAAM_HOME = home;
+    try {
+      assert.deepEqual(readSearch("small"), []);
+      for (const damaged of ["[{", "{}"]) {
+        writeWhole(searchPath("small"), damaged);
+        const named = /small\/search\.json cannot be read .*git checkout -- .*small\/search\.json/;
+        assert.throws(() => readSearch("small"), refusal(named));
+      }
+    } finally {
+      if (before === undefined) delete process.env.DAAM_HOME;
+      else process.env.DAAM_HOME = before;
+      rmSync(home, { recursive: true });
+    }
   });
 
   it("stand in a table with the chosen one marked", () => {
@@ -148,6 +166,28 @@ describe("a search", () => {
     const note = searchNote([trial("daam-v1", 1e-3, 0.7), trial("lora-4-standard", 1e-3, 0.7)], rows, 1e-3);
     assert.match(note, / Not searched, at 0\.001: MHA; Mixture of DAAM\.$/);
     assert.doesNotMatch(searchNote(trials, rows.slice(1, 2), 1e-3), /Not searched/);
+  });
+
+  it("and a comparison wait for whoever works in the run folder, whose sweep leaves their files alone", async () => {
+    const lock = await tuneLock("quick", {});
+    const lines: string[] = [];
+    const options = { trainer: new URL("./fake-trainer.js", import.meta.url).href, jobs: 1 };
+    const compared = tune("quick", {
+      ...options,
+      task: "text",
+      methods: ["mha"],
+      rates: ["2e-3"],
+      say: (line) => lines.push(line),
+    });
+    while (lines.length === 0) await sleep(20);
+    assert.match(lines[0]!, /another run \(process \d+\) is at work on quick: waiting/);
+    const part = join(runFolder("quick"), "tune", "cells", "living.part");
+    writeWhole(part, "");
+    new CellStore(runFolder("quick")).sweep();
+    assert.ok(existsSync(part));
+    lock.release();
+    assert.equal((await compared).length, 1);
+    assert.ok(!existsSync(part));
   });
 
   it("is refused where rows share one rate", async () => {

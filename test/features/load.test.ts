@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -103,7 +103,7 @@ describe("a bad feature file is refused:", () => {
   it("NaN", () =>
     refuses(
       plain({ features: ["F32", [2, 2, 3], [0, 1, 2, 3, 4, 5, 6, 7, NaN, 9, Infinity, 11]] }),
-      /2 NaN or Inf, the first \(NaN\) at \[1, 0, 2\]; restore it/,
+      /2 NaN or Inf, the first \(NaN\) at \[1, 0, 2\]; make it again/,
     ));
   it("Inf in a scale", () =>
     refuses(
@@ -130,7 +130,20 @@ describe("a bad feature file is refused:", () => {
       plain({ features: ["F32", [2, 3], [0, 1, 2, 3, 4, 5]] }),
       /is \[2,3\], not \[items, layers, features\]/,
     ));
-  it("another task's", () => refuses("data/features/vision.safetensors", /100 classes, the task has 4/, 4));
+  it("another task's", () =>
+    refuses(
+      "data/features/vision.safetensors",
+      /100 classes, the task has 4; restore it \(git checkout -- data\/features\/vision\.safetensors\)/,
+      4,
+    ));
+  it("of the cache", () => {
+    const cached = join(folder, "text-0123");
+    mkdirSync(cached);
+    writeFileSync(join(cached, "items.jsonl"), "");
+    const path = join(cached, "features.safetensors");
+    copyFileSync(file({ x: ["F32", [1], [1]] }), path);
+    refuses(path, new RegExp(`; remove ${cached}, and the next run makes it again$`));
+  });
   it("scales of another width", () =>
     refuses(
       file({ q: ["I8", [1, 1, 2], [1, 2]], scale: ["F32", [1, 1], [1]], zero: ["F32", [1, 2], [0, 0]] }),

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Cell, type Notebook, notebookText } from "#src/notebook/ipynb.js";
@@ -87,4 +88,28 @@ test("a cell may write files beside the notebook while it runs", () => {
     "}",
   ];
   assert.equal(run(notebook([write.join("\n"), 'console.log("next");'])).status, 0);
+});
+
+test("a notebook ends with the process that executes it, and is left as it was", async () => {
+  const path = notebook([
+    'import { writeFileSync } from "node:fs";\nwriteFileSync("pid", String(process.pid));',
+    "await new Promise((done) => setTimeout(done, 60_000));",
+  ]);
+  const before = readFileSync(path, "utf8");
+  const parent = spawn(process.execPath, [execute, path], { stdio: "ignore" });
+  const file = join(dirname(path), "pid");
+  for (let i = 0; i < 1500 && !existsSync(file); i++) await sleep(20);
+  const pid = Number(readFileSync(file, "utf8"));
+  const alive = () => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  assert.ok(alive());
+  parent.kill("SIGKILL");
+  for (let i = 0; i < 500 && alive(); i++) await sleep(20);
+  assert.ok(!alive());
+  assert.equal(readFileSync(path, "utf8"), before);
 });

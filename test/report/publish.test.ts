@@ -135,3 +135,19 @@ test("when publishing fails nothing is left and what was there stays", async () 
   assert.equal(readFileSync(join(folder, "README.md"), "utf8"), "before");
   assert.deepEqual(readdirSync(join(folder, "..")), ["quick"]);
 });
+
+test("what a publisher killed between its renames left is put back, and what else it left goes", async () => {
+  const folder = freshFolder();
+  const parent = join(folder, "..");
+  const left = (name: string) => join(parent, name);
+  for (const name of [".quick.1.old/notebooks", ".quick.1.part", ".quick.2.part", ".small.1.old"])
+    mkdirSync(left(name), { recursive: true });
+  writeFileSync(left(".quick.1.old/search.json"), "[]");
+  const broken = { ...publication, results: [{ ...results[0]!, name: "../speech.csv/x" }] };
+  await assert.rejects(publish(folder, broken), UserError);
+  assert.deepEqual(readdirSync(folder).sort(), ["notebooks", "search.json"]);
+  assert.deepEqual(readdirSync(parent).sort(), [".small.1.old", "quick"]);
+  await publish(folder, publication);
+  assert.equal(readFileSync(join(folder, "search.json"), "utf8"), "[]");
+  assert.deepEqual(readdirSync(parent).sort(), [".small.1.old", "quick"]);
+});

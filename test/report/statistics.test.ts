@@ -17,13 +17,18 @@ test("a paired difference has Student's interval: differences 1, 2, 3 give 2 ± 
   near(high, 2 + 4.303 / Math.sqrt(3));
 });
 
-test("beyond ten degrees of freedom the normal quantile stands in: ± 1 twelve times gives ± 1.96 / √11", () => {
-  const signs = Array.from({ length: 12 }, (_, i) => (i % 2 ? 1 : -1));
-  const { mean, low, high } = pairedDifference(signs, new Array<number>(12).fill(0));
-  assert.equal(mean, 0);
-  near(low, -1.96 / Math.sqrt(11));
-  near(high, 1.96 / Math.sqrt(11));
-});
+for (const [n, quantile] of [
+  [12, 2.201],
+  [30, 2.045],
+  [32, 1.96],
+] as const)
+  test(`± 1, ${n} times, gives ± ${quantile} / √${n - 1}: Student's quantile up to 30 degrees of freedom, then the normal one`, () => {
+    const signs = Array.from({ length: n }, (_, i) => (i % 2 ? 1 : -1));
+    const { mean, low, high } = pairedDifference(signs, new Array<number>(n).fill(0));
+    assert.equal(mean, 0);
+    near(low, -quantile / Math.sqrt(n - 1));
+    near(high, quantile / Math.sqrt(n - 1));
+  });
 
 test("a single pair says nothing of the spread", () => {
   assert.deepEqual(pairedDifference([3], [1]), { mean: 2, low: -Infinity, high: Infinity, n: 1 });

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import type { FineTuning } from "#src/adapters/fine-tuning.js";
+import { adapt } from "#src/adapters/low-rank.js";
+import { loadAdapter, saveAdapter, type Adapter } from "#src/adapters/peft.js";
 import { openEncoder, type Encoder, type EncoderInput } from "#src/encoders/encoder.js";
 import { padIds } from "#src/encoders/text-input.js";
 import { fineTune, FineTuner, type FineTuneOptions, type RawDataset } from "#src/training/fine-tune.js";
@@ -173,6 +177,31 @@ onEveryBackend("fine-tuning", () => {
     }
     encoder.dispose();
   });
+
+  for (const name of ["beit", "llama"] as const)
+    test(`${name}: a saved adapter whose new head was frozen gives the logits of its fine-tuning`, async () => {
+      const encoder = await open(name);
+      const data = made(encoder);
+      const published = { head: "frozen", form: { ...tuning(name).form, scaling: "published" } } as const;
+      const tuner = new FineTuner(encoder, data, options(tuning(name, published)));
+      await tuner.step(all, 1e-2);
+      const folder = mkdtempSync(join(tmpdir(), "fine-tune-"));
+      await saveAdapter(folder, tuner.adapter, encoder);
+      const loaded = await loadAdapter(folder, encoder);
+      const { context, hidden } = encoder.embed(data.test.read(all));
+      const logits = ({ head, ...update }: Adapter) => {
+        let last = hidden;
+        for (let i = 0; i < encoder.layers; i++)
+          last = encoder.layer(i).apply({ context, hidden: last }, adapt(update));
+        return encoder.logits({ context, hidden: last }, head);
+      };
+      assert.deepEqual(Object.keys(loaded.head).sort(), Object.keys(tuner.head).sort());
+      assert.deepEqual(logits(loaded).shape, [6, 3]);
+      await assertClose(logits(loaded), logits(tuner.adapter), 1e-6);
+      tuner.dispose();
+      encoder.dispose();
+      rmSync(folder, { recursive: true });
+    });
 
   test("a fine-tuning is told epoch by epoch and hands over its adapter", async () => {
     const encoder = await open("llama");

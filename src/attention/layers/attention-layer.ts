@@ -47,9 +47,18 @@ export abstract class AttentionLayer<Args extends object> extends tf.layers.Laye
   private module?: Module;
   private readonly parameters: Record<string, ReturnType<AttentionLayer<Args>["addWeight"]>> = {};
 
-  constructor(protected readonly args: Args & AttentionLayerArgs) {
+  /** @throws UserError for an option that the mechanism needs and that is missing */
+  constructor(protected readonly args: Args & AttentionLayerArgs = {} as Args & AttentionLayerArgs) {
     super(args);
+    const missing = this.required().find((name) => args[name] === undefined || args[name] === null);
+    if (missing !== undefined)
+      throw new UserError(
+        `${this.getClassName()} needs the option "${missing}": new ${this.getClassName()}({ ${missing}: … })`,
+      );
   }
+
+  /** Options without a default. */
+  protected abstract required(): readonly (keyof Args & string)[];
 
   protected abstract create(size: { layers: number; features: number }): Module;
 
@@ -84,10 +93,19 @@ export abstract class AttentionLayer<Args extends object> extends tf.layers.Laye
     return tf.tidy(() => this.module!.apply(oneTensor(inputs), this.values(), kwargs.training));
   }
 
-  /** The attention map of an input: see the mechanism for its shape. @throws UserError where it has none. */
+  /**
+   * The attention map of an input: see the mechanism for its shape.
+   * @throws UserError for a layer that is not built yet, or whose weights do not depend on its input
+   */
   map(inputs: tf.Tensor): tf.Tensor {
-    if (!this.module?.map)
-      throw new UserError(`${this.getClassName()} has no attention map, or is not built yet`);
+    if (!this.module)
+      throw new UserError(
+        `${this.getClassName()} is not built yet: put it into a model, or apply it to an input, before asking for its map`,
+      );
+    if (!this.module.map)
+      throw new UserError(
+        `${this.getClassName()} has no attention map, since its weights are the same for every input: read them with getWeights()`,
+      );
     return this.module.map(inputs as tf.Tensor3D, this.values());
   }
 

@@ -17,6 +17,10 @@ export class DensityAdaptiveAttention extends AttentionLayer<Sizeless<DensityOpt
   /** @nocollapse */
   static className = "DensityAdaptiveAttention";
 
+  protected required() {
+    return ["heads"] as const;
+  }
+
   protected create(size: Size) {
     return densityAttention({ ...this.args, ...size });
   }
@@ -31,6 +35,10 @@ export class DensityAdaptiveAttention extends AttentionLayer<Sizeless<DensityOpt
 export class MixtureOfDensities extends AttentionLayer<Sizeless<MixtureOptions>> {
   /** @nocollapse */
   static className = "MixtureOfDensities";
+
+  protected required() {
+    return ["heads", "gaussians"] as const;
+  }
 
   protected create(size: Size) {
     return mixtureAttention({ ...this.args, ...size });
@@ -49,6 +57,10 @@ export class MultiHeadDotProductAttention extends AttentionLayer<
   /** @nocollapse */
   static className = "MultiHeadDotProductAttention";
 
+  protected required() {
+    return ["heads"] as const;
+  }
+
   protected create(size: Size) {
     return dotProductAttention({ over: "layers", ...this.args, ...size });
   }
@@ -66,6 +78,10 @@ export class GroupedQueryAttention extends AttentionLayer<
   /** @nocollapse */
   static className = "GroupedQueryAttention";
 
+  protected required() {
+    return ["queryHeads", "keyValueHeads"] as const;
+  }
+
   protected create(size: Size) {
     return groupedQueryAttention({ form: "standard", ...this.args, ...size });
   }
@@ -80,6 +96,10 @@ export class GroupedQueryAttention extends AttentionLayer<
 export class LayerWeights extends AttentionLayer<object> {
   /** @nocollapse */
   static className = "LayerWeights";
+
+  protected required(): readonly never[] {
+    return [];
+  }
 
   protected create(size: Size) {
     return layerWeights(size);

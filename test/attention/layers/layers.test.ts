@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -12,10 +12,13 @@ import {
   MixtureOfDensities,
   MultiHeadDotProductAttention,
   fileHandler,
+  importanceFactor,
+  layerShares,
 } from "#src/attention/layers/index.js";
 import { densityAttend } from "#src/attention/density.js";
 import { onEveryBackend } from "../../support/backends.js";
 import { assertClose, normal } from "../../support/close.js";
+import { refusal } from "../../support/files.js";
 
 const folder = mkdtempSync(join(tmpdir(), "layers-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -90,6 +93,55 @@ test("an input of another rank, and heads that do not fit, are refused", () => {
     /needs an input of shape \[batch, layers, features\]/,
   );
   assert.throws(() => new DensityAdaptiveAttention({ heads: 4 }).build([null, 6, 16]), UserError);
+});
+
+test("a missing option is named", () => {
+  const missing = /MixtureOfDensities needs the option "gaussians": new MixtureOfDensities/;
+  assert.throws(() => new MixtureOfDensities({ heads: 4, inputShape } as never), refusal(missing));
+  assert.throws(() => new DensityAdaptiveAttention({ inputShape } as never), refusal(/the option "heads"/));
+  assert.throws(() => new GroupedQueryAttention(undefined as never), refusal(/the option "queryHeads"/));
+});
+
+test("a map of a layer that is not built, or whose weights are the same for every input, is refused", () => {
+  const weights = makers.LayerWeights();
+  assert.throws(() => weights.map(x()), refusal(/LayerWeights is not built yet/));
+  weights.apply(x());
+  assert.throws(() => weights.map(x()), refusal(/has no attention map, since .*: read them with getWeights/));
+});
+
+test("what a layer's map gives has an importance factor and shares, means over its items", () => {
+  const layer = makers.DensityAdaptiveAttention();
+  layer.apply(x());
+  const map = layer.map(x());
+  const mean = { layers: 6, features: 16, values: map.mean(0).dataSync() };
+  const near = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+    Array.from(a, (value, i) => assert.ok(Math.abs(value - b[i]!) < 1e-5));
+  near(importanceFactor(map), importanceFactor(mean));
+  near(layerShares(map), layerShares(mean));
+  const dot = makers.MultiHeadDotProductAttention();
+  dot.apply(x());
+  assert.throws(
+    () => importanceFactor(dot.map(x())),
+    refusal(/is \[batch, layers, features\], not \[6,4,8,8\]/),
+  );
+});
+
+test("a model that names weights outside of its folder is refused, and a save that fails leaves no part", async () => {
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+  const target = join(folder, "foreign");
+  await model.save(fileHandler(target));
+  const path = join(target, "model.json");
+  const json = JSON.parse(readFileSync(path, "utf8"));
+  for (const outside of ["../../etc/hostname", "/etc/hostname"]) {
+    json.weightsManifest[0].paths = [outside];
+    writeFileSync(path, JSON.stringify(json));
+    const named = /holds no saved model \(its model\.json names a file outside of it, ".*hostname"\)/;
+    await assert.rejects(tf.loadLayersModel(fileHandler(target)), refusal(named));
+  }
+  rmSync(path);
+  mkdirSync(path);
+  await assert.rejects(model.save(fileHandler(target)), refusal(/cannot be written \(EISDIR\)/));
+  assert.deepEqual(readdirSync(target).sort(), ["model.json", "weights.bin"]);
 });
 
 test("a folder without a model, or that cannot be written, is refused in one line", async () => {

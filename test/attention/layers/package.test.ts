@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 
 const program = `
 import * as tf from "@tensorflow/tfjs";
-import { DensityAdaptiveAttention, fileHandler } from "density-adaptive-attention-layers";
+import { DensityAdaptiveAttention, fileHandler, importanceFactor } from "density-adaptive-attention-layers";
 const layer: DensityAdaptiveAttention = new DensityAdaptiveAttention({ heads: 2, inputShape: [6, 16] });
 const model = tf.sequential({ layers: [layer, tf.layers.flatten(), tf.layers.dense({ units: 1 })] });
 model.compile({ optimizer: "sgd", loss: "meanSquaredError" });
 const { history } = await model.fit(tf.ones([4, 6, 16]), tf.ones([4, 1]), { batchSize: 2, epochs: 1, verbose: 0 });
 await model.save(fileHandler("model"));
+await tf.loadLayersModel(fileHandler("model"));
+if (importanceFactor(layer.map(tf.ones([4, 6, 16]))).length !== 6 * 16) throw new Error("no importance factor");
 console.log(Number.isFinite(history.loss![0]) ? "trained two steps" : "failed");
 `;
 
@@ -39,6 +41,8 @@ test("the packed layers install beside an empty project, compile, and train two 
       "--silent",
       `./${tarball}`,
     );
+    const readme = join(project, "node_modules/density-adaptive-attention-layers/README.md");
+    assert.match(readFileSync(readme, "utf8"), /npm install .*loadLayersModel\(fileHandler/s);
     const installed = readdirSync(join(root, "node_modules")).filter((name) => !/^(\.|@types)/.test(name));
     for (const name of installed)
       symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
