@@ -1,9 +1,8 @@
 /** Tables as text: what notebooks show, what README.md and CSV files hold. */
 import Papa from "papaparse";
-import type { PaperRow } from "../experiments/paper.js";
 import { findTask } from "../experiments/tasks.js";
 import type { Preset, Task } from "../experiments/types.js";
-import { type Metric, type ResultTable, type TableRow, summary } from "./rows.js";
+import { type Metric, type PaperRow, type ResultTable, type TableRow, summary } from "./rows.js";
 import { plusMinus, summarise, type Summary } from "./statistics.js";
 
 /** Columns of strings: the form that Markdown, CSV and data frames are made from. */
