@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import type { Parameters } from "../attention/module.js";
+import type { Tensors } from "../parameters.js";
 import { Config } from "../encoders/config.js";
 import { publishedNames, type Encoder } from "../encoders/encoder.js";
 import { checkNeeds, type Needs } from "../encoders/weights.js";
@@ -13,7 +13,7 @@ import { lowRankParameters, type LowRankForm, type LowRankUpdate } from "./low-r
 
 /** An update, and the tensors of the encoder's head that were trained with it, as `Encoder.logits` takes them. */
 export interface Adapter extends LowRankUpdate {
-  head: Parameters;
+  head: Tensors;
 }
 
 const CONFIG = "adapter_config.json";
@@ -74,7 +74,7 @@ export async function loadAdapter(folder: string, encoder: Encoder): Promise<Ada
       `${folder}: tensor ${JSON.stringify(beyond)} belongs to none of target_modules and to no head in modules_to_save that ` +
         `${encoder.folder} can have; is it another encoder's adapter?`,
     );
-  const read = (part: object): Parameters =>
+  const read = (part: object): Tensors =>
     Object.fromEntries(
       Object.keys(part).map((name) => {
         const { data, shape, dtype } = stored.get(name)!.read();
@@ -152,11 +152,7 @@ export async function saveAdapter(
 }
 
 /** Every field of peft 0.21's LoraConfig, sorted. */
-function configOf(
-  { rank, alpha, scaling, targets }: LowRankForm,
-  head: Parameters,
-  encoder: Encoder,
-): object {
+function configOf({ rank, alpha, scaling, targets }: LowRankForm, head: Tensors, encoder: Encoder): object {
   const { modelType, architecture } = encoder;
   const saved = [...new Set(Object.keys(head).map(moduleOf))];
   return {

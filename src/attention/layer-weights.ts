@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { constant, trainable, type Module } from "./module.js";
+import type { Module } from "./module.js";
+import { constant, trainable } from "../parameters.js";
 
 /**
  * The usual learned weighting of layers, which the paper's tables lack: y_l = N · softmax(s)_l · x_l.
