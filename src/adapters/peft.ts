@@ -7,7 +7,8 @@ import { publishedNames, type Encoder } from "../encoders/encoder.js";
 import { checkNeeds, type Needs } from "../encoders/weights.js";
 import { UserError } from "../errors.js";
 import { guard, writeWhole } from "../files.js";
-import { openTensorFile, type Checkpoint } from "../formats/checkpoint.js";
+import { openTensorFile } from "../formats/checkpoint.js";
+import type { Checkpoint } from "../formats/stored-tensor.js";
 import { safetensorsOf } from "../formats/safetensors.js";
 import { lowRankParameters, type LowRankForm, type LowRankUpdate } from "./low-rank.js";
 

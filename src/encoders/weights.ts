@@ -2,7 +2,7 @@ import { distance } from "fastest-levenshtein";
 import * as tf from "@tensorflow/tfjs";
 import type { Tensors } from "../parameters.js";
 import { UserError } from "../errors.js";
-import type { Checkpoint } from "../formats/checkpoint.js";
+import type { Checkpoint } from "../formats/stored-tensor.js";
 import { frozenLinear } from "./ops.js";
 
 /** The tensors that a stage of an encoder needs: shape in the checkpoint, by published name. */

@@ -1,27 +1,13 @@
 import { createHash } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
 import { UserError, oneOf } from "../errors.js";
 import { ablationMethods, layersByShare } from "./ablations.js";
+import { cellName, type Cell } from "./cell.js";
 import { methods } from "./methods.js";
 import { weightDecay } from "./presets.js";
 import type { Rates } from "./rates.js";
 import { robustnessCells } from "./robustness.js";
 import { findTask } from "./tasks.js";
 import type { CellConfig, CellResult, Method, Part, Preset, Stage, TaskBudget } from "./types.js";
-
-/** A cell of the plan. */
-export interface Cell {
-  /** `task/method/run-1`. */
-  name: string;
-  task: string;
-  method: string;
-  run: number;
-  part: Part;
-  /** Undefined while it depends on cells that are not finished. */
-  config?: CellConfig;
-  /** Names of the cells that its configuration depends on. */
-  needs: string[];
-}
 
 /** What the plan must know of a task's feature file. */
 export interface FeatureInfo {
@@ -39,8 +25,6 @@ export interface Scope {
   methods?: readonly string[];
   part?: Part;
 }
-
-export const cellName = (task: string, method: string, run: number) => `${task}/${method}/run-${run}`;
 
 /** Depends on task and run but not on the method: the methods of a run see the same batches and start from the same decoder. */
 export const cellSeed = (task: string, run: number) =>
@@ -155,9 +139,6 @@ function configOf(
     ...(testItems !== undefined && { testItems }),
   };
 }
-
-/** Whether two configurations give the same figures: equal in every entry. */
-export const sameConfig = (a: CellConfig, b: CellConfig) => isDeepStrictEqual(a, b);
 
 /**
  * The cells of a scope, and those that they need.

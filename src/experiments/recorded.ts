@@ -1,6 +1,7 @@
 /** Rows that a preset shows and does not train: those that fine-tune, where hidden states are shipped. */
 import { resultsFolder } from "../folders.js";
-import { cellName, runsOf } from "./cells.js";
+import { cellName } from "./cell.js";
+import { runsOf } from "./cells.js";
 import { methods } from "./methods.js";
 import { findPreset } from "./presets.js";
 import { CellStore } from "./store.js";

@@ -2,7 +2,7 @@
 import { gainSentence, orderSentence, spreadSentence, stabilitySentence } from "./claims.js";
 import { layersSentence, untrainedSentence } from "./layer-claims.js";
 import type { ItemsOf } from "./paired.js";
-import type { Section } from "./publish.js";
+import type { Section } from "./publication.js";
 import type { Robustness } from "./robustness-cells.js";
 import { robustnessSentences } from "./robustness-differences.js";
 import { rowOf } from "./rows.js";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ablations, layersByShare } from "#src/experiments/ablations.js";
-import { cellSeed, inScope, planCells, sameConfig, type FeatureInfo } from "#src/experiments/cells.js";
+import { sameConfig } from "#src/experiments/cell.js";
+import { cellSeed, inScope, planCells, type FeatureInfo } from "#src/experiments/cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "#src/experiments/estimate.js";
 import { methods } from "#src/experiments/methods.js";
 import { presetAt, presets } from "#src/experiments/presets.js";

@@ -12,7 +12,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "#src/errors.js";
-import { type Publication, publish } from "#src/report/publish.js";
+import type { Publication } from "#src/report/publication.js";
+import { publish } from "#src/report/publish.js";
 import { methods, preset, results, speech, text } from "./fixtures.js";
 
 const publication: Publication = {
