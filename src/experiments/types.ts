@@ -29,6 +29,8 @@ export interface Task {
   clipNorm: number;
   /** Column heads of the paper's table: F1…F5, R1…R5. */
   paperRuns: string[];
+  /** What the encoders of the task call the projections of their attention, as adapters' `target_modules` have them. */
+  projections: { query: string; key: string; value: string };
   /** What test inputs are shifted by, each kind from weak to strong. */
   shifts?: readonly Shift[];
 }
