@@ -14,8 +14,3 @@ export function layerWeights({ layers, features }: { layers: number; features: n
       tf.tidy(() => x.mul(tf.softmax(scores!).mul(layers).expandDims(1)) as tf.Tensor3D),
   };
 }
-
-/** No attention: the control that tells what an attention module itself adds. */
-export function noAttention({ layers, features }: { layers: number; features: number }): Module {
-  return { parameters: {}, outputShape: [layers, features], apply: (x) => x };
-}

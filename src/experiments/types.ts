@@ -70,6 +70,10 @@ export interface Preset {
   /** Channels between the two convolutions. */
   hidden: number;
   tasks: Record<string, TaskBudget>;
+  /** Everything is trained on the spot, in minutes: committed cells are never taken in. */
+  alwaysAnew?: true;
+  /** Where its settings are from, for its published README; by how rates were chosen where left out. */
+  settings?: string;
   /** Rows fine-tune only where asked to: they need raw data, or far more time than the others. */
   fineTunesOnRequest?: true;
   /** Tasks whose ablations run. */

@@ -1,7 +1,7 @@
 /** From finished cells to the rows of a table, beside the paper's. */
 import { printedRows, type PrintedRow } from "../experiments/paper.js";
 import type { CellResult, EpochRecord, Method, Task } from "../experiments/types.js";
-import { summarise, type Summary } from "./statistics.js";
+import { summarise, type Summary, tidy } from "./statistics.js";
 
 /** The paper reports the best test epoch of a run; the last epoch involves no choice on test data. */
 export type Protocol = "best" | "last";
@@ -93,7 +93,7 @@ export function cellCounts({ rows, runs }: ResultTable): { done: number; all: nu
 
 /** A metric of every finished run, in %. */
 export function values(row: TableRow, protocol: Protocol, metric: Metric = "accuracy"): number[] {
-  return row.results.map((result) => Number((100 * result[protocol][metric]).toPrecision(12)));
+  return row.results.map((result) => tidy(100 * result[protocol][metric]));
 }
 
 /** Mean and population sd of a metric over the finished runs, in %; undefined without runs. */

@@ -7,7 +7,7 @@ import type { Cell } from "../experiments/cell.js";
 import type { Scope } from "../experiments/cells.js";
 import { home, repository } from "../folders.js";
 import { headline } from "./headline.js";
-import { alwaysAnew, findPreset } from "../experiments/presets.js";
+import { findPreset } from "../experiments/presets.js";
 import { duration } from "../terminal.js";
 import { terminalProgress } from "../experiments/progress.js";
 import { executeNotebooksOf, notebooksOf } from "./notebooks.js";
@@ -129,7 +129,7 @@ function begin(run: Run, scope: Scope, waited: boolean, say: (line: string) => v
 }
 
 function resume(run: Run, scope: Scope, say: (line: string) => void): void {
-  if (alwaysAnew.includes(run.preset.name))
+  if (run.preset.alwaysAnew)
     return say(`${run.preset.name} never takes over published cells: it trains them all`);
   const adopted = run.adopt(scope);
   say(`took over ${adopted} published cells of the same configuration from ${shown(run.published.folder)}`);

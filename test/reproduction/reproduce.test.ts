@@ -144,7 +144,7 @@ describe("a run", () => {
   it("takes over published cells of the same configuration, but not in smoke and quick", async () => {
     const scope = { tasks: ["speech"], methods: ["mha"] };
     // As `smoke`, but one of the presets that are resumed; `small` itself would ask for raw data.
-    const resumed = { ...findPreset("smoke"), name: "resumed" };
+    const resumed = { ...findPreset("smoke"), name: "resumed", alwaysAnew: undefined };
     (presets as Preset[]).push(resumed);
     for (const [preset, taken] of [
       ["resumed", 1],
