@@ -31,7 +31,7 @@ export const cellSeed = (task: string, run: number) =>
   createHash("sha256").update(`${task}/run-${run}`).digest().readUInt32BE();
 
 /** The rows of a task's table that a preset trains and, where the preset has them, of its ablations. */
-export function methodsOf(preset: Preset, task: string, info: FeatureInfo): Method[] {
+function methodsOf(preset: Preset, task: string, info: FeatureInfo): Method[] {
   const size = { ...info, task };
   const rows = methods.filter((method) => budgetOf(preset, task, method));
   return preset.ablations.includes(task) ? [...rows, ...ablationMethods(size)] : rows;

@@ -21,7 +21,7 @@ const row = (title: string, runs: number[], mean: number, sd: number): PrintedRo
 });
 
 /** The paper's tables by task, each in the printed order. */
-export const paperTables: Record<PaperTaskName, PrintedRow[]> = {
+const paperTables: Record<PaperTaskName, PrintedRow[]> = {
   speech: [
     row("LoRA+ (r=4)", [27.6, 25.7, 31.7, 25.1, 16.8], 25.4, 4.87),
     row("LoRA+ (r=8)", [27.6, 28.3, 20.5, 20.6, 24.6], 24.3, 3.32),

@@ -91,7 +91,7 @@ function sharedRuns(terms: readonly Term[]): SharedRun[] {
 }
 
 /** Per seed and group, over the test items that all cells of a run have; undefined where one's are not known. */
-export function groupedDifferences(
+function groupedDifferences(
   task: Task,
   runs: readonly SharedRun[],
   protocol: Protocol,

@@ -49,7 +49,7 @@ export async function publish(folder: string, publication: Publication): Promise
 }
 
 /** Every figure of a publication by file name; those whose cells are missing are left out. */
-export function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
+function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
   const tables = parts.map(({ table }) => table);
   const figures: Record<string, Figure | undefined> = {
     verdict: verdictOf(tables),

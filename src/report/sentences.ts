@@ -8,7 +8,7 @@ import { robustnessSentences } from "./robustness-differences.js";
 import { rowOf } from "./rows.js";
 import type { TextTable } from "./tables.js";
 
-export const topics = ["gain", "stability", "order", "spread", "layers", "robustness"] as const;
+const topics = ["gain", "stability", "order", "spread", "layers", "robustness"] as const;
 export type Topic = (typeof topics)[number];
 
 /** The sentences on every topic; none on what was not run. */

@@ -23,7 +23,7 @@ export const levelsNote =
   "decoders are without making the hidden states, those of LoRA with the encoder.";
 
 /** "paper (IEMOCAP, WavLM-Large)" and "here (RAVDESS, wavlm-mini)". */
-export function columnHeads({ task }: ResultTable): { paper: string; here: string } {
+function columnHeads({ task }: ResultTable): { paper: string; here: string } {
   return {
     paper: `paper (${task.paper.data}, ${task.paper.encoder})`,
     here: `here (${task.here.data}, ${task.here.encoder})`,
