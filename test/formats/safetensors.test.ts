@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "#src/errors.js";
 import { readSafetensors } from "#src/formats/safetensors.js";
+import { freshFolder } from "../support/files.js";
 
-const folder = mkdtempSync(join(tmpdir(), "safetensors-"));
+const folder = freshFolder();
 
 function write(header: object | string, body: Buffer): string {
   const text = Buffer.from(typeof header === "string" ? header : JSON.stringify(header));
