@@ -20,7 +20,7 @@ const { version, license, engines, dependencies } = JSON.parse(
 );
 const staging = mkdtempSync(join(tmpdir(), "layers-"));
 try {
-  for (const part of ["attention", "errors.js", "errors.d.ts"]) {
+  for (const part of ["attention", "parameters.js", "parameters.d.ts", "errors.js", "errors.d.ts"]) {
     const skipMaps = (path) => !path.endsWith(".map");
     cpSync(join(root, "dist", part), join(staging, "dist", part), { recursive: true, filter: skipMaps });
   }

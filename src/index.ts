@@ -1,25 +1,67 @@
 /** What notebooks import. */
-export * from "./attention/analysis.js";
+export {
+  gaussianEntropy,
+  importanceFactor,
+  layerShares,
+  productOfGaussians,
+  shannonEntropy,
+} from "./attention/analysis.js";
 export { densityAttention } from "./attention/density.js";
-export * from "./notebook/display.js";
+export { markdown, show, showPicture, table, withProgress } from "./notebook/display.js";
 export { dataFrame } from "./notebook/frame.js";
-export * from "./report/figures-density.js";
+export {
+  boundedScores,
+  densityWeights,
+  entropies,
+  meanOffsets,
+  standardise,
+} from "./report/figures-density.js";
 export { batchLeakFigure } from "./report/figures-leak.js";
-export * from "./report/result-figures.js";
+export {
+  ablationOf,
+  confusionOf,
+  efficiencyOf,
+  importanceOf,
+  learnedRangesOf,
+  learningCurvesOf,
+  sharesOf,
+  verdictOf,
+} from "./report/result-figures.js";
 export { publishedSentences, publishedTable } from "./report/published.js";
-export * from "./report/robustness.js";
+export { robustnessFigure, robustnessNote, robustnessTable } from "./report/robustness.js";
 export { robustnessOf } from "./report/robustness-cells.js";
 export {
   robustnessDifferences,
   robustnessDifferencesNote,
   robustnessSentences,
 } from "./report/robustness-differences.js";
-export * from "./report/rows.js";
-export * from "./report/tables.js";
-export * from "./report/claims.js";
-export * from "./report/layer-claims.js";
-export * from "./report/parameter-claims.js";
-export * from "./report/verdict.js";
+export { ablationEntry, resultTable, rowOf } from "./report/rows.js";
+export { sentencesOf } from "./report/sentences.js";
+export {
+  ablationTable,
+  budgetNote,
+  levelsNote,
+  readableTable,
+  runsText,
+  withoutRepeats,
+} from "./report/tables.js";
+export {
+  chanceSentence,
+  gainSentence,
+  orderSentence,
+  spreadSentence,
+  stabilitySentence,
+} from "./report/claims.js";
+export { layersSentence, untrainedSentence } from "./report/layer-claims.js";
+export { parameterSentences } from "./report/parameter-claims.js";
+export {
+  choiceTable,
+  claimSentences,
+  claimsNote,
+  claimsTable,
+  judge,
+  verdictSummary,
+} from "./report/verdict.js";
 export type { Figure } from "./report/figure.js";
 export { paperHighLow } from "./experiments/paper.js";
 export { leaksOf } from "./experiments/leak.js";
@@ -30,4 +72,4 @@ export { loadFeatures } from "./features/load.js";
 export { recordedVqVae } from "./generative/publish.js";
 export { settings as vqVaeSettings, shortSettings } from "./generative/settings.js";
 export { imagesAtHand, shortRun } from "./generative/short-run.js";
-export * from "./generative/tables.js";
+export { seedTable, vqVaeCurves, vqVaeSentence, vqVaeTable } from "./generative/tables.js";

@@ -1,4 +1,4 @@
-import type { Initial, ParameterSpec } from "../attention/module.js";
+import type { Initial, ParameterSpec } from "../parameters.js";
 import type { Encoder } from "../encoders/encoder.js";
 import { lowRankParameters, type LowRankForm } from "./low-rank.js";
 

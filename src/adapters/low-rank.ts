@@ -1,6 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
-import { constant, torchDefault, trainable } from "../attention/module.js";
-import type { Initial, Parameters, ParameterSpec } from "../attention/module.js";
+import {
+  constant,
+  torchDefault,
+  trainable,
+  type Initial,
+  type ParameterSpec,
+  type Tensors,
+} from "../parameters.js";
 import type { Blueprint } from "../encoders/architecture.js";
 import type { Adapt, Needs, Weights } from "../encoders/weights.js";
 import { UserError } from "../errors.js";
@@ -29,7 +35,7 @@ export interface LowRankForm {
 /** An update of an encoder: `<projection>.lora_A.weight` [rank, in] and `<projection>.lora_B.weight` [out, rank]. */
 export interface LowRankUpdate {
   form: LowRankForm;
-  parameters: Parameters;
+  parameters: Tensors;
 }
 
 const nameA = (projection: string) => `${projection}.lora_A.weight`;

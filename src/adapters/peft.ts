@@ -1,13 +1,14 @@
 import { existsSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import type { Parameters } from "../attention/module.js";
+import type { Tensors } from "../parameters.js";
 import { Config } from "../encoders/config.js";
 import { publishedNames, type Encoder } from "../encoders/encoder.js";
 import { checkNeeds, type Needs } from "../encoders/weights.js";
 import { UserError } from "../errors.js";
 import { guard, writeWhole } from "../files.js";
-import { openTensorFile, type Checkpoint } from "../formats/checkpoint.js";
+import { openTensorFile } from "../formats/checkpoint.js";
+import type { Checkpoint } from "../formats/stored-tensor.js";
 import { safetensorsOf } from "../formats/safetensors.js";
 import {
   endsIn,
@@ -20,7 +21,7 @@ import {
 
 /** An update, and the tensors of the encoder's head that are new with it, trained or not, as `Encoder.logits` takes them. */
 export interface Adapter extends LowRankUpdate {
-  head: Parameters;
+  head: Tensors;
 }
 
 const CONFIG = "adapter_config.json";
@@ -78,7 +79,7 @@ export async function loadAdapter(folder: string, encoder: Encoder): Promise<Ada
       `${folder}: tensor ${JSON.stringify(beyond)} belongs to none of target_modules and to no head in modules_to_save that ` +
         `${encoder.folder} can have; is it another encoder's adapter?`,
     );
-  const read = (part: object): Parameters =>
+  const read = (part: object): Tensors =>
     Object.fromEntries(
       Object.keys(part).map((name) => {
         const { data, shape, dtype } = stored.get(name)!.read();
@@ -176,11 +177,7 @@ export async function saveAdapter(
 }
 
 /** Every field of peft 0.21's LoraConfig, sorted. */
-function configOf(
-  { rank, alpha, scaling, targets }: LowRankForm,
-  head: Parameters,
-  encoder: Encoder,
-): object {
+function configOf({ rank, alpha, scaling, targets }: LowRankForm, head: Tensors, encoder: Encoder): object {
   const { modelType, architecture } = encoder;
   const saved = [...new Set(Object.keys(head).map(moduleOf))];
   return {

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
-import { constant, type Module, type Parameters } from "./module.js";
+import type { Module } from "./module.js";
+import { constant, type Tensors } from "../parameters.js";
 
 export interface DensityOptions {
   layers: number;
@@ -36,7 +37,7 @@ export function densityAttention({ layers, features, heads, train }: DensityOpti
 }
 
 /** Weights w, float32 [batch, layers, features], each in (0, 1]. */
-function densityWeights(x: tf.Tensor3D, p: Parameters): tf.Tensor3D {
+function densityWeights(x: tf.Tensor3D, p: Tensors): tf.Tensor3D {
   return tf.tidy(() => statistics(x, p.meanOffset!, p.scaledVariance!).w.reshape(x.shape));
 }
 

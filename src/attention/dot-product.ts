@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
-import { constant, torchDefault, trainable, xavierUniform, type Module, type Parameters } from "./module.js";
+import type { Module } from "./module.js";
+import { constant, torchDefault, trainable, xavierUniform, type Tensors } from "../parameters.js";
 
 export interface DotProductOptions {
   layers: number;
@@ -36,7 +37,7 @@ function sequenceFirst(x: tf.Tensor3D, over: "layers" | "batch"): tf.Tensor3D {
   return over === "layers" ? x : tf.transpose(x, [1, 0, 2]);
 }
 
-function attend(x: tf.Tensor3D, p: Parameters, heads: number, over: "layers" | "batch"): tf.Tensor3D {
+function attend(x: tf.Tensor3D, p: Tensors, heads: number, over: "layers" | "batch"): tf.Tensor3D {
   const [rows, length, features] = x.shape;
   const { map, value } = weights(x, p, heads);
   const mixed = tf.matMul(map, value).transpose([0, 2, 1, 3]); // (R, H, S, d/H) → (R, S, H, d/H)
@@ -47,7 +48,7 @@ function attend(x: tf.Tensor3D, p: Parameters, heads: number, over: "layers" | "
 }
 
 /** Attention map [rows, heads, query, key] and values [rows, heads, key, features / heads]. */
-function weights(x: tf.Tensor3D, p: Parameters, heads: number): { map: tf.Tensor4D; value: tf.Tensor4D } {
+function weights(x: tf.Tensor3D, p: Tensors, heads: number): { map: tf.Tensor4D; value: tf.Tensor4D } {
   const [rows, length, features] = x.shape;
   const width = features / heads;
   const projected = linear(x.reshape([rows * length, features]), p.inKernel!, p.inBias!);

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import { linear, requireDivisible } from "./dot-product.js";
-import { constant, trainable, xavierNormal, type Module, type Parameters } from "./module.js";
+import type { Module } from "./module.js";
+import { constant, trainable, xavierNormal, type Tensors } from "../parameters.js";
 
 /**
  * `published`: the similarities of a group's query heads are summed before the softmax, and 1/sqrt(head width) is applied twice;
@@ -60,7 +61,7 @@ export function groupedQueryAttention(options: GroupedQueryOptions): Module {
   };
 }
 
-function attend(x: tf.Tensor3D, p: Parameters, options: GroupedQueryOptions): tf.Tensor3D {
+function attend(x: tf.Tensor3D, p: Tensors, options: GroupedQueryOptions): tf.Tensor3D {
   const [batch, layers, features] = x.shape;
   const { map, value } = weights(x, p, options);
   const width = features / options.queryHeads;
@@ -74,7 +75,7 @@ function attend(x: tf.Tensor3D, p: Parameters, options: GroupedQueryOptions): tf
  * Map [batch, key-value heads, rows, key] and values [batch, key-value heads, key, width]: the rows are the queries of one
  * summed head, or in the standard form those of every query head of the group, one after the other.
  */
-function weights(x: tf.Tensor3D, p: Parameters, { queryHeads, keyValueHeads, form }: GroupedQueryOptions) {
+function weights(x: tf.Tensor3D, p: Tensors, { queryHeads, keyValueHeads, form }: GroupedQueryOptions) {
   const [batch, layers, features] = x.shape;
   const width = features / queryHeads;
   const group = queryHeads / keyValueHeads;

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { constant, trainable, type Module } from "./module.js";
+import type { Module } from "./module.js";
+import { constant, trainable } from "../parameters.js";
 
 /**
  * The usual learned weighting of layers, which the paper's tables lack: y_l = N · softmax(s)_l · x_l.
@@ -12,9 +13,4 @@ export function layerWeights({ layers, features }: { layers: number; features: n
     apply: (x, { scores }) =>
       tf.tidy(() => x.mul(tf.softmax(scores!).mul(layers).expandDims(1)) as tf.Tensor3D),
   };
-}
-
-/** No attention: the control that tells what an attention module itself adds. */
-export function noAttention({ layers, features }: { layers: number; features: number }): Module {
-  return { parameters: {}, outputShape: [layers, features], apply: (x) => x };
 }

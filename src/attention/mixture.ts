@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
-import { constant, trainable, type Module, type Parameters } from "./module.js";
+import type { Module } from "./module.js";
+import { constant, trainable, type Tensors } from "../parameters.js";
 
 export interface MixtureOptions {
   layers: number;
@@ -24,7 +25,7 @@ export function mixtureAttention(options: MixtureOptions): Module {
   const { layers, features, heads, gaussians, axis = 1, residual = true, paddingValue } = options;
   headSizes(axis === 1 ? layers : features, heads);
   const shape = [heads, gaussians];
-  const mixture = (x: tf.Tensor3D, p: Parameters) =>
+  const mixture = (x: tf.Tensor3D, p: Tensors) =>
     mixtureOfDensities(x, {
       axis,
       paddingValue,

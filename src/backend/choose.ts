@@ -1,12 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import os from "node:os";
 import { oneOf, UserError } from "../errors.js";
+import { type BackendName, BACKENDS, CHOICES } from "./names.js";
 import { firstLine, loadTensorflow, TENSORFLOW_PACKAGES } from "./tensorflow.js";
 import { registerWasm } from "./wasm/register.js";
 import { registerWebgpu, webgpuAdapter } from "./webgpu.js";
-
-export const BACKENDS = ["tensorflow", "webgpu", "wasm", "cpu"] as const;
-export type BackendName = (typeof BACKENDS)[number];
 
 export interface Backend {
   name: BackendName;
@@ -34,7 +32,7 @@ export async function chooseBackend(
   want: string = process.env.DAAM_BACKEND || "auto",
   { threads = os.availableParallelism() }: { threads?: number } = {},
 ): Promise<Backend> {
-  oneOf("backend", want, ["auto", ...BACKENDS]);
+  oneOf("backend", want, CHOICES);
   tf.enableProdMode();
   if (want !== "auto") {
     const name = want as BackendName;

@@ -2,7 +2,7 @@ import { Option, type Command } from "commander";
 import { oneOf } from "../errors.js";
 import { findPreset, presets } from "../experiments/presets.js";
 import { shiftedExtractions } from "../experiments/robustness.js";
-import { backendOf, backendOption, examples, wholeNumber } from "./options.js";
+import { backendOf, backendOption, examples, taskNames, wholeNumber } from "./options.js";
 
 /** Presets whose hidden states are made from raw data. */
 const extracting = presets.filter(({ tasks }) => Object.values(tasks).some(({ extraction }) => extraction));
@@ -12,14 +12,14 @@ export function dataCommands(daam: Command): void {
   daam
     .command("features")
     .description("raw data → hidden states of an encoder, into data/cache/; goes on where it stopped")
-    .requiredOption("--task <task>", "speech, text, vision")
+    .requiredOption("--task <task>", taskNames)
     .addOption(
       new Option("--preset <preset>", "whose settings to start from")
         .choices(extracting.map(({ name }) => name))
         .default("small"),
     )
     .option("--encoder <folder>", "an encoder in the layout of Hugging Face, instead of the preset's")
-    .option("--data <name>", "iemocap, ravdess, ag-news, cifar-100, instead of the preset's")
+    .option("--data <name>", "a data set of daam data, instead of the preset's")
     .option("--normalise", "speech: zero mean and unit variance of the padded clip")
     .option("--no-normalise", "speech: the raw waveform, as the paper has it")
     .option("--max-tokens <n>", "text: the first n ids", wholeNumber)

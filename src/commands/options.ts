@@ -1,16 +1,16 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { CHOICES } from "../backend/names.js";
 import { oneOf } from "../errors.js";
 import type { Scope } from "../experiments/cells.js";
 import { presets } from "../experiments/presets.js";
+import { tasks } from "../experiments/tasks.js";
 import { type Part, parts } from "../experiments/types.js";
 
-/** Values of DAAM_BACKEND. */
-const backends = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] as const;
-
+export const taskNames = tasks.map(({ name }) => name).join(", ");
 export const presetOption = () =>
   new Option("--preset <preset>", presets.map(({ name }) => name).join(", ")).default("quick");
 export const backendOption = () =>
-  new Option("--backend <backend>", `${backends.join(", ")} (default: DAAM_BACKEND, else auto)`);
+  new Option("--backend <backend>", `${CHOICES.join(", ")} (default: DAAM_BACKEND, else auto)`);
 export const jobsOption = () =>
   new Option("--jobs <n>", "worker processes, each with cores ÷ jobs threads (default: the cores)").argParser(
     wholeNumber,
@@ -19,7 +19,7 @@ export const jobsOption = () =>
 export function scoped(command: Command): Command {
   return command
     .addOption(presetOption())
-    .option("--task <list>", "only these tasks: speech, text, vision", listOf)
+    .option("--task <list>", `only these tasks: ${taskNames}`, listOf)
     .option("--method <list>", "only these methods (daam cells lists them)", listOf)
     .addOption(
       new Option(
@@ -45,7 +45,7 @@ export const scopeOf = ({
 
 export function backendOf(name: string | undefined): string | undefined {
   const want = name ?? process.env.DAAM_BACKEND;
-  return want === undefined ? undefined : oneOf("backend", want, backends);
+  return want === undefined ? undefined : oneOf("backend", want, CHOICES);
 }
 
 export function listOf(text: string): string[] {

@@ -65,7 +65,7 @@ function program(signal: AbortSignal): Command {
       ),
     )
     .action(async (options) => {
-      const { reproduce } = await import("../experiments/reproduce.js");
+      const { reproduce } = await import("../reproduction/reproduce.js");
       await reproduce(options.preset, {
         ...options,
         backend: backendOf(options.backend),
@@ -93,7 +93,7 @@ function program(signal: AbortSignal): Command {
     .option("--partial", "also when cells are missing: the tables are marked incomplete")
     .addHelpText("after", examples("report --preset quick", "report --preset small --partial"))
     .action(async (options) => {
-      const { report } = await import("../experiments/report.js");
+      const { report } = await import("../reproduction/report.js");
       console.log(`published to ${await report(options.preset, { partial: options.partial, signal })}`);
     });
 

@@ -79,7 +79,7 @@ async function* sources(
  * Title and description as one line. The set's own marks are undone: a backslash stands for a line break, and entities
  * have often lost their ampersand (`#39;`, `quot;`).
  */
-export function cleanText(title: string, description: string): string {
+function cleanText(title: string, description: string): string {
   return decodeHTML(`${title} ${description}`.replaceAll("\\", " "))
     .replace(/ ?#39;/g, "'")
     .replace(/ ?quot;/g, '"')

@@ -1,5 +1,3 @@
-import type { SourceFile } from "./locate.js";
-
 export type Split = "train" | "test";
 
 /** What an encoder's preprocessing starts from. */
@@ -51,6 +49,17 @@ export interface Dataset {
    * @throws UserError naming the file, entry or row that cannot be read.
    */
   items(paths: readonly string[], options?: ItemOptions): AsyncGenerator<Item>;
+}
+
+/** A file that a data set needs. */
+export interface SourceFile {
+  /** Path below `DAAM_DATA` or `data/raw`. */
+  name: string;
+  /** Official address, where it can be fetched. */
+  url?: string;
+  /** Of the official file. */
+  bytes?: number;
+  md5?: string;
 }
 
 /** Files that can be fetched, or a folder that the user has under a licence of his own. */

@@ -2,19 +2,8 @@ import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
 import { rawFolder } from "../folders.js";
-import type { Dataset } from "./dataset.js";
+import type { Dataset, SourceFile } from "./dataset.js";
 import { download, type DownloadOptions } from "./download.js";
-
-/** A file that a data set needs. */
-export interface SourceFile {
-  /** Path below `DAAM_DATA` or `data/raw`. */
-  name: string;
-  /** Official address, where it can be fetched. */
-  url?: string;
-  /** Of the official file. */
-  bytes?: number;
-  md5?: string;
-}
 
 export interface LocateOptions {
   /** `DAAM_DATA`: a folder with raw data; `DAAM_MIRROR`: an address that takes the place of the official folder. */

@@ -1,8 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
-import type { Parameters } from "../attention/module.js";
+import type { Tensors } from "../parameters.js";
 import { oneOf, UserError } from "../errors.js";
-import { openCheckpoint, type Checkpoint } from "../formats/checkpoint.js";
+import { openCheckpoint } from "../formats/checkpoint.js";
+import type { Checkpoint } from "../formats/stored-tensor.js";
 import type { Architecture, Blueprint, Context, EncoderInput, Stage } from "./architecture.js";
 import { Config } from "./config.js";
 import { average } from "./ops.js";
@@ -166,14 +167,14 @@ export class Encoder {
    *   differentiable; with all of them, of any number of classes, the checkpoint needs no head
    * @throws UserError if there is neither the checkpoint's head nor a whole one.
    */
-  logits(last: State, replaced: Parameters = {}): tf.Tensor2D {
+  logits(last: State, replaced: Tensors = {}): tf.Tensor2D {
     const head = this.head ?? this.newHead(replaced);
     return tf.tidy(() =>
       this.with(head, (weights) => head.apply(weights.replaced(replaced), this.pool(last))),
     );
   }
 
-  private newHead(replaced: Parameters): ReturnType<Blueprint["head"]> {
+  private newHead(replaced: Tensors): ReturnType<Blueprint["head"]> {
     const classifier = replaced[this.architecture.classifier];
     if (!classifier)
       throw new UserError(`${this.folder} has no classifier; its hidden states are all it gives`);

@@ -2,14 +2,7 @@ import sharp from "sharp";
 import { UserError } from "../errors.js";
 import type { EncoderInput } from "./architecture.js";
 import { Config } from "./config.js";
-import { resizeFilters, resizeImage } from "./resize.js";
-
-/** An RGB image by planes: bytes [3, height, width]. */
-export interface Image {
-  data: Uint8Array;
-  height: number;
-  width: number;
-}
+import { type Image, resizeFilters, resizeImage } from "./resize.js";
 
 /** Larger images are refused undecoded. */
 const MAX_PIXELS = 2 ** 26;

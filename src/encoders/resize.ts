@@ -1,4 +1,9 @@
-import type { Image } from "./image-input.js";
+/** An RGB image by planes: bytes [3, height, width]. */
+export interface Image {
+  data: Uint8Array;
+  height: number;
+  width: number;
+}
 
 export const resizeFilters = ["nearest", "box", "bilinear", "bicubic", "lanczos"] as const;
 type Filter = (typeof resizeFilters)[number];

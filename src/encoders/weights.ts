@@ -1,8 +1,8 @@
 import { distance } from "fastest-levenshtein";
 import * as tf from "@tensorflow/tfjs";
-import type { Parameters } from "../attention/module.js";
+import type { Tensors } from "../parameters.js";
 import { UserError } from "../errors.js";
-import type { Checkpoint } from "../formats/checkpoint.js";
+import type { Checkpoint } from "../formats/stored-tensor.js";
 import { frozenLinear } from "./ops.js";
 
 /** The tensors that a stage of an encoder needs: shape in the checkpoint, by published name. */
@@ -39,7 +39,7 @@ export class Weights {
   constructor(
     readonly tensors: Map<string, tf.Tensor>,
     private readonly adapt?: Adapt,
-    private readonly trained: Parameters = {},
+    private readonly trained: Tensors = {},
   ) {}
 
   /** The same tensors, their projections passed through `adapt`. */
@@ -48,7 +48,7 @@ export class Weights {
   }
 
   /** The same, with linear layers of `trained` (`name.weight` [out, in], `name.bias` [out]), differentiable, in place of theirs. */
-  replaced(trained: Parameters): Weights {
+  replaced(trained: Tensors): Weights {
     return new Weights(this.tensors, this.adapt, trained);
   }
 

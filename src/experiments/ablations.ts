@@ -20,7 +20,7 @@ interface Size {
 }
 
 /** Adjacent layers that the ablation of high against low layers retrains on. */
-export const chosenLayers = 3;
+const chosenLayers = 3;
 
 /**
  * The ablations at an encoder's size, as data. An entry that is a row of the table already (one head is DAAMv2) refers to that row,

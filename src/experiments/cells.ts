@@ -1,27 +1,13 @@
 import { createHash } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
 import { UserError, oneOf } from "../errors.js";
 import { ablationMethods, layersByShare } from "./ablations.js";
+import { cellName, type Cell } from "./cell.js";
 import { methods } from "./methods.js";
 import { weightDecay } from "./presets.js";
 import type { Rates } from "./rates.js";
 import { robustnessCells } from "./robustness.js";
 import { findTask } from "./tasks.js";
 import type { CellConfig, CellResult, Method, Part, Preset, Stage, TaskBudget } from "./types.js";
-
-/** A cell of the plan. */
-export interface Cell {
-  /** `task/method/run-1`. */
-  name: string;
-  task: string;
-  method: string;
-  run: number;
-  part: Part;
-  /** Undefined while it depends on cells that are not finished. */
-  config?: CellConfig;
-  /** Names of the cells that its configuration depends on. */
-  needs: string[];
-}
 
 /** What the plan must know of a task's feature file. */
 export interface FeatureInfo {
@@ -40,14 +26,12 @@ export interface Scope {
   part?: Part;
 }
 
-export const cellName = (task: string, method: string, run: number) => `${task}/${method}/run-${run}`;
-
 /** Depends on task and run but not on the method: the methods of a run see the same batches and start from the same decoder. */
 export const cellSeed = (task: string, run: number) =>
   createHash("sha256").update(`${task}/run-${run}`).digest().readUInt32BE();
 
 /** The rows of a task's table that a preset trains and, where the preset has them, of its ablations. */
-export function methodsOf(preset: Preset, task: string, info: FeatureInfo): Method[] {
+function methodsOf(preset: Preset, task: string, info: FeatureInfo): Method[] {
   const size = { ...info, task };
   const rows = methods.filter((method) => budgetOf(preset, task, method));
   return preset.ablations.includes(task) ? [...rows, ...ablationMethods(size)] : rows;
@@ -155,9 +139,6 @@ function configOf(
     ...(testItems !== undefined && { testItems }),
   };
 }
-
-/** Whether two configurations give the same figures: equal in every entry. */
-export const sameConfig = (a: CellConfig, b: CellConfig) => isDeepStrictEqual(a, b);
 
 /**
  * The cells of a scope, and those that they need.

@@ -15,14 +15,15 @@ const stepSeconds = 0.0025;
 const dotProductCost = 4;
 const elementCost = 100;
 
-/** Seconds of one core for an item's step in an encoder of 12 × 128, measured, and for its test. */
+/** Seconds of one core for an item's step in an encoder of 12 × 128, measured, and for its test; another task may be as slow as speech. */
 const fineTuneSeconds: Record<string, number> = { speech: 0.29, text: 0.18, vision: 0.055 };
 const testShare = 0.33;
 
 /** Seconds that a cell may take, by the count of its products: forward and twice that backward on training items, forward on test items. */
 export function modelSeconds(config: CellConfig, size: CellSize): number {
   if (config.fineTuning) {
-    const perItem = fineTuneSeconds[config.task]! * ((size.layers * size.features ** 2) / (12 * 128 ** 2));
+    const seconds = fineTuneSeconds[config.task] ?? fineTuneSeconds.speech!;
+    const perItem = seconds * ((size.layers * size.features ** 2) / (12 * 128 ** 2));
     const epochs = config.fineTuning.acts ? config.epochs : 1;
     return epochs * perItem * (size.trainItems + testShare * size.testItems);
   }

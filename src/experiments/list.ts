@@ -1,4 +1,5 @@
-import type { Cell, Scope } from "./cells.js";
+import type { Cell } from "./cell.js";
+import type { Scope } from "./cells.js";
 import { duration } from "../terminal.js";
 import { Run } from "./run.js";
 

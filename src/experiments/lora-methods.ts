@@ -1,12 +1,17 @@
 import type { FineTuning } from "../adapters/fine-tuning.js";
 import type { Scaling } from "../adapters/low-rank.js";
+import { findTask } from "./tasks.js";
 import type { Method } from "./types.js";
 
 type Size = Parameters<Method["stages"]>[0];
 
 const alpha = 16;
-const queryAndValue = ({ task }: Size) => (task === "vision" ? ["query", "value"] : ["q_proj", "v_proj"]);
-const queryAndKey = ({ task }: Size) => (task === "vision" ? ["query", "key"] : ["q_proj", "k_proj"]);
+const queryAnd =
+  (other: "key" | "value") =>
+  ({ task }: Size) => {
+    const { projections } = findTask(task);
+    return [projections.query, projections[other]];
+  };
 
 const form = (rank: number, scaling: Scaling, targets: string[]) => ({ rank, alpha, scaling, targets });
 
@@ -17,14 +22,14 @@ const form = (rank: number, scaling: Scaling, targets: string[]) => ({ rank, alp
 const published =
   (rank: number, plus: boolean) =>
   (size: Size): FineTuning => ({
-    form: form(rank, "published", queryAndValue(size)),
+    form: form(rank, "published", queryAnd("value")(size)),
     acts: size.task !== "speech",
     head: plus || size.task === "text" ? "frozen" : "classifier",
     ratio: plus ? 2.828 : 1,
   });
 
 const standard =
-  (rank: number, plus: boolean, targets = queryAndValue) =>
+  (rank: number, plus: boolean, targets = queryAnd("value")) =>
   (size: Size): FineTuning => ({
     form: form(rank, "standard", targets(size)),
     acts: true,
@@ -68,7 +73,7 @@ export const loraMethods: readonly Method[] = [
     group: "corrected",
     stages: () => [],
     variantOf: "lora-4-standard",
-    fineTuning: standard(4, false, queryAndKey),
+    fineTuning: standard(4, false, queryAnd("key")),
     note: "on query and key, as the paper's text says; its code has query and value",
   },
 ];

@@ -1,10 +1,8 @@
 /** Attention maps as cells store them: base64 of float16, row by row. */
 import { Float16Array } from "@petamoriken/float16";
+import { base64 } from "./outcome.js";
 
-const text = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
-  Buffer.from(buffer, byteOffset, byteLength).toString("base64");
-
-export const encodeMap = (values: Float32Array): string => text(new Float16Array(values));
+export const encodeMap = (values: Float32Array): string => base64(new Float16Array(values));
 
 /** @param count values of the map; maps of float32, as earlier cells have them, are told by their length */
 export function decodeMap(map: string, count: number): number[] {

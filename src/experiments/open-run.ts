@@ -2,7 +2,7 @@ import { UserError } from "../errors.js";
 import type { FeatureSummary } from "../features/load.js";
 import { ablations, type Ablation } from "./ablations.js";
 import { resultsFolder } from "../folders.js";
-import { findPreset } from "./presets.js";
+import { findPreset, RECORDED } from "./presets.js";
 import { recordedRobustness } from "./robustness.js";
 import { recordedCells, tableMethods } from "./recorded.js";
 import type { Progress, RunOptions } from "./run.js";
@@ -17,9 +17,6 @@ export interface ClassCount {
   train: number;
   test: number;
 }
-
-/** The preset whose tests on shifted inputs are committed. */
-const RECORDED = "small";
 
 /** A preset's run for notebooks: what is finished is read, what is missing is trained. */
 export class OpenRun {
@@ -144,6 +141,5 @@ export class TaskRun {
  * @throws UserError for an unknown preset (lists the valid ones) or a feature file that cannot be used.
  */
 export async function openRun(preset: string, options: RunOptions = {}): Promise<OpenRun> {
-  const jobs = process.env.DAAM_JOBS ? { jobs: Number(process.env.DAAM_JOBS) } : {};
-  return new OpenRun(await Run.open(preset, { ...jobs, ...options }));
+  return new OpenRun(await Run.open(preset, options));
 }

@@ -39,5 +39,5 @@ export function uint16Of(text: string): number[] {
   return Array.from({ length: bytes.length / 2 }, (_, i) => bytes.readUInt16LE(2 * i));
 }
 
-export const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>
+export const base64 = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
   Buffer.from(buffer, byteOffset, byteLength).toString("base64");

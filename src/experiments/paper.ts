@@ -1,31 +1,27 @@
 /**
  * The paper's own figures (arXiv 2401.11143 v4, tables of section "Results" and appendix), as data: accuracies in %.
- * Means are printed figures; what the cells give stands beside them (`cells`), because some contradict each other.
+ * Means are printed figures, which the cells of some rows contradict (report/rows.ts).
  */
-import { summarise, type Summary } from "../report/statistics.js";
 
 /** One row of one of the paper's three tables. */
-export interface PaperRow {
+export interface PrintedRow {
   /** As printed; `Method.paperRow` names a row by it. */
   title: string;
   /** Accuracy of every fold or run, as printed. */
   runs: number[];
   printed: { mean: number; sd: number };
-  /** Mean and population standard deviation of `runs`. */
-  cells: Summary;
 }
 
 export type PaperTaskName = "speech" | "text" | "vision";
 
-const row = (title: string, runs: number[], mean: number, sd: number): PaperRow => ({
+const row = (title: string, runs: number[], mean: number, sd: number): PrintedRow => ({
   title,
   runs,
   printed: { mean, sd },
-  cells: summarise(runs),
 });
 
 /** The paper's tables by task, each in the printed order. */
-export const paperTables: Record<PaperTaskName, PaperRow[]> = {
+const paperTables: Record<PaperTaskName, PrintedRow[]> = {
   speech: [
     row("LoRA+ (r=4)", [27.6, 25.7, 31.7, 25.1, 16.8], 25.4, 4.87),
     row("LoRA+ (r=8)", [27.6, 28.3, 20.5, 20.6, 24.6], 24.3, 3.32),
@@ -65,7 +61,7 @@ export const paperTables: Record<PaperTaskName, PaperRow[]> = {
 };
 
 /** The paper's rows of a task; empty for a task that the paper does not have. */
-export function paperRows(task: string): PaperRow[] {
+export function printedRows(task: string): PrintedRow[] {
   return Object.hasOwn(paperTables, task) ? paperTables[task as PaperTaskName] : [];
 }
 

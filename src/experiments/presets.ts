@@ -44,6 +44,7 @@ const few = (task: keyof typeof raw, items: number): FineTuningBudget => ({
 export const presets: readonly Preset[] = [
   {
     name: "smoke",
+    alwaysAnew: true,
     fineTunesOnRequest: true,
     hidden: 4,
     tasks: {
@@ -76,6 +77,7 @@ export const presets: readonly Preset[] = [
   },
   {
     name: "quick",
+    alwaysAnew: true,
     fineTunesOnRequest: true,
     hidden: 64,
     tasks: {
@@ -139,6 +141,7 @@ export const presets: readonly Preset[] = [
   {
     // Channels, epochs, rates and runs of the paper; the vision rate is its code's (the text says 1e-4). Checkpoints lie in DAAM_ENCODERS.
     name: "paper",
+    settings: "Channels, epochs, rates and runs are the paper's; the vision rate is its code's.",
     fineTunesOnRequest: true,
     hidden: 512,
     tasks: {
@@ -174,21 +177,20 @@ export const presets: readonly Preset[] = [
 /** PyTorch's default for AdamW, which the paper's code takes (its text says 0.1). */
 export const weightDecay = 0.01;
 
-/** Presets of minutes train everything on the spot: committed cells are never taken in. */
-export const alwaysAnew: readonly string[] = ["smoke", "quick"];
+/** The preset whose published cells stand in for those that another does not train. */
+export const RECORDED = "small";
 
 /** How the rates of a preset were chosen, for its published README. */
-export const howRates = ({ name, rates }: Preset) =>
-  name === "paper"
-    ? "Channels, epochs, rates and runs are the paper's; the vision rate is its code's."
-    : rates
-      ? `Each row has the learning rate, of ${rates.join(", ")}, with which it classified a part of the training items best that was ` +
-        "held out (a fifth of each class; on speech one fold of actors), by the last epoch, one seed and one fold; no test item played " +
-        "a role. Variants of an ablation, and LoRA on query and key, take the rate of the row that they vary. " +
-        "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset."
-      : "Learning rates are one a task for all rows, chosen by `daam tune` on a part of the training items that was held out " +
-        "(a fifth of each class; on speech one fold of actors), with no attention and DAAMv1; no test item played a role. " +
-        "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset.";
+export const howRates = ({ settings, rates }: Preset) =>
+  settings ??
+  (rates
+    ? `Each row has the learning rate, of ${rates.join(", ")}, with which it classified a part of the training items best that was ` +
+      "held out (a fifth of each class; on speech one fold of actors), by the last epoch, one seed and one fold; no test item played " +
+      "a role. Variants of an ablation, and LoRA on query and key, take the rate of the row that they vary. " +
+      "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset."
+    : "Learning rates are one a task for all rows, chosen by `daam tune` on a part of the training items that was held out " +
+      "(a fifth of each class; on speech one fold of actors), with no attention and DAAMv1; no test item played a role. " +
+      "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset.");
 
 /** @throws UserError that lists the presets. */
 export function findPreset(name: string): Preset {

@@ -5,7 +5,7 @@ import type { Progress } from "./run.js";
 const percent = (accuracy: number) => `${(100 * accuracy).toFixed(1)} %`;
 
 /** One line: "41 of 145 cells, 9m 20s left · text/mha/run-2 3/4 78.1 %". */
-export function progressLine({ total, done, secondsLeft, running, event }: Progress): string {
+function progressLine({ total, done, secondsLeft, running, event }: Progress): string {
   if (event.kind === "waiting")
     return `another run (process ${event.pid}) is at work on this preset: waiting for it`;
   const left = done < total ? `, ${duration(secondsLeft)} left` : "";

@@ -18,7 +18,7 @@ export interface RawTaskData {
 }
 
 /** How a task's raw data becomes an encoder's inputs in a preset. */
-export const rawSettings = ({ extraction, fineTuning }: TaskBudget): ExtractionSettings | undefined =>
+const rawSettings = ({ extraction, fineTuning }: TaskBudget): ExtractionSettings | undefined =>
   extraction ?? fineTuning?.extraction;
 
 /**

@@ -1,13 +1,11 @@
 /** Rows that a preset shows and does not train: those that fine-tune, where hidden states are shipped. */
 import { resultsFolder } from "../folders.js";
-import { cellName, runsOf } from "./cells.js";
+import { cellName } from "./cell.js";
+import { runsOf } from "./cells.js";
 import { methods } from "./methods.js";
-import { findPreset } from "./presets.js";
+import { findPreset, RECORDED } from "./presets.js";
 import { CellStore } from "./store.js";
 import type { CellResult, Method, Preset } from "./types.js";
-
-/** Whose published cells are shown. */
-const source = "small";
 
 /** Rows of a preset's tables. Those that it does not train are recorded ones where its hidden states are the shipped ones, of the same encoders. */
 export function tableMethods(preset: Preset): Method[] {
@@ -15,11 +13,11 @@ export function tableMethods(preset: Preset): Method[] {
   return methods.flatMap((method) => {
     const trains = Object.keys(preset.tasks).some((task) => runsOf(method, preset, task) > 0);
     if (!trains && !shipped) return [];
-    const from = trains ? preset : findPreset(source);
+    const from = trains ? preset : findPreset(RECORDED);
     return {
       ...method,
       runs: (task) => runsOf(method, from, task),
-      ...(!trains && { recorded: source }),
+      ...(!trains && { recorded: RECORDED }),
     };
   });
 }

@@ -1,7 +1,7 @@
 import { basename, dirname } from "node:path";
 import type { ExtractionSettings } from "../features/extraction.js";
 import { shiftName } from "../shifts/shift.js";
-import type { Cell } from "./cells.js";
+import type { Cell } from "./cell.js";
 import type { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
 import type { CellResult, Preset, TaskBudget } from "./types.js";

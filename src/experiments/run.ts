@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { summariseFeatures, type FeatureSummary } from "../features/load.js";
 import { selectIndices } from "../features/select.js";
-import { inScope, planCells, sameConfig, type Cell, type Scope } from "./cells.js";
+import { sameConfig, type Cell } from "./cell.js";
+import { inScope, planCells, type Scope } from "./cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../folders.js";
 import { Lock } from "../lock.js";
 import { runPool, type Order } from "./pool.js";
-import { alwaysAnew, presetAt } from "./presets.js";
+import { presetAt } from "./presets.js";
 import { chosenRates, readSearch, type Rates } from "./rates.js";
 import { CellStore } from "./store.js";
 import { findTask } from "./tasks.js";
@@ -121,7 +122,7 @@ export class Run {
    * published with the same configuration; and how many cells have neither.
    */
   standing(scope: Scope = {}): { results: CellResult[]; missing: number } {
-    const anew = alwaysAnew.includes(this.preset.name);
+    const anew = this.preset.alwaysAnew;
     const find = (name: string, config: CellConfig) =>
       this.result(name, config) ?? (anew ? undefined : this.published.get(name, config));
     const cells = this.planWith(scope, find);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join, sep } from "node:path";
 import { guard, writeWhole } from "../files.js";
-import { sameConfig } from "./cells.js";
+import { sameConfig } from "./cell.js";
 import type { CellConfig, CellResult } from "./types.js";
 
 /** The cells' JSON files of a folder: `cells/<task>/<method>/run-1.json`. */

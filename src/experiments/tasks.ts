@@ -6,6 +6,9 @@ import type { Preset, Task } from "./types.js";
 /** The code of the paper clips loss-scaled gradients at this norm. */
 const clipNorm = 1000;
 
+/** As WavLM and Llama have them. */
+const projections = { query: "q_proj", key: "k_proj", value: "v_proj" };
+
 /** The three tasks of the paper; losses and batches from section 1 of the paper's protocol, as its code has them. */
 export const tasks: readonly Task[] = [
   {
@@ -23,6 +26,7 @@ export const tasks: readonly Task[] = [
     batch: 8,
     clipNorm,
     paperRuns: ["F1", "F2", "F3", "F4", "F5"],
+    projections,
     shifts: [20, 10, 5, 0].map((snr) => ({ kind: "noise", snr })),
   },
   {
@@ -39,6 +43,7 @@ export const tasks: readonly Task[] = [
     batch: 32,
     clipNorm,
     paperRuns: ["R1", "R2", "R3"],
+    projections,
     shifts: [0.1, 0.2, 0.4].map((share) => ({ kind: "word-drop", share })),
   },
   {
@@ -53,6 +58,7 @@ export const tasks: readonly Task[] = [
     batch: 32,
     clipNorm,
     paperRuns: ["R1", "R2", "R3", "R4", "R5"],
+    projections: { query: "query", key: "key", value: "value" },
     shifts: [
       ...[0.05, 0.1, 0.2].map((sd) => ({ kind: "image-noise", sd }) as const),
       ...[0.5, 1, 2].map((sd) => ({ kind: "blur", sd }) as const),

@@ -29,6 +29,8 @@ export interface Task {
   clipNorm: number;
   /** Column heads of the paper's table: F1…F5, R1…R5. */
   paperRuns: string[];
+  /** What the encoders of the task call the projections of their attention, as adapters' `target_modules` have them. */
+  projections: { query: string; key: string; value: string };
   /** What test inputs are shifted by, each kind from weak to strong. */
   shifts?: readonly Shift[];
 }
@@ -68,6 +70,10 @@ export interface Preset {
   /** Channels between the two convolutions. */
   hidden: number;
   tasks: Record<string, TaskBudget>;
+  /** Everything is trained on the spot, in minutes: committed cells are never taken in. */
+  alwaysAnew?: true;
+  /** Where its settings are from, for its published README; by how rates were chosen where left out. */
+  settings?: string;
   /** Rows fine-tune only where asked to: they need raw data, or far more time than the others. */
   fineTunesOnRequest?: true;
   /** Tasks whose ablations run. */

@@ -29,7 +29,7 @@ export async function* archiveEntries(
 }
 
 /** Tells the format by the first bytes; what is neither zip nor gzip is left to the tar parser. */
-export function archiveKind(path: string): "zip" | "tar" | "tar.gz" {
+function archiveKind(path: string): "zip" | "tar" | "tar.gz" {
   const head = firstBytes(path, 2).toString("hex");
   return head === "504b" ? "zip" : head === "1f8b" ? "tar.gz" : "tar";
 }

@@ -2,17 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { UserError } from "../errors.js";
 import { openPytorch } from "./pytorch.js";
-import { readEntry, readHeader, type HostTensor, type SafeDtype } from "./safetensors.js";
-
-/** A tensor on disk: what it is, and how to get its values (widened to float32 or int32). */
-export interface StoredTensor {
-  dtype: SafeDtype;
-  shape: number[];
-  read(): HostTensor;
-}
-
-/** The tensors of a checkpoint by name, none of them read yet. */
-export type Checkpoint = Map<string, StoredTensor>;
+import { readEntry, readHeader } from "./safetensors.js";
+import type { Checkpoint } from "./stored-tensor.js";
 
 /** What `save_pretrained` writes, in the order in which it is looked for. */
 const layouts = [

@@ -14,7 +14,7 @@ export class TensorView {
 }
 
 /** A typed storage of `elements` values, the archive's entry `data/<key>`. */
-export class Storage {
+class Storage {
   constructor(
     readonly key: string,
     readonly dtype: SafeDtype,

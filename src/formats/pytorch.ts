@@ -5,7 +5,7 @@ import { openZip } from "./open-zip.js";
 import { readPickle, TensorView, type PickleValue } from "./pickle.js";
 import { fileSize, readRange } from "./read-range.js";
 import { bytesPer, decode, type HostTensor } from "./safetensors.js";
-import type { Checkpoint, StoredTensor } from "./checkpoint.js";
+import type { Checkpoint, StoredTensor } from "./stored-tensor.js";
 
 /** The bound on the pickle, which only names tensors: 64 MB would be half a million of them. */
 const MAX_PICKLE = 2 ** 26;

@@ -1,3 +1,4 @@
+import { Float16Array } from "@petamoriken/float16";
 import { UserError } from "../errors.js";
 import { fileSize, readRange } from "./read-range.js";
 
@@ -201,17 +202,10 @@ function narrow(value: bigint): number {
   return Number(value);
 }
 
-/** IEEE half precision to a number. */
-export function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-const halfValues = Float32Array.from({ length: 0x10000 }, (_, half) => halfToFloat(half));
+/** Every half by its bits: reading from a table is far faster than through the package's arrays. */
+const halfValues = new Float32Array(
+  new Float16Array(Uint16Array.from({ length: 0x10000 }, (_, half) => half).buffer),
+);
 
 function refuse(path: string, why: string): UserError {
   return new UserError(`${path} is not a readable safetensors file: ${why}; fetch or make it again`);

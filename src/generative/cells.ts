@@ -27,7 +27,7 @@ export interface VqVaeResult extends Omit<VqVaeOutcome, "reconstructions"> {
 }
 
 /** Seed by seed, so that a run which ends early has whole pairs. */
-export function planCells(settings: VqVaeSettings): VqVaeCell[] {
+export function planVqVaes(settings: VqVaeSettings): VqVaeCell[] {
   return Array.from({ length: settings.seeds }, (_, i) => i + 1).flatMap((seed) =>
     variants.map((variant) => ({
       name: `${variant.name}/seed-${seed}`,
@@ -64,7 +64,7 @@ export function keepCell(folder: string, result: VqVaeResult): void {
 }
 
 /** Trains a cell. Throws as `trainVqVae` does. */
-export async function trainCell(
+export async function trainVqVaeCell(
   { name, config }: VqVaeCell,
   images: ImageSets,
   backend: Backend,

@@ -1,19 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { linear } from "../attention/dot-product.js";
 import { mixtureAttention } from "../attention/mixture.js";
-import {
-  constant,
-  trainable,
-  xavierUniform,
-  type Parameters,
-  type ParameterSpec,
-} from "../attention/module.js";
+import { constant, trainable, xavierUniform, type ParameterSpec, type Tensors } from "../parameters.js";
 import { convolve } from "../models/decoder.js";
 
 /** A differentiable map of images, float32 [batch, height, width, channels]. */
 export interface Layer {
   readonly parameters: Record<string, ParameterSpec>;
-  apply(x: tf.Tensor4D, parameters: Parameters): tf.Tensor4D;
+  apply(x: tf.Tensor4D, parameters: Tensors): tf.Tensor4D;
 }
 
 /** Halves the image: a 2×2 convolution of stride 2, as a product of matrices. */

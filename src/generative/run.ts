@@ -6,7 +6,7 @@ import { Lock } from "../lock.js";
 import { resultsFolder, runFolder } from "../folders.js";
 import { toMarkdown } from "../report/tables.js";
 import { itemCounter } from "../terminal.js";
-import { finishedCell, keepCell, planCells, trainCell, wholePairs, type VqVaeResult } from "./cells.js";
+import { finishedCell, keepCell, planVqVaes, trainVqVaeCell, wholePairs, type VqVaeResult } from "./cells.js";
 import { cifarImages } from "./images.js";
 import { publishVqVae } from "./publish.js";
 import { settings, type VqVaeSettings } from "./settings.js";
@@ -40,7 +40,7 @@ export async function runVqVae({ changes, backend, command, signal }: VqVaeRunOp
     const took = await chooseBackend(backend);
     console.error(took.line);
     const images = await cifarImages(chosen, { progress: downloadProgress() });
-    const cells = planCells(chosen);
+    const cells = planVqVaes(chosen);
     const results = new Map<string, VqVaeResult>();
     for (const cell of cells) {
       const result = finishedCell(folder, cell);
@@ -60,7 +60,7 @@ export async function runVqVae({ changes, backend, command, signal }: VqVaeRunOp
       let done = 0;
       count(done, steps);
       const onStep = () => count(++done, steps);
-      const result = await trainCell(cell, images, took, { onStep, signal });
+      const result = await trainVqVaeCell(cell, images, took, { onStep, signal });
       keepCell(folder, result);
       results.set(cell.name, result);
       pairs = await publishPairs();

@@ -1,6 +1,6 @@
 import { UserError } from "../errors.js";
 import { repository } from "../folders.js";
-import { trainCell, planCells, reconstructionsOf, type VqVaeResult } from "./cells.js";
+import { trainVqVaeCell, planVqVaes, reconstructionsOf, type VqVaeResult } from "./cells.js";
 import { cifarImages, textures, type ImageSets } from "./images.js";
 import { pictureOf } from "./picture.js";
 import { shortSettings, type VqVaeSettings } from "./settings.js";
@@ -33,7 +33,7 @@ export async function shortRun(
   const { chooseBackend } = await import("../backend/choose.js");
   const backend = await chooseBackend();
   const results: VqVaeResult[] = [];
-  for (const cell of planCells(settings)) results.push(await trainCell(cell, images, backend, {}));
+  for (const cell of planVqVaes(settings)) results.push(await trainVqVaeCell(cell, images, backend, {}));
   const shown = results.map(reconstructionsOf);
   return { results, picture: await pictureOf([images.test, ...shown], shown[0]!.count) };
 }

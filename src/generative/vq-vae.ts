@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { trainable, type ParameterSpec } from "../attention/module.js";
+import { initialise, trainable, type ParameterSpec } from "../parameters.js";
 import { UserError } from "../errors.js";
-import { initialise } from "../models/initialise.js";
 import { randomStream, type Random } from "../random.js";
 import { channelAttention, down, output, pointwise, residual, up, type Layer } from "./residual.js";
 import type { VqVaeSettings } from "./settings.js";

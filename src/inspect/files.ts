@@ -7,7 +7,7 @@ import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { readHeader, readSafetensors } from "../formats/safetensors.js";
 import { readWav } from "../formats/wav.js";
-import type { Inspector } from "./inspect.js";
+import type { Inspector } from "./inspector.js";
 
 const MAX_WAV = 512 * 2 ** 20;
 const MAX_TEXT = 4 * 2 ** 20;

@@ -3,20 +3,7 @@ import { UserError } from "../errors.js";
 import { firstBytes } from "../formats/read.js";
 import { fileInspectors } from "./files.js";
 import { inspectFolder } from "./folders.js";
-
-/** What one kind of file holds, told through the parser that everything else uses. */
-export interface Inspector {
-  kind: string;
-  /** Whether the file is to be read as this kind, by its name. */
-  named: RegExp;
-  /** Whether it is, by its first bytes (at least 512 where it has them). Without it the name alone decides. */
-  begins?: (head: Buffer, bytes: number) => boolean;
-  /**
-   * One or more facts, each without the file's name.
-   * @throws UserError for a file that the parser refuses.
-   */
-  lines(path: string): Promise<string[]>;
-}
+import type { Inspector } from "./inspector.js";
 
 /** A tar's mark lies at byte 257. */
 const HEAD = 512;

@@ -1,12 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { linear } from "../attention/dot-product.js";
-import {
-  torchDefault,
-  trainable,
-  xavierUniform,
-  type ParameterSpec,
-  type Parameters,
-} from "../attention/module.js";
+import { torchDefault, trainable, xavierUniform, type ParameterSpec, type Tensors } from "../parameters.js";
 import type { Size } from "./stages.js";
 
 export interface DecoderOptions extends Size {
@@ -54,7 +48,7 @@ export function decoderParameters({
  * Logits [batch, classes] of x, float32 [batch, layers, features].
  * @param slope whether x has a gradient: one that no training asks for costs a sixth of a step
  */
-export function decode(x: tf.Tensor3D, p: Parameters, slope = true): tf.Tensor2D {
+export function decode(x: tf.Tensor3D, p: Tensors, slope = true): tf.Tensor2D {
   const [batch, layers, features] = x.shape;
   const [height, width] = imageOf(features);
   const image = x.reshape([batch, layers, height, width]).transpose([0, 2, 3, 1]) as tf.Tensor4D; // (B, N, H, W) → (B, H, W, N)

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Module, ParameterSpec } from "../attention/module.js";
+import type { Module } from "../attention/module.js";
+import { initialise } from "../parameters.js";
+import type { ParameterSpec } from "../parameters.js";
 import { randomStream } from "../random.js";
 import { decode, decoderParameters, type DecoderOptions } from "./decoder.js";
-import { initialise } from "./initialise.js";
 import { buildStage, type Size, type Stage } from "./stages.js";
 
 export interface ModelOptions extends DecoderOptions {

@@ -4,7 +4,8 @@ import { dotProductAttention, linear } from "../attention/dot-product.js";
 import { groupedQueryAttention, type GroupedQueryForm } from "../attention/grouped-query.js";
 import { layerWeights } from "../attention/layer-weights.js";
 import { mixtureAttention } from "../attention/mixture.js";
-import { constant, torchDefault, trainable, type Module } from "../attention/module.js";
+import type { Module } from "../attention/module.js";
+import { constant, torchDefault, trainable } from "../parameters.js";
 import { UserError } from "../errors.js";
 
 /** One stage between hidden states and decoder; sizes that depend on the encoder are resolved when a model is built. */

@@ -4,7 +4,6 @@
  * tslab's public `display.*` sends one type an output. Several types in one output let each viewer pick the best it can show;
  * tslab's internal sender does that.
  */
-import prettyMilliseconds from "pretty-ms";
 import * as tslab from "tslab";
 // The default import is the live CommonJS exports; a named import would keep the first cell's sender.
 import jupyter from "tslab/dist/jupyter.js";
@@ -12,6 +11,7 @@ import type { DataFrame } from "danfojs-node";
 import type { Figure } from "../report/figure.js";
 import { saveFigure } from "../report/save.js";
 import { toPng, toSvg } from "../report/static.js";
+import { duration } from "../terminal.js";
 
 type MimeBundle = Record<string, unknown>;
 
@@ -138,7 +138,6 @@ export async function withProgress<T>(
 
 function stageText({ done, total, secondsLeft, running }: Stage): string {
   const filled = Math.round((20 * done) / total);
-  const left = prettyMilliseconds(1000 * Math.max(1, Math.round(secondsLeft)));
   const cells = running.map(({ name, epochs, record }) => `${name} ${record?.epoch ?? 0}/${epochs}`);
-  return `[${"#".repeat(filled)}${".".repeat(20 - filled)}] ${done}/${total}, ${left} left ${cells.join(", ")}`;
+  return `[${"#".repeat(filled)}${".".repeat(20 - filled)}] ${done}/${total}, ${duration(secondsLeft)} left ${cells.join(", ")}`;
 }

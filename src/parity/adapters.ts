@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { adapt, lowRankParameters, merge, type LowRankForm, type Scaling } from "../adapters/low-rank.js";
 import { loadAdapter } from "../adapters/peft.js";
-import type { Parameters } from "../attention/module.js";
+import type { Tensors } from "../parameters.js";
 import { openEncoder, type Encoder, type EncoderInput, type State } from "../encoders/encoder.js";
 import type { Adapt } from "../encoders/weights.js";
 import { oneOf, UserError } from "../errors.js";
@@ -50,7 +50,7 @@ function encoderAround(folder: string): string {
   throw new UserError(`${folder} lies in no folder of an encoder; put it into its encoder's`);
 }
 
-function logitsOf(encoder: Encoder, input: EncoderInput, head: Parameters, hook?: Adapt): tf.Tensor2D {
+function logitsOf(encoder: Encoder, input: EncoderInput, head: Tensors, hook?: Adapt): tf.Tensor2D {
   return tf.tidy(() => {
     const { context, hidden } = encoder.embed(input);
     let state: State = { context, hidden };

@@ -3,7 +3,7 @@ import { densityAttention } from "../attention/density.js";
 import { dotProductAttention } from "../attention/dot-product.js";
 import { groupedQueryAttention, type GroupedQueryForm } from "../attention/grouped-query.js";
 import { densityBlock, mixtureOfDensities } from "../attention/mixture.js";
-import type { Parameters } from "../attention/module.js";
+import type { Tensors } from "../parameters.js";
 import { FORWARD, GRADIENT, type Comparison, type Reference } from "./reference.js";
 
 /** Output, attention map and gradients of density adaptive attention. */
@@ -94,7 +94,7 @@ export async function checkGroupedQuery(reference: Reference): Promise<Compariso
   const form = (form: GroupedQueryForm) =>
     tf.tidy(() => {
       const names = { query: "q", key: "k", value: "v", out: "o" };
-      const p: Parameters = { normScale: reference.tensor("ln_w"), normOffset: reference.tensor("ln_b") };
+      const p: Tensors = { normScale: reference.tensor("ln_w"), normOffset: reference.tensor("ln_b") };
       for (const [ours, theirs] of Object.entries(names)) {
         p[`${ours}Kernel`] = transposed(reference, `${theirs}_w`);
         p[`${ours}Bias`] = reference.tensor(`${theirs}_b`);

@@ -10,7 +10,7 @@ const present = <T>(list: (T | undefined)[]): T[] => list.filter((entry): entry 
 type Items = "test" | "train";
 
 /** A cell's last-epoch attention map, averaged over test or training items; undefined without density attention. */
-export function attentionMap({ attention }: CellResult, items: Items = "test"): DensityMap | undefined {
+function attentionMap({ attention }: CellResult, items: Items = "test"): DensityMap | undefined {
   if (!attention) return undefined;
   const { layers, features } = attention;
   return { layers, features, values: decodeMap(attention[items], layers * features) };

@@ -22,7 +22,7 @@ interface Panel {
 }
 
 /** Lines in one panel or in panels side by side; legends below, outside of the data. */
-export function linePanels(title: string, panels: Panel[]): Figure {
+function linePanels(title: string, panels: Panel[]): Figure {
   const rows = Math.max(...panels.map((panel) => panel.lines.length));
   const bottom = 64 + 20 * rows;
   const height = 360 + bottom;

@@ -1,7 +1,7 @@
 /** Figures of results: every row, paper beside here, and ablations. Pure: numbers in, a Plotly figure out. */
 import type { Data, Layout } from "plotly.js";
 import { brief, colours, type Figure, ink, look, muted, panelTitle } from "./figure.js";
-import type { Summary } from "./statistics.js";
+import { notRun, type Summary } from "./statistics.js";
 
 /** A row of the verdict figure: accuracies in %, whatever is missing is left out. */
 export interface VerdictRow {
@@ -111,7 +111,7 @@ function sideTraces(rows: VerdictRow[], side: "paper" | "here", suffix: string):
     mode: "text",
     x: missing.map(() => (Number.isFinite(start) ? start : 0)),
     y: missing.map((row) => row.label),
-    text: missing.map(() => "not run yet"),
+    text: missing.map(() => notRun),
     textposition: "middle right",
     textfont: { color: muted, size: 11 },
     showlegend: false,

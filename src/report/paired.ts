@@ -3,6 +3,7 @@ import type { CellResult, Task, TestItems } from "../experiments/types.js";
 import { isCollapsed, predictions } from "./attention-maps.js";
 import { bootstrapInterval, type GroupedDifferences, meanDifference, signFlipP } from "./resampling.js";
 import type { Protocol } from "./rows.js";
+import { tidy } from "./statistics.js";
 
 /** The test items of a cell; undefined where they are not known, as for cells of another preset. */
 export type ItemsOf = (result: CellResult) => TestItems | undefined;
@@ -54,8 +55,6 @@ export function difference(
   };
 }
 
-const tidy = (value: number) => Number(value.toPrecision(12));
-
 /** The terms without the runs in which a cell of theirs predicts one class for every item, and how many runs these are. */
 export function withoutCollapsed(
   { classes }: Task,
@@ -92,7 +91,7 @@ function sharedRuns(terms: readonly Term[]): SharedRun[] {
 }
 
 /** Per seed and group, over the test items that all cells of a run have; undefined where one's are not known. */
-export function groupedDifferences(
+function groupedDifferences(
   task: Task,
   runs: readonly SharedRun[],
   protocol: Protocol,

@@ -2,16 +2,12 @@
 import { cpSync, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Papa from "papaparse";
-import type { Trial } from "../experiments/rates.js";
-import type { CellResult, Method, Preset, Task } from "../experiments/types.js";
 import { guard, writeWhole } from "../files.js";
 import type { TestLabels } from "./attention-maps.js";
 import type { Figure } from "./figure.js";
-import type { Machine } from "./machine.js";
-import type { ItemsOf } from "./paired.js";
+import { type Publication, type Section, sections } from "./publication.js";
 import { readme } from "./readme.js";
 import {
-  type AblationEntry,
   ablationOf,
   confusionOf,
   efficiencyOf,
@@ -24,49 +20,9 @@ import {
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "./robustness-cells.js";
 import { sentencesOf, sentencesTable } from "./sentences.js";
-import { ablationEntry, type ResultTable, resultTable } from "./rows.js";
 import { saveFigure } from "./save.js";
 import { ablationRuns, ablationTable, csvTable, toCsv } from "./tables.js";
 import { choiceTable, claimsTable, judge } from "./verdict.js";
-
-/** A question of the ablations, as `ablations()` lists them. */
-export interface AblationPlan {
-  name: string;
-  title: string;
-  note?: string;
-  entries: { label: string; method: Method }[];
-}
-
-/** Everything that a published folder is made of: equal input gives equal bytes. */
-export interface Publication {
-  preset: Preset;
-  methods: readonly Method[];
-  /** The preset's tasks in order, with the ablations that run on them. */
-  tasks: { task: Task; ablations: readonly AblationPlan[] }[];
-  /** Finished cells. */
-  results: readonly CellResult[];
-  /** Finished cells that were tested on shifted inputs. */
-  robustness?: readonly CellResult[];
-  /** Published cells of another preset that rows show. */
-  recorded?: readonly CellResult[];
-  machine: Machine;
-  /** Markdown on how settings were chosen. */
-  settings: string;
-  /** The search over learning rates, where the preset has one. */
-  search?: readonly Trial[];
-  /** The command that trains a row again. */
-  command(task: string, method: string): string;
-  /** Labels of a cell's test items; for confusion matrices beyond 20 classes. */
-  labels?: TestLabels;
-  /** Test items of a cell; without them differences have no intervals. */
-  items?: ItemsOf;
-}
-
-/** A task's table and its ablations. */
-export interface Section {
-  table: ResultTable;
-  ablations: (AblationPlan & { rows: AblationEntry[] })[];
-}
 
 /** What others write: executed notebooks of presets that take hours, and the search over learning rates. */
 const KEPT = ["notebooks", "search.json"];
@@ -108,19 +64,8 @@ function restore(folder: string): void {
   for (const path of left) rmSync(path, { recursive: true, force: true });
 }
 
-/** The tables of a publication and their ablations. */
-export function sections({ preset, methods, tasks, results, recorded = [] }: Publication): Section[] {
-  return tasks.map(({ task, ablations }) => ({
-    table: resultTable(task, methods, [...results, ...recorded], preset.tasks[task.name]!.runs),
-    ablations: ablations.map((ablation) => ({
-      ...ablation,
-      rows: ablation.entries.map((entry) => ablationEntry(entry, task, results)),
-    })),
-  }));
-}
-
 /** Every figure of a publication by file name; those whose cells are missing are left out. */
-export function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
+function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
   const tables = parts.map(({ table }) => table);
   const figures: Record<string, Figure | undefined> = {
     verdict: verdictOf(tables),

@@ -3,7 +3,7 @@ import { chosenRates } from "../experiments/rates.js";
 import type { CellResult, TaskBudget } from "../experiments/types.js";
 import { chanceSentence, collapseSentence } from "./claims.js";
 import { parameterSentences } from "./parameter-claims.js";
-import type { Publication, Section } from "./publish.js";
+import type { Publication, Section } from "./publication.js";
 import { cellCounts, type TableRow } from "./rows.js";
 import { searchNote, searchTable } from "./search.js";
 import { robustnessBlocks } from "./robustness.js";

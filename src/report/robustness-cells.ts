@@ -27,7 +27,6 @@ export function robustnessOf(
 
 /** The set of test items as they are. */
 export const CLEAN = "clean";
-export const notRun = "not run yet";
 export const titleOf = (name: string) => methods.find((method) => method.name === name)!.title;
 export const shiftsOf = ({ task }: Robustness) => task.shifts ?? [];
 export const columns = (of: Robustness) => [CLEAN, ...shiftsOf(of).map(shiftTitle)];

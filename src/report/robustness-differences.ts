@@ -8,13 +8,13 @@ import {
   CLEAN,
   cellsOf,
   columns,
-  notRun,
   type Robustness,
   sets,
   shiftsOf,
   summaryOf,
   titleOf,
 } from "./robustness-cells.js";
+import { notRun } from "./statistics.js";
 import type { TextTable } from "./tables.js";
 import { differenceText as textOf } from "./verdict.js";
 

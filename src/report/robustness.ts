@@ -8,7 +8,6 @@ import {
   CLEAN,
   cellsOf,
   columns,
-  notRun,
   type Robustness,
   sets,
   shiftsOf,
@@ -21,7 +20,7 @@ import {
   robustnessDifferencesNote,
   robustnessSentences,
 } from "./robustness-differences.js";
-import { plusMinus } from "./statistics.js";
+import { notRun, plusMinus } from "./statistics.js";
 import { type TextTable, toMarkdown } from "./tables.js";
 
 export const robustnessNote =

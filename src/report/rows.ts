@@ -1,11 +1,16 @@
 /** From finished cells to the rows of a table, beside the paper's. */
-import { paperRows, type PaperRow } from "../experiments/paper.js";
+import { printedRows, type PrintedRow } from "../experiments/paper.js";
 import type { CellResult, EpochRecord, Method, Task } from "../experiments/types.js";
-import { summarise, type Summary } from "./statistics.js";
+import { summarise, type Summary, tidy } from "./statistics.js";
 
 /** The paper reports the best test epoch of a run; the last epoch involves no choice on test data. */
 export type Protocol = "best" | "last";
 export type Metric = "accuracy" | "macroF1" | "unweightedRecall";
+
+/** A row of the paper's table, with the mean and population sd that its cells give beside the printed ones. */
+export interface PaperRow extends PrintedRow {
+  cells: Summary;
+}
 
 export interface TableRow {
   title: string;
@@ -29,6 +34,10 @@ export interface ResultTable {
   /** Whether every row that is trained here has all of its runs. */
   complete: boolean;
 }
+
+/** The paper's rows of a task; empty for a task that the paper does not have. */
+export const paperRows = (task: string): PaperRow[] =>
+  printedRows(task).map((row) => ({ ...row, cells: summarise(row.runs) }));
 
 /**
  * The table of a task: rows that are only recorded (LoRA, LoRA+), then the published ones, then the corrected and added.
@@ -84,7 +93,7 @@ export function cellCounts({ rows, runs }: ResultTable): { done: number; all: nu
 
 /** A metric of every finished run, in %. */
 export function values(row: TableRow, protocol: Protocol, metric: Metric = "accuracy"): number[] {
-  return row.results.map((result) => Number((100 * result[protocol][metric]).toPrecision(12)));
+  return row.results.map((result) => tidy(100 * result[protocol][metric]));
 }
 
 /** Mean and population sd of a metric over the finished runs, in %; undefined without runs. */

@@ -2,13 +2,13 @@
 import { gainSentence, orderSentence, spreadSentence, stabilitySentence } from "./claims.js";
 import { layersSentence, untrainedSentence } from "./layer-claims.js";
 import type { ItemsOf } from "./paired.js";
-import type { Section } from "./publish.js";
+import type { Section } from "./publication.js";
 import type { Robustness } from "./robustness-cells.js";
 import { robustnessSentences } from "./robustness-differences.js";
 import { rowOf } from "./rows.js";
 import type { TextTable } from "./tables.js";
 
-export const topics = ["gain", "stability", "order", "spread", "layers", "robustness"] as const;
+const topics = ["gain", "stability", "order", "spread", "layers", "robustness"] as const;
 export type Topic = (typeof topics)[number];
 
 /** The sentences on every topic; none on what was not run. */

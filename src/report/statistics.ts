@@ -7,9 +7,10 @@ export interface Summary {
   n: number;
 }
 
+/** To 12 digits: adding 62.7 and 66.6 in binary must not turn 67.78 into 67.77999… */
+export const tidy = (x: number) => Number(x.toPrecision(12));
+
 export function summarise(values: number[]): Summary {
-  // Adding 62.7 and 66.6 in binary must not turn 67.78 into 67.77999…
-  const tidy = (x: number) => Number(x.toPrecision(12));
   return { mean: tidy(mean(values)), sd: tidy(standardDeviation(values)), n: values.length };
 }
 
@@ -33,6 +34,9 @@ export function pairedDifference(a: number[], b: number[]): RunDifference {
   const half = n < 2 ? Infinity : ((T95[n - 2] ?? 1.96) * sd) / Math.sqrt(n - 1);
   return { mean: centre, low: centre - half, high: centre + half, n };
 }
+
+/** What stands where there is nothing to summarise. */
+export const notRun = "not run yet";
 
 /** "67.8 ± 1.5". */
 export function plusMinus({ mean, sd }: { mean: number; sd: number }, digits = 1): string {

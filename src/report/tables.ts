@@ -1,10 +1,9 @@
 /** Tables as text: what notebooks show, what README.md and CSV files hold. */
 import Papa from "papaparse";
-import type { PaperRow } from "../experiments/paper.js";
 import { findTask } from "../experiments/tasks.js";
 import type { Preset, Task } from "../experiments/types.js";
-import { type Metric, type ResultTable, type TableRow, summary } from "./rows.js";
-import { plusMinus, summarise, type Summary } from "./statistics.js";
+import { type Metric, type PaperRow, type ResultTable, type TableRow, summary } from "./rows.js";
+import { notRun, plusMinus, summarise, type Summary } from "./statistics.js";
 
 /** Columns of strings: the form that Markdown, CSV and data frames are made from. */
 export interface TextTable {
@@ -22,10 +21,9 @@ export const levelsNote =
   "Levels are not comparable with the paper's (other data, a far smaller encoder): compare differences between rows here, and those with " +
   "care, for the encoder may change them too. Rows of LoRA and at its budget saw fewer items and compare with each other alone. Seconds of " +
   "decoders are without making the hidden states, those of LoRA with the encoder.";
-const notRun = "not run yet";
 
 /** "paper (IEMOCAP, WavLM-Large)" and "here (RAVDESS, wavlm-mini)". */
-export function columnHeads({ task }: ResultTable): { paper: string; here: string } {
+function columnHeads({ task }: ResultTable): { paper: string; here: string } {
   return {
     paper: `paper (${task.paper.data}, ${task.paper.encoder})`,
     here: `here (${task.here.data}, ${task.here.encoder})`,

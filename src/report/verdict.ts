@@ -2,6 +2,7 @@
 import { type Difference, difference, type ItemsOf, type Term, withoutCollapsed } from "./paired.js";
 import { holm } from "./resampling.js";
 import { type Protocol, type ResultTable, rowOf, seesAll, summary } from "./rows.js";
+import { notRun } from "./statistics.js";
 import type { TextTable } from "./tables.js";
 
 /** Two rows of one table, of which the paper says that the first is better. */
@@ -145,7 +146,7 @@ export const points = (value: number, digits = 1) =>
 
 /** "+3.2 (+1.0 to +5.4)"; the difference alone where there is no interval. Ends next to 0 have a second digit. */
 export function differenceText(found: Difference | undefined): string {
-  if (!found) return "not run yet";
+  if (!found) return notRun;
   const { mean, interval } = found;
   if (!interval) return points(mean);
   const near = interval.some((end) => end !== 0 && Math.abs(end) < 0.05);

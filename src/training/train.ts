@@ -21,7 +21,8 @@ export interface Examples {
   labels: Int32Array;
 }
 
-export interface Dataset {
+/** Hidden states of one encoder, to train and test decoders on. */
+export interface LabelledStates {
   layers: number;
   features: number;
   classes: number;
@@ -51,7 +52,7 @@ export interface Outcome extends Learned {
  * @param onEpoch told of each finished epoch
  */
 export async function train(
-  data: Dataset,
+  data: LabelledStates,
   options: TrainOptions,
   onEpoch?: (record: EpochRecord) => void,
 ): Promise<Outcome> {
@@ -94,7 +95,7 @@ export async function trainStep(
   model: Model,
   variables: tf.Variable[],
   optimiser: AdamW,
-  data: Dataset,
+  data: LabelledStates,
   { loss }: Pick<TrainOptions, "loss">,
   learningRate: number,
   items: Int32Array,
@@ -110,7 +111,7 @@ export async function trainStep(
   return mean!;
 }
 
-async function test(model: Model, data: Dataset, { loss }: TrainOptions, items: Int32Array) {
+async function test(model: Model, data: LabelledStates, { loss }: TrainOptions, items: Int32Array) {
   const { x, labels } = gather(data, data.test, items);
   const [guess, value] = tf.tidy(() => {
     const logits = model.forward(x);
@@ -122,7 +123,7 @@ async function test(model: Model, data: Dataset, { loss }: TrainOptions, items: 
   return { classes, loss: mean! };
 }
 
-async function averageMaps(model: Model, data: Dataset, batch: number): Promise<Outcome["attention"]> {
+async function averageMaps(model: Model, data: LabelledStates, batch: number): Promise<Outcome["attention"]> {
   const average = async (examples: Examples) => {
     const n = examples.labels.length;
     let sum: tf.Tensor | undefined;
@@ -157,7 +158,7 @@ async function learnedRanges(model: Model): Promise<Outcome["learned"]> {
   return { meanOffset: await range(density.meanOffset), scaledVariance: await range(density.scaledVariance) };
 }
 
-function gather({ layers, features }: Dataset, { read, labels }: Examples, items: Int32Array) {
+function gather({ layers, features }: LabelledStates, { read, labels }: Examples, items: Int32Array) {
   return {
     x: tf.tensor3d(read(items), [items.length, layers, features]),
     labels: tf.tensor1d(

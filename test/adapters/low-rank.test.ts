@@ -6,7 +6,7 @@ import { adapt, lowRankParameters, merge, type LowRankForm } from "#src/adapters
 import { Config } from "#src/encoders/config.js";
 import { openEncoder, type Adapt, type Encoder, type EncoderInput } from "#src/encoders/encoder.js";
 import { architectures } from "#src/encoders/registry.js";
-import { initialise } from "#src/models/initialise.js";
+import { initialise } from "#src/parameters.js";
 import { inputOf } from "#src/parity/encoders.js";
 import { Reference } from "#src/parity/reference.js";
 import { randomStream } from "#src/random.js";

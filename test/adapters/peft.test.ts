@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
@@ -14,11 +13,11 @@ import { inputOf } from "#src/parity/encoders.js";
 import { Reference } from "#src/parity/reference.js";
 import { writeTensors, type Arrays } from "../encoders/tiny.js";
 import { onEveryBackend } from "../support/backends.js";
-import { refusal } from "../support/files.js";
+import { freshFolder, refusal } from "../support/files.js";
 
 const fixtures = "test/fixtures/reference";
 const encoders = ["beit", "wavlm_large_style", "llama"];
-const temporary = () => mkdtempSync(join(tmpdir(), "adapter-"));
+const temporary = () => freshFolder();
 const configOf = (folder: string) => JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8"));
 const weightsOf = (folder: string) => readSafetensors(join(folder, "adapter_model.safetensors")).tensors;
 

@@ -3,7 +3,8 @@ import { execFile } from "node:child_process";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import { BACKENDS, chooseBackend, listBackends, type BackendStatus } from "#src/backend/choose.js";
+import { chooseBackend, listBackends, type BackendStatus } from "#src/backend/choose.js";
+import { BACKENDS } from "#src/backend/names.js";
 import { UserError } from "#src/errors.js";
 
 let status: BackendStatus[];

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "#src/errors.js";
 import { openEncoder, type EncoderInput } from "#src/encoders/encoder.js";
 import { ids, tinyLlama, writeLlama, type Arrays } from "./tiny.js";
+import { freshFolder } from "../support/files.js";
 
 type Change = (config: Record<string, unknown>, arrays: Arrays) => void;
 const set =
@@ -59,7 +59,7 @@ test("refused: a truncated checkpoint, a folder without config or weights, a con
   const folder = writeLlama(2);
   truncateSync(join(folder, "model.safetensors"), 5000);
   await assert.rejects(openEncoder(folder), /truncated/);
-  const empty = mkdtempSync(join(tmpdir(), "empty-"));
+  const empty = freshFolder();
   await assert.rejects(openEncoder(empty), /config\.json is missing/);
   writeFileSync(join(empty, "config.json"), "{\n");
   await assert.rejects(openEncoder(empty), /config\.json is not JSON/);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
@@ -11,6 +10,7 @@ import { relativeL2 } from "#src/parity/reference.js";
 import { onEveryBackend } from "../support/backends.js";
 import { assertClose, assertGradients, normal } from "../support/close.js";
 import { ids, writeLlama, writeTensors } from "./tiny.js";
+import { freshFolder } from "../support/files.js";
 
 const fixtures = "test/fixtures/reference";
 const inputOf = (folder: string, { inputName }: Encoder) => ({
@@ -128,7 +128,7 @@ test("the same weights under other names: without prefix, in transformers 5's sp
           .replace("weight_v", "parametrizations.weight.original1"),
     ],
   ] as const) {
-    const folder = join(mkdtempSync(join(tmpdir(), "renamed-")), name);
+    const folder = join(freshFolder(), name);
     cpSync(join(fixtures, name), folder, { recursive: true });
     const { tensors } = readSafetensors(join(folder, "model.safetensors"));
     const kept = [...tensors].filter(([key]) => name !== "llama" || key.startsWith("model."));
@@ -152,7 +152,7 @@ test("a checkpoint without a head gives no logits", async () => {
 });
 
 test("a shard that is missing is named", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "shards-"));
+  const folder = freshFolder();
   cpSync(join(fixtures, "llama_sharded"), folder, { recursive: true });
   renameSync(join(folder, "model-00002-of-00002.safetensors"), join(folder, "elsewhere"));
   await assert.rejects(openEncoder(folder), /model-00002-of-00002\.safetensors cannot be opened \(ENOENT\)/);

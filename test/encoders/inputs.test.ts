@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import sharp from "sharp";
@@ -10,10 +9,11 @@ import { decodeImage, ImageInput } from "#src/encoders/image-input.js";
 import { resizeImage } from "#src/encoders/resize.js";
 import { padIds, TextInput } from "#src/encoders/text-input.js";
 import { assertClose } from "../support/close.js";
+import { freshFolder } from "../support/files.js";
 
 /** A folder with preprocessor_config.json of these fields. */
 function preprocessor(fields: object): string {
-  const folder = mkdtempSync(join(tmpdir(), "preprocessor-"));
+  const folder = freshFolder();
   writeFileSync(join(folder, "preprocessor_config.json"), JSON.stringify(fields));
   return folder;
 }
@@ -160,7 +160,7 @@ test("text: the empty one is <s> alone, the limit counts it in", () => {
 });
 
 test("refused: a tokenizer that is damaged or missing", () => {
-  const folder = mkdtempSync(join(tmpdir(), "tokenizer-"));
+  const folder = freshFolder();
   cpSync("data/encoders/llama-mini/config.json", join(folder, "config.json"));
   assert.throws(() => TextInput.open(folder), /tokenizer\.json is missing/);
   writeFileSync(join(folder, "tokenizer.json"), '{"model": {"type": "None"}}');

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { safetensorsOf } from "#src/formats/safetensors.js";
 import { normal } from "../support/close.js";
+import { freshFolder } from "../support/files.js";
 
 /** Tensors for a checkpoint on disk, by name. */
 export type Arrays = Record<string, { shape: number[]; data: Float32Array }>;
@@ -51,7 +51,7 @@ export function writeLlama(
   }
   const config: Record<string, unknown> = { ...tinyLlama, num_hidden_layers: layers };
   change(config, arrays);
-  const folder = mkdtempSync(join(tmpdir(), "llama-"));
+  const folder = freshFolder();
   mkdirSync(folder, { recursive: true });
   writeTensors(join(folder, "model.safetensors"), arrays);
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));

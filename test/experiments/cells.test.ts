@@ -1,48 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ablations, layersByShare } from "#src/experiments/ablations.js";
-import { agreement, agreementLines } from "#src/experiments/agreement.js";
-import { cellSeed, inScope, planCells, sameConfig, type FeatureInfo } from "#src/experiments/cells.js";
+import { sameConfig } from "#src/experiments/cell.js";
+import { cellSeed, inScope, planCells, type FeatureInfo } from "#src/experiments/cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "#src/experiments/estimate.js";
 import { methods } from "#src/experiments/methods.js";
 import { presetAt, presets } from "#src/experiments/presets.js";
-import type { CellConfig, CellResult } from "#src/experiments/types.js";
 import { countParameters } from "#src/models/model.js";
+import { finished } from "./finished.js";
 
 const info: FeatureInfo = { layers: 12, features: 128, id: "made 0" };
 const infos = { speech: info, text: info, vision: info };
 const plan = (name: string) => planCells(presetAt(name, false), infos, () => undefined);
-
-/** A finished DAAMv1 cell whose attention lies on one layer. */
-function finished(name: string, config: CellConfig, layer = 5): CellResult {
-  const map = Float32Array.from({ length: 12 * 2 }, (_, i) =>
-    Math.floor(i / 2) === layer ? 9 : 1 + i / 100,
-  );
-  const text = Buffer.from(map.buffer).toString("base64");
-  const epoch = {
-    epoch: 1,
-    learningRate: 1,
-    trainLoss: 1,
-    testLoss: 1,
-    accuracy: 0.5,
-    macroF1: 0,
-    unweightedRecall: 0,
-  };
-  return {
-    name,
-    config,
-    curve: [epoch],
-    best: epoch,
-    last: epoch,
-    predictions: { best: "", last: "" },
-    attention: { train: text, test: text, layers: 12, features: 2 },
-    parameters: { total: 1, withoutLastLinear: 1, attention: 1 },
-    seconds: 10,
-    peakMemoryMB: 1,
-    backend: "wasm",
-    versions: {},
-  };
-}
 
 describe("the plan", () => {
   it("has every row in every run, and the ablations once but for that of layers", () => {
@@ -177,33 +146,6 @@ describe("ablations", () => {
     assert.deepEqual(layersByShare(finished("a", config!, 2), "lowest"), [3, 4, 5]);
     const without = { ...finished("a", config!), attention: undefined };
     assert.throws(() => layersByShare(without, "highest"), /a has no attention map: delete it/);
-  });
-});
-
-describe("agreement with published cells", () => {
-  const { name, config } = plan("quick")[0]!;
-  const now = finished(name, config!);
-  const moved = (accuracy: number, backend: string) => {
-    const epoch = { ...now.best, accuracy };
-    return { ...now, curve: [epoch], best: epoch, last: epoch, backend };
-  };
-  const compare = (before: CellResult | undefined) => agreement([now], () => before);
-
-  it("needs equal digits on the same backend", () => {
-    assert.equal(compare({ ...now, seconds: 99 }).agreeing, 1);
-    assert.deepEqual(compare(moved(0.5000001, "wasm")).differing, [
-      `${name} (best/last 50.0/50.0, was 50.0/50.0; losses apart by 0e+0)`,
-    ]);
-  });
-  it("allows three points on another one", () => {
-    assert.equal(compare(moved(0.53, "tensorflow")).agreeing, 1);
-    assert.equal(compare(moved(0.531, "tensorflow")).differing.length, 1);
-  });
-  it("leaves out other configurations", () => {
-    const other = compare({ ...now, config: { ...config!, epochs: 1 + config!.epochs } });
-    assert.deepEqual([other.compared, other.unmatched], [0, 1]);
-    assert.match(agreementLines(other)[0]!, /nothing to compare/);
-    assert.deepEqual(agreementLines(compare(now)), ["1 of 1 cells agree with the published ones"]);
   });
 });
 

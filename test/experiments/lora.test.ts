@@ -16,7 +16,7 @@ import { planCells } from "#src/experiments/cells.js";
 import { methods } from "#src/experiments/methods.js";
 import { presetAt, presets } from "#src/experiments/presets.js";
 import { recordedCells, tableMethods } from "#src/experiments/recorded.js";
-import { reproduce } from "#src/experiments/reproduce.js";
+import { reproduce } from "#src/reproduction/reproduce.js";
 import { findTask } from "#src/experiments/tasks.js";
 import type { CellResult } from "#src/experiments/types.js";
 import { readSafetensors } from "#src/formats/safetensors.js";

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "#src/errors.js";
 import { openCheckpoint, openTensorFile } from "#src/formats/checkpoint.js";
 import { readPickle } from "#src/formats/pickle.js";
 import { randomStream, type Random } from "#src/random.js";
+import { freshFolder } from "../support/files.js";
 
-const folder = mkdtempSync(join(tmpdir(), "checkpoint-"));
+const folder = freshFolder();
 const views = "test/fixtures/views.bin";
 const half = "test/fixtures/reference/beit_half";
 

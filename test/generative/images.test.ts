@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import sharp from "sharp";
-import { finishedCell, keepCell, planCells, type VqVaeResult } from "#src/generative/cells.js";
+import { finishedCell, keepCell, planVqVaes, type VqVaeResult } from "#src/generative/cells.js";
 import { cifarImages, textures } from "#src/generative/images.js";
 import { meanSquaredError, peakSignalToNoise } from "#src/generative/metrics.js";
 import { pictureOf } from "#src/generative/picture.js";
@@ -47,18 +47,18 @@ test("without the archive the images are refused with what to do", async () => {
 
 test("a finished cell is taken only for the configuration that it was trained with", () => {
   const folder = mkdtempSync(join(tmpdir(), "vq-vae-"));
-  const [cell] = planCells(settings);
+  const [cell] = planVqVaes(settings);
   assert.equal(finishedCell(folder, cell!), undefined);
   keepCell(folder, result(cell!.config.attention, 1, 20));
   assert.equal(finishedCell(folder, cell!)!.last.psnr, 20);
-  const longer = planCells({ ...settings, epochs: settings.epochs + 1 })[0]!;
+  const longer = planVqVaes({ ...settings, epochs: settings.epochs + 1 })[0]!;
   assert.equal(finishedCell(folder, longer), undefined);
-  assert.ok(finishedCell(folder, planCells({ ...settings, seeds: 9 })[0]!));
+  assert.ok(finishedCell(folder, planVqVaes({ ...settings, seeds: 9 })[0]!));
   rmSync(folder, { recursive: true });
 });
 
 test("variants of a seed have the same configuration but for attention", () => {
-  const cells = planCells(settings);
+  const cells = planVqVaes(settings);
   assert.equal(cells.length, 2 * settings.seeds);
   for (let i = 0; i < cells.length; i += 2)
     assert.deepEqual({ ...cells[i]!.config, attention: true }, cells[i + 1]!.config);

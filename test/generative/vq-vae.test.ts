@@ -7,7 +7,7 @@ import { shortSettings } from "#src/generative/settings.js";
 import { trainingStep, trainVqVae, type VqVaeConfig } from "#src/generative/train.js";
 import { VqVae } from "#src/generative/vq-vae.js";
 import { Stopped } from "#src/errors.js";
-import { initialise } from "#src/models/initialise.js";
+import { initialise } from "#src/parameters.js";
 import { randomStream } from "#src/random.js";
 import { AdamW } from "#src/training/adamw.js";
 import { onEveryBackend } from "../support/backends.js";

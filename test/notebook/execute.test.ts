@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Cell, type Notebook, notebookText } from "#src/notebook/ipynb.js";
+import { freshFolder } from "../support/files.js";
 
 const execute = fileURLToPath(import.meta.resolve("#src/notebook/execute.js"));
 
 const code = (source: string): Cell => ({ cell_type: "code", id: "c", metadata: {}, source });
 
 function notebook(sources: string[], kernel = "tslab"): string {
-  const path = join(mkdtempSync(join(tmpdir(), "notebook-")), "test.ipynb");
+  const path = join(freshFolder(), "test.ipynb");
   const content: Notebook = {
     cells: sources.map(code),
     metadata: { kernelspec: { name: kernel, display_name: "TypeScript", language: "typescript" } },
@@ -62,7 +62,7 @@ test("type errors and promises that nobody awaits are failures too", () => {
 test("with --output an executed copy is written and the notebook stays", () => {
   const path = notebook(["1 + 1"]);
   const before = readFileSync(path, "utf8");
-  const folder = join(mkdtempSync(join(tmpdir(), "output-")), "new");
+  const folder = join(freshFolder(), "new");
   assert.equal(run("--output", folder, path).status, 0);
   assert.equal(readFileSync(path, "utf8"), before);
   assert.deepEqual(readdirSync(folder), ["test.ipynb"]);

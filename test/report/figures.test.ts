@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "#src/errors.js";
@@ -15,6 +14,7 @@ import { resultTable } from "#src/report/rows.js";
 import { saveFigure } from "#src/report/save.js";
 import { toHtml, toPng, toSvg } from "#src/report/static.js";
 import { methods, results, speech } from "./fixtures.js";
+import { freshFolder } from "../support/files.js";
 
 const table = resultTable(speech, methods, results, 5);
 const counts = [
@@ -146,7 +146,7 @@ test("HTML cannot be broken by text in the figure or by its name", () => {
 });
 
 test("a saved figure is SVG, PNG and a page with Plotly beside it", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "figure-"));
+  const folder = freshFolder();
   await saveFigure(cases.weights!.figure, join(folder, "sub", "weights"));
   assert.deepEqual(readdirSync(join(folder, "sub")).sort(), [
     "plotly.min.js",
@@ -157,7 +157,7 @@ test("a saved figure is SVG, PNG and a page with Plotly beside it", async () => 
 });
 
 test("where a figure cannot be saved, one line says so", async () => {
-  const file = join(mkdtempSync(join(tmpdir(), "figure-")), "file");
+  const file = join(freshFolder(), "file");
   writeFileSync(file, "");
   await assert.rejects(saveFigure(cases.weights!.figure, join(file, "weights")), (error: Error) => {
     assert.ok(error instanceof UserError);

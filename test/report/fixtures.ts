@@ -23,6 +23,7 @@ export const speech: Task = {
   batch: 8,
   clipNorm: 1000,
   paperRuns: ["F1", "F2", "F3", "F4", "F5"],
+  projections: { query: "q_proj", key: "k_proj", value: "v_proj" },
 };
 
 export const text: Task = {

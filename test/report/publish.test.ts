@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "#src/errors.js";
-import { type Publication, publish } from "#src/report/publish.js";
+import type { Publication } from "#src/report/publication.js";
+import { publish } from "#src/report/publish.js";
 import { methods, preset, results, speech, text } from "./fixtures.js";
+import { freshFolder } from "../support/files.js";
 
 const publication: Publication = {
   preset,
@@ -40,7 +33,7 @@ const publication: Publication = {
   command: (task, method) => `node dist/cli.js run --preset quick --task ${task} --method ${method}`,
 };
 
-const freshFolder = () => join(mkdtempSync(join(tmpdir(), "publish-")), "quick");
+const quickFolder = () => join(freshFolder(), "quick");
 
 /** Every file below a folder with its bytes. */
 function contents(folder: string): Map<string, string> {
@@ -53,7 +46,7 @@ function contents(folder: string): Map<string, string> {
 }
 
 test("a published folder holds tables, cells, figures and a README; equal input gives equal bytes", async () => {
-  const [folder, again] = [freshFolder(), freshFolder()];
+  const [folder, again] = [quickFolder(), quickFolder()];
   await publish(folder, publication);
   await publish(again, publication);
   const files = contents(folder);
@@ -81,7 +74,7 @@ test("a published folder holds tables, cells, figures and a README; equal input 
 });
 
 test("the README has the tables, how settings were chosen, the machine and the command of every row", async () => {
-  const folder = freshFolder();
+  const folder = quickFolder();
   await publish(folder, publication);
   const readme = readFileSync(join(folder, "README.md"), "utf8");
   for (const part of [
@@ -106,7 +99,7 @@ test("the README has the tables, how settings were chosen, the machine and the c
 });
 
 test("tables of unfinished presets are marked incomplete", async () => {
-  const folder = freshFolder();
+  const folder = quickFolder();
   await publish(folder, {
     ...publication,
     results: results.filter(({ config }) => config.task === "speech"),
@@ -117,7 +110,7 @@ test("tables of unfinished presets are marked incomplete", async () => {
 });
 
 test("publishing replaces what was there, but keeps executed notebooks", async () => {
-  const folder = freshFolder();
+  const folder = quickFolder();
   mkdirSync(join(folder, "notebooks"), { recursive: true });
   writeFileSync(join(folder, "notebooks", "a.ipynb"), "{}");
   writeFileSync(join(folder, "stale.csv"), "");
@@ -127,7 +120,7 @@ test("publishing replaces what was there, but keeps executed notebooks", async (
 });
 
 test("when publishing fails nothing is left and what was there stays", async () => {
-  const folder = freshFolder();
+  const folder = quickFolder();
   mkdirSync(folder);
   writeFileSync(join(folder, "README.md"), "before");
   const broken = { ...publication, results: [...results, { ...results[0]!, name: "../speech.csv/x" }] };

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { robustnessMethods, robustnessName } from "#src/experiments/robustness.js";
@@ -18,6 +17,7 @@ import { robustnessDifferences, robustnessSentences } from "#src/report/robustne
 import { toSvg } from "#src/report/static.js";
 import { shiftName } from "#src/shifts/shift.js";
 import { cell, methods, preset, results } from "./fixtures.js";
+import { freshFolder } from "../support/files.js";
 
 const text = findTask("text");
 const vision = findTask("vision");
@@ -201,7 +201,7 @@ test("unfinished rows say how many runs they have", () => {
 });
 
 test("a published folder has them apart from the tables", async () => {
-  const folder = join(mkdtempSync(join(tmpdir(), "robustness-")), "small");
+  const folder = join(freshFolder(), "small");
   const publication = {
     preset: { ...preset, tasks: { ...preset.tasks, text: budget } },
     methods,

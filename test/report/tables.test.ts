@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import Papa from "papaparse";
-import { paperTables } from "#src/experiments/paper.js";
-import { resultTable, rowOf, summary } from "#src/report/rows.js";
+import { paperRows, resultTable, rowOf, summary } from "#src/report/rows.js";
 import { csvTable, paperText, readableTable, toMarkdown, withoutRepeats } from "#src/report/tables.js";
 import { methods, results, speech, text } from "./fixtures.js";
 
@@ -24,7 +23,7 @@ test("first cells that repeat the line above are left blank to read", () => {
 
 test("the paper's cells give the means and population sds that its table contradicts", () => {
   const of = (task: "speech" | "text" | "vision", title: string) => {
-    const { mean, sd } = paperTables[task].find((row) => row.title === title)!.cells;
+    const { mean, sd } = paperRows(task).find((row) => row.title === title)!.cells;
     return [mean.toFixed(2), sd.toFixed(2)];
   };
   assert.deepEqual(of("speech", "Mixture of DAAM"), ["67.78", "1.48"]);
@@ -37,7 +36,7 @@ test("the paper's cells give the means and population sds that its table contrad
 });
 
 test("the printed figure stands alone where the cells agree, and beside what they give where not", () => {
-  const row = (title: string) => paperTables.speech.find((found) => found.title === title)!;
+  const row = (title: string) => paperRows("speech").find((found) => found.title === title)!;
   assert.equal(paperText(row("LoRA (r=8)")), "53.3 ± 4.66");
   assert.equal(paperText(row("Mixture of DAAM")), "67.9 ± 1.35 (cells: 67.78 ± 1.48)");
 });

@@ -1,13 +1,21 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after } from "node:test";
 import { UserError } from "#src/errors.js";
 
-/** A folder that goes when the tests end, and a writer of files in it. */
+const fresh: string[] = [];
+process.once("exit", () => fresh.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+/** A new folder that goes when the process ends. */
+export function freshFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "daam-test-"));
+  fresh.push(folder);
+  return folder;
+}
+
+/** A folder that goes when the process ends, and a writer of files in it. */
 export function temporaryFolder(): { root: string; file: (name: string, bytes: Buffer | string) => string } {
-  const root = mkdtempSync(join(tmpdir(), "daam-test-"));
-  after(() => rmSync(root, { recursive: true }));
+  const root = freshFolder();
   return {
     root,
     file: (name, bytes) => {

@@ -7,7 +7,7 @@ import { AdamW } from "#src/training/adamw.js";
 import { lossOf } from "#src/training/losses.js";
 import { confusionMatrix, scores } from "#src/training/metrics.js";
 import { PlateauSchedule } from "#src/training/schedule.js";
-import { train, type Dataset, type TrainOptions } from "#src/training/train.js";
+import { train, type LabelledStates, type TrainOptions } from "#src/training/train.js";
 import { onEveryBackend } from "../support/backends.js";
 import { assertClose, assertGradients, normal } from "../support/close.js";
 
@@ -112,7 +112,7 @@ function separable(n: number, seed: number) {
   });
   return { read: rowsInMemory(hiddenStates, 64), labels };
 }
-const data: Dataset = {
+const data: LabelledStates = {
   layers: 4,
   features: 16,
   classes: 2,

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../../errors.js";
-import type { Initial, Module, Parameters } from "../module.js";
+import type { Module } from "../module.js";
+import type { Initial, Tensors } from "../../parameters.js";
 
 type LayerArgs = NonNullable<ConstructorParameters<typeof tf.layers.Layer>[0]>;
 
@@ -117,7 +118,7 @@ export abstract class AttentionLayer<Args extends object> extends tf.layers.Laye
     return { ...super.getConfig(), ...this.options(), seed: this.args.seed ?? null };
   }
 
-  private values(): Parameters {
+  private values(): Tensors {
     return Object.fromEntries(Object.entries(this.parameters).map(([name, weight]) => [name, weight.read()]));
   }
 }

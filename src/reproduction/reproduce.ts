@@ -2,19 +2,20 @@ import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { agreement, agreementLines } from "./agreement.js";
 import { UserError } from "../errors.js";
-import { copyAdapters } from "./adapters.js";
-import type { Cell, Scope } from "./cells.js";
+import { copyAdapters } from "../experiments/adapters.js";
+import type { Cell } from "../experiments/cell.js";
+import type { Scope } from "../experiments/cells.js";
 import { home, repository } from "../folders.js";
 import { headline } from "./headline.js";
-import { alwaysAnew, findPreset } from "./presets.js";
+import { findPreset } from "../experiments/presets.js";
 import { duration } from "../terminal.js";
-import { terminalProgress } from "./progress.js";
+import { terminalProgress } from "../experiments/progress.js";
 import { executeNotebooksOf, notebooksOf } from "./notebooks.js";
 import { publishRun } from "./report.js";
-import { Run, type Progress, type RunOptions } from "./run.js";
-import { search, unsearched } from "./search.js";
+import { Run, type Progress, type RunOptions } from "../experiments/run.js";
+import { search, unsearched } from "../experiments/search.js";
 import { writeWhole } from "../files.js";
-import type { CellResult } from "./types.js";
+import type { CellResult } from "../experiments/types.js";
 
 export interface ReproduceOptions extends RunOptions {
   scope?: Scope;
@@ -135,7 +136,7 @@ function begin(run: Run, scope: Scope, waited: boolean, say: (line: string) => v
 }
 
 function resume(run: Run, scope: Scope, say: (line: string) => void): void {
-  if (alwaysAnew.includes(run.preset.name))
+  if (run.preset.alwaysAnew)
     return say(`${run.preset.name} never takes over published cells: it trains them all`);
   const adopted = run.adopt(scope);
   say(`took over ${adopted} published cells of the same configuration from ${shown(run.published.folder)}`);

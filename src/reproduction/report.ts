@@ -1,11 +1,11 @@
 import { Stopped, UserError } from "../errors.js";
-import { ablations } from "./ablations.js";
+import { ablations } from "../experiments/ablations.js";
 import { resultsFolder } from "../folders.js";
-import { howRates } from "./presets.js";
-import { readSearch } from "./rates.js";
-import { recordedCells, tableMethods } from "./recorded.js";
-import { Run, type RunOptions } from "./run.js";
-import { taskAt } from "./tasks.js";
+import { howRates } from "../experiments/presets.js";
+import { readSearch } from "../experiments/rates.js";
+import { recordedCells, tableMethods } from "../experiments/recorded.js";
+import { Run, type RunOptions } from "../experiments/run.js";
+import { taskAt } from "../experiments/tasks.js";
 
 /**
  * Publishes the cells of a preset to `results/<preset>/`: tables, figures, cells, README. Cells that this run has not finished stay as they

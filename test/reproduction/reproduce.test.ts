@@ -18,12 +18,12 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { Stopped, UserError } from "#src/errors.js";
 import { openRun } from "#src/experiments/open-run.js";
-import { reproduce } from "#src/experiments/reproduce.js";
+import { reproduce } from "#src/reproduction/reproduce.js";
 import { findPreset, presets } from "#src/experiments/presets.js";
 import { Run, type Progress } from "#src/experiments/run.js";
 import type { Preset } from "#src/experiments/types.js";
 
-const trainer = new URL("./fake-trainer.js", import.meta.url).href;
+const trainer = new URL("../experiments/fake-trainer.js", import.meta.url).href;
 const text = { tasks: ["text"] };
 let home: string;
 let log: string;
@@ -151,7 +151,7 @@ describe("a run", () => {
   it("takes over published cells of the same configuration, but not in smoke and quick", async () => {
     const scope = { tasks: ["speech"], methods: ["mha"] };
     // As `smoke`, but one of the presets that are resumed; `small` itself would ask for raw data.
-    const resumed = { ...findPreset("smoke"), name: "resumed" };
+    const resumed = { ...findPreset("smoke"), name: "resumed", alwaysAnew: undefined };
     (presets as Preset[]).push(resumed);
     for (const [preset, taken] of [
       ["resumed", 1],

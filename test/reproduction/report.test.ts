@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { findPreset, presets } from "#src/experiments/presets.js";
-import { checkReport, report } from "#src/experiments/report.js";
+import { checkReport, report } from "#src/reproduction/report.js";
 import { Run } from "#src/experiments/run.js";
 import type { CellResult, Preset } from "#src/experiments/types.js";
 import { refusal } from "../support/files.js";
 
-const trainer = new URL("./fake-trainer.js", import.meta.url).href;
+const trainer = new URL("../experiments/fake-trainer.js", import.meta.url).href;
 const outside = process.env.DAAM_HOME;
 let home: string;
 /** As `smoke` on two tasks, but one of the presets that take over published cells; `small` itself would ask for raw data. */

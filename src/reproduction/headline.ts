@@ -1,6 +1,6 @@
-import { mean, standardDeviation } from "simple-statistics";
-import { methods } from "./methods.js";
-import type { CellResult } from "./types.js";
+import { methods } from "../experiments/methods.js";
+import type { CellResult } from "../experiments/types.js";
+import { plusMinus, summarise } from "../report/statistics.js";
 
 /** The rows of the tables in text: a line a method, a column a task, best test epoch, mean ± population sd in %. */
 export function headline(results: readonly CellResult[]): string[] {
@@ -10,9 +10,7 @@ export function headline(results: readonly CellResult[]): string[] {
     const cells = tasks.map((task) => {
       const runs = results.filter(({ config }) => config.task === task && config.method === name);
       const values = runs.map(({ best }) => 100 * best.accuracy);
-      return values.length === 0
-        ? ""
-        : `${mean(values).toFixed(1)} ± ${standardDeviation(values).toFixed(1)}`;
+      return values.length === 0 ? "" : plusMinus(summarise(values));
     });
     return [title, ...cells];
   });

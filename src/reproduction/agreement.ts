@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { sameConfig } from "./cells.js";
-import type { CellResult } from "./types.js";
+import { sameConfig } from "../experiments/cell.js";
+import type { CellResult } from "../experiments/types.js";
 
 /** Accuracies of another backend may differ by so much: 3 points. */
 const tolerance = 0.03;

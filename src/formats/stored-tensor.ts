@@ -1,0 +1,11 @@
+import type { HostTensor, SafeDtype } from "./safetensors.js";
+
+/** A tensor on disk: what it is, and how to get its values (widened to float32 or int32). */
+export interface StoredTensor {
+  dtype: SafeDtype;
+  shape: number[];
+  read(): HostTensor;
+}
+
+/** The tensors of a checkpoint by name, none of them read yet. */
+export type Checkpoint = Map<string, StoredTensor>;

@@ -1,0 +1,32 @@
+import type { CellConfig, CellResult } from "#src/experiments/types.js";
+
+/** A finished DAAMv1 cell whose attention lies on one layer. */
+export function finished(name: string, config: CellConfig, layer = 5): CellResult {
+  const map = Float32Array.from({ length: 12 * 2 }, (_, i) =>
+    Math.floor(i / 2) === layer ? 9 : 1 + i / 100,
+  );
+  const text = Buffer.from(map.buffer).toString("base64");
+  const epoch = {
+    epoch: 1,
+    learningRate: 1,
+    trainLoss: 1,
+    testLoss: 1,
+    accuracy: 0.5,
+    macroF1: 0,
+    unweightedRecall: 0,
+  };
+  return {
+    name,
+    config,
+    curve: [epoch],
+    best: epoch,
+    last: epoch,
+    predictions: { best: "", last: "" },
+    attention: { train: text, test: text, layers: 12, features: 2 },
+    parameters: { total: 1, withoutLastLinear: 1, attention: 1 },
+    seconds: 10,
+    peakMemoryMB: 1,
+    backend: "wasm",
+    versions: {},
+  };
+}
