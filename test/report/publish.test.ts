@@ -130,7 +130,7 @@ test("when publishing fails nothing is left and what was there stays", async () 
 });
 
 test("what a publisher killed between its renames left is put back, and what else it left goes", async () => {
-  const folder = freshFolder();
+  const folder = quickFolder();
   const parent = join(folder, "..");
   const left = (name: string) => join(parent, name);
   for (const name of [".quick.1.old/notebooks", ".quick.1.part", ".quick.2.part", ".small.1.old"])
