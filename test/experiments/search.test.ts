@@ -59,10 +59,12 @@ describe("rates", () => {
       [...byDaam, "gaussians-1", "gaussians-2", "gaussians-8", "mixture"].sort(),
     );
     assert.deepEqual(names("vision").sort(), byDaam.sort());
-    assert.ok(moved.every(
+    assert.ok(
+      moved.every(
         ({ task, config, method }) =>
           config!.learningRate === (task === "vision" || /mixture|gaussians/.test(method) ? 3e-4 : 3e-3),
-      ));
+      ),
+    );
   });
 
   it("that cannot be read are refused, those that are not there are none", () => {
