@@ -35,8 +35,7 @@ export {
   robustnessDifferencesNote,
   robustnessSentences,
 } from "./report/robustness-differences.js";
-export { ablationEntry, resultTable, rowOf } from "./report/rows.js";
-export { sentencesOf } from "./report/sentences.js";
+export { ablationEntry, resultTable } from "./report/rows.js";
 export {
   ablationTable,
   budgetNote,
@@ -56,6 +55,7 @@ export { layersSentence, untrainedSentence } from "./report/layer-claims.js";
 export { parameterSentences } from "./report/parameter-claims.js";
 export {
   choiceTable,
+  claimsBeside,
   claimSentences,
   claimsNote,
   claimsTable,
@@ -70,6 +70,6 @@ export { openRun } from "./experiments/open-run.js";
 export { findPreset } from "./experiments/presets.js";
 export { loadFeatures } from "./features/load.js";
 export { recordedVqVae } from "./generative/publish.js";
-export { settings as vqVaeSettings, shortSettings } from "./generative/settings.js";
+export { shortSettings } from "./generative/settings.js";
 export { imagesAtHand, shortRun } from "./generative/short-run.js";
-export { seedTable, vqVaeCurves, vqVaeSentence, vqVaeTable } from "./generative/tables.js";
+export { seedTable, vqVaeCurves, vqVaeSentence, vqVaeSizes, vqVaeTable } from "./generative/tables.js";
