@@ -5,8 +5,8 @@ export class UserError extends Error {
 
 /** The user ended a run. */
 export class Stopped extends UserError {
-  constructor() {
-    super("stopped: finished cells are kept, the same command goes on with the missing ones");
+  constructor(kept = "finished cells are kept, the same command goes on with the missing ones") {
+    super(`stopped: ${kept}`);
   }
 }
 

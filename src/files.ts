@@ -30,15 +30,17 @@ const reasons: Record<string, string> = {
   EEXIST: "a part of the path is a file; move that away",
 };
 
-/** Runs a file operation; its failures become one line with a remedy. */
-export function guard<T>(path: string, operation: () => T): T {
+/** Runs a file operation; its failures become one line with a remedy. @param otherwise what else the user can do */
+export function guard<T>(
+  path: string,
+  operation: () => T,
+  otherwise = "or set DAAM_HOME to another folder",
+): T {
   try {
     return operation();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (!code) throw error;
-    throw new UserError(
-      `cannot write ${path}: ${reasons[code] ?? message}, or set DAAM_HOME to another folder`,
-    );
+    throw new UserError(`cannot write ${path}: ${reasons[code] ?? message}, ${otherwise}`);
   }
 }

@@ -25,7 +25,6 @@ export class Lock {
   static async acquire(path: string, waiting?: (pid: number) => void, signal?: AbortSignal): Promise<Lock> {
     const lock = new Lock(path);
     if (process.env.DAAM_LOCK && read(path)?.text === process.env.DAAM_LOCK) return lock;
-    guard(path, () => mkdirSync(dirname(path), { recursive: true }));
     for (let told = false; !lock.take(); await sleep(told ? 300 : 20, undefined, { signal })) {
       const holder = read(path);
       if (holder?.gone) lock.discard(holder.text);
@@ -54,11 +53,13 @@ export class Lock {
 
   private take(): boolean {
     return guard(this.path, () => {
+      // every time: a holder that wrote nothing removes the folder when it ends
+      mkdirSync(dirname(this.path), { recursive: true });
       try {
         writeFileSync(this.path, own(), { flag: "wx" });
         return true;
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+        if (["EEXIST", "ENOENT"].includes((error as NodeJS.ErrnoException).code!)) return false;
         // a full disk leaves an empty file
         if ((error as NodeJS.ErrnoException).code === "ENOSPC") rmSync(this.path, { force: true });
         throw error;

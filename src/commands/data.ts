@@ -1,14 +1,15 @@
 import { Option, type Command } from "commander";
-import { oneOf } from "../errors.js";
+import { oneOf, Stopped } from "../errors.js";
 import { findPreset, presets } from "../experiments/presets.js";
 import { shiftedExtractions } from "../experiments/robustness.js";
-import { backendOf, backendOption, examples, taskNames, wholeNumber } from "./options.js";
+import { withCounts } from "../features/extraction.js";
+import { backendOf, backendOption, examples, perClassCounts, taskNames, wholeNumber } from "./options.js";
 
 /** Presets whose hidden states are made from raw data. */
 const extracting = presets.filter(({ tasks }) => Object.values(tasks).some(({ extraction }) => extraction));
 
 /** Adds the commands that deal with raw data and hidden states. */
-export function dataCommands(daam: Command): void {
+export function dataCommands(daam: Command, signal: AbortSignal): void {
   daam
     .command("features")
     .description("raw data → hidden states of an encoder, into data/cache/; goes on where it stopped")
@@ -24,13 +25,23 @@ export function dataCommands(daam: Command): void {
     .option("--no-normalise", "speech: the raw waveform, as the paper has it")
     .option("--max-tokens <n>", "text: the first n ids", wholeNumber)
     .option("--shift <name>", "the preset's test items after this shift: noise-20, word-drop-0.1, blur-1, …")
-    .option("--limit <n>", "the first n items of each split", wholeNumber)
+    .option(
+      "--limit <n>",
+      "the first n items of each split, instead of the preset's numbers per class",
+      wholeNumber,
+    )
+    .option(
+      "--per-class <train,test>",
+      "the first so many items of every class, instead of the preset's; without the second, all test items",
+      perClassCounts,
+    )
     .option("--export <file>", "copy the finished file there")
     .addOption(backendOption())
     .addHelpText(
       "after",
       examples(
         "features --task text --limit 100 --export text.safetensors",
+        "features --task text --per-class 750,375",
         "features --task speech --preset paper --encoder ~/wavlm-large",
       ),
     )
@@ -43,18 +54,27 @@ export function dataCommands(daam: Command): void {
         normalise,
         maxTokens,
         limit,
+        perClass,
         shift,
         export: target,
         backend,
       }) => {
+        // What is written survives any end, so that there is nothing to wait for.
+        signal.addEventListener("abort", () => {
+          console.error(
+            `daam: ${new Stopped("finished items are kept, the same command goes on with the rest").message}`,
+          );
+          process.exit(130);
+        });
         const { tasks } = findPreset(preset);
         const budget = tasks[oneOf("task", task, Object.keys(tasks))]!;
         const shifted = shiftedExtractions(findPreset(preset), task);
         const settings = shift ? shifted[oneOf("shift", shift, Object.keys(shifted))]! : budget.extraction!;
-        const given = { encoder, dataset: data, normalise, maxTokens, limit };
+        const given = { encoder, dataset: data, normalise, maxTokens };
         const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
         const { makeFeatures } = await import("../features/make.js");
-        await makeFeatures({ ...settings, ...wanted }, { backend: backendOf(backend), target });
+        const all = { ...withCounts(settings, { limit, perClass }), ...wanted };
+        await makeFeatures(all, { backend: backendOf(backend), target });
       },
     );
 

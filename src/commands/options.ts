@@ -58,5 +58,14 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+/** "750,375", or "750" for all test items. */
+export function perClassCounts(text: string): { train: number; test?: number } {
+  const parts = text.split(",");
+  const [train, test] = parts.map(Number);
+  if (parts.length > 2 || parts.some((part) => !/^\d+$/.test(part)) || (train === 0 && !test))
+    throw new InvalidArgumentError("give whole numbers of train and test items, such as 750,375");
+  return { train: train!, ...(test !== undefined && { test }) };
+}
+
 export const examples = (...lines: string[]) =>
   `\nExamples:\n${lines.map((line) => `  daam ${line}`).join("\n")}`;

@@ -155,7 +155,7 @@ function program(signal: AbortSignal): Command {
       console.log(line);
     });
 
-  dataCommands(daam);
+  dataCommands(daam, signal);
   generativeCommands(daam, signal);
   return daam;
 }

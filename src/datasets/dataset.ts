@@ -72,5 +72,7 @@ export type Source =
       kind: "folder";
       /** Names it may have. */ names: string[];
       /** A folder in it that tells it. */ marker: string;
+      /** The files in it that items are made of, relative to it and in a fixed order. */
+      files: (root: string) => string[];
       how: string;
     };

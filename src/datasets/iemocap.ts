@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
@@ -31,6 +31,7 @@ export const iemocap: Dataset = {
     kind: "folder",
     names: ["IEMOCAP_full_release", "IEMOCAP", "iemocap", "."],
     marker: "Session1/dialog/EmoEvaluation",
+    files: sessionFiles,
     how: "ask for it at https://sail.usc.edu/iemocap/ and put the folder IEMOCAP_full_release there",
   },
   async *items([root], options = {}) {
@@ -65,6 +66,22 @@ async function* sessionItems(folder: string, session: number, options: ItemOptio
     }
   }
   warnUnlabelled(join(folder, "sentences", "wav"), seen, options);
+}
+
+/** Annotations and recordings; the release's videos, motions and transcripts are not read. */
+function sessionFiles(root: string): string[] {
+  const inside = (folder: string, ending: string, recursive: boolean) => {
+    if (!existsSync(join(root, folder))) return [];
+    return readdirSync(join(root, folder), { recursive, encoding: "utf8" })
+      .filter((name) => name.endsWith(ending) && !basename(name).startsWith("."))
+      .map((name) => join(folder, name))
+      .filter((name) => statSync(join(root, name), { throwIfNoEntry: false })?.isFile())
+      .sort();
+  };
+  return SESSIONS.flatMap((session) => [
+    ...inside(join(`Session${session}`, "dialog", "EmoEvaluation"), ".txt", false),
+    ...inside(join(`Session${session}`, "sentences", "wav"), ".wav", true),
+  ]);
 }
 
 /** The annotators' files; the release also holds subfolders and the `._` files of its archiver. */

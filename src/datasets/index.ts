@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { oneOf, UserError } from "../errors.js";
 import { agNews } from "./ag-news.js";
 import { cifar100 } from "./cifar-100.js";
@@ -24,17 +23,16 @@ export function datasetNamed(name: string): Dataset {
   return datasets[oneOf("data set", name, Object.keys(datasets))]!;
 }
 
-/** Tells one copy of the raw data from another: md5 of the files, or of a folder's names and sizes. */
-export async function fingerprint(paths: readonly string[]): Promise<string> {
+/**
+ * Tells one copy of the raw data from another by its contents: an md5 of the files, or of those of a folder that items are made of, with
+ * their names.
+ * @param paths what `locate` gave
+ */
+export async function fingerprint({ source }: Dataset, paths: readonly string[]): Promise<string> {
   const hash = createHash("md5");
   for (const path of paths) {
-    if (!statSync(path).isDirectory()) hash.update(await md5Of(path));
-    else
-      for (const file of readdirSync(path, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name))
-        .sort())
-        hash.update(`${relative(path, file)} ${statSync(file).size}\n`);
+    if (source.kind === "files") hash.update(await md5Of(path));
+    else for (const file of source.files(path)) hash.update(`${file} ${await md5Of(join(path, file))}\n`);
   }
   return hash.digest("hex");
 }

@@ -20,7 +20,7 @@ export interface LocateOptions {
  * Where a data set's files lie: in `DAAM_DATA`, else in `data/raw`, else fetched to there. A file that is there already is
  * taken whatever its checksum; a fetched one must have the official size and checksum.
  * @returns the paths in the order of the source's files, or the folder.
- * @throws UserError that says what to do when they cannot be had.
+ * @throws UserError that says what to do when they cannot be had, and what is missing where a part of them is there.
  */
 export async function locate(dataset: Dataset, options: LocateOptions = {}): Promise<string[]> {
   const places = dataPlaces(options);
@@ -38,9 +38,29 @@ export async function locate(dataset: Dataset, options: LocateOptions = {}): Pro
       if (paths.every(isFile)) return paths;
     }
   const paths: string[] = [];
-  for (const file of source.alternatives[0]!)
-    paths.push(await fetched(dataset, file, places.at(-1)!, options));
+  try {
+    for (const file of source.alternatives[0]!)
+      paths.push(await fetched(dataset, file, places.at(-1)!, options));
+  } catch (error) {
+    const half = halfThere(source.alternatives, places);
+    if (!half || !(error instanceof UserError)) throw error;
+    throw new UserError(`${dataset.title}: ${half}; otherwise: ${error.message}`);
+  }
   return paths;
+}
+
+/** Says which files are missing beside those that the user has, where he has some; what was fetched goes on by itself. */
+function halfThere(alternatives: readonly SourceFile[][], places: readonly string[]): string | undefined {
+  for (const place of places)
+    for (const files of alternatives) {
+      if (files === alternatives[0] && place === places.at(-1)) continue;
+      const paths = files.map(({ name }) => join(place, name));
+      const missing = paths.filter((path) => !isFile(path));
+      const there = paths.filter(isFile);
+      if (there.length && missing.length)
+        return `${missing.join(", ")} is missing beside ${there.join(", ")}: put it there`;
+    }
+  return undefined;
 }
 
 /** Folders to look in, the last being where downloads go. */

@@ -4,7 +4,7 @@ import { type Emotion, emotions } from "./classes.js";
 import type { Item, ItemOptions } from "./dataset.js";
 
 /** What speech encoders are trained on, in Hz. */
-const RATE = 16_000;
+export const RATE = 16_000;
 const CLIP_SECONDS = 5;
 /** Shorter rests after the last full clip are dropped. */
 const LEAST_SECONDS = 0.1;

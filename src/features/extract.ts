@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
   datasetNamed,
@@ -11,6 +11,7 @@ import {
 } from "../datasets/index.js";
 import { openEncoder } from "../encoders/encoder.js";
 import { UserError } from "../errors.js";
+import { readHeader } from "../formats/safetensors.js";
 import { Lock } from "../lock.js";
 import { shiftInput } from "../shifts/shift.js";
 import { cacheName, encoderBytes, encoderId, type ExtractionSettings } from "./extraction.js";
@@ -22,6 +23,8 @@ const RESIDENT = 2 ** 29;
 /** Items that pass a layer together, and batches a layer is loaded for where the encoder does not fit. */
 const BATCH = 16;
 const STREAMED_BATCHES = 32;
+/** Of why items are left out, those named in one line. */
+const REASONS = 3;
 
 export interface ExtractOptions {
   /** Folder of the cache. */
@@ -38,7 +41,7 @@ export interface ExtractOptions {
 export async function plannedFile(settings: ExtractionSettings, cache: string, options: LocateOptions = {}) {
   const dataset = datasetNamed(settings.dataset);
   const paths = await locate(dataset, { progress: downloadProgress(), ...options });
-  const ids = [encoderId(settings.encoder), await fingerprint(paths)] as const;
+  const ids = [encoderId(settings.encoder), await fingerprint(dataset, paths)] as const;
   const place = (of: ExtractionSettings) => {
     const folder = join(cache, cacheName(of, ...ids));
     const path = RecordWriter.finished(folder);
@@ -51,20 +54,42 @@ export async function plannedFile(settings: ExtractionSettings, cache: string, o
  * Raw data → hidden states of every layer → mean over time, tokens or patches → a feature file in the cache. Goes on where it
  * stopped, even after `kill -9`; a finished one is returned at once, and one that another process makes when it is finished.
  * @returns path of the feature file: `features` float32 [n, layers, features], `labels`, and `split` or `fold` and `group`
- * @throws UserError for data or an encoder that cannot be had, read, or do not fit each other
+ * @throws UserError for data or an encoder that cannot be had, read, or do not fit each other, where no item is usable, and for a
+ *   finished file that is damaged
  */
 export async function extractFeatures(
   settings: ExtractionSettings,
   options: ExtractOptions,
 ): Promise<string> {
   const { dataset, paths, folder, path, finished } = await plannedFile(settings, options.cache);
-  if (finished) return path;
+  if (finished) return sound(path, folder);
   const waiting = (pid: number) => options.warn?.(`process ${pid} makes ${path}: waiting for it`);
   const lock = await Lock.acquire(join(folder, "lock"), waiting);
   try {
-    return existsSync(path) ? path : await extract(settings, dataset, paths, folder, options);
+    if (existsSync(path)) return sound(path, folder);
+    return await extract(settings, dataset, paths, folder, options);
   } finally {
     lock.release();
+    removeEmpty(folder);
+  }
+}
+
+/** A finished file, by its header and length: a copy may have been cut off. */
+function sound(path: string, folder: string): string {
+  try {
+    if (readHeader(path).entries.get("features")?.shape[0]) return path;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`remove ${folder} and run again, which makes it anew: ${error.message}`);
+  }
+  throw new UserError(`${path} holds no items: remove ${folder} and run again, which makes it anew`);
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // there is something in it
   }
 }
 
@@ -85,21 +110,22 @@ async function extract(
         `${settings.encoder} takes ${encoder.modality}, ${dataset.title} is ${dataset.input}: choose another encoder`,
       );
     }
+    const prepare = preparation(encoder, settings);
+    const chosen = await usableItems(dataset, paths, settings, options.warn);
+    // Not before all else is known to be good: a refused run leaves nothing in the cache.
     writer = RecordWriter.open(folder, encoder.layers, encoder.features);
-    const chosen = await chosenItems(dataset, paths, settings);
     const known = writer.ids;
     if (known.some((id, i) => id !== chosen[i])) {
       throw new UserError(`${folder} was begun with other items: remove it and start again`);
     }
-    const prepare = preparation(encoder, settings);
+    // Inputs are padded by batch: going on within one would pad them otherwise.
+    const kept = known.length < chosen.length ? known.length - (known.length % BATCH) : known.length;
+    writer.keep(kept);
     const inputOf = ({ id, input }: Item) => (settings.shift ? shiftInput(input, settings.shift, id) : input);
     const chunkItems = BATCH * (resident ? 1 : STREAMED_BATCHES);
-    options.onProgress?.(known.length, chosen.length);
-    let done = known.length;
-    for await (const chunk of chunks(
-      itemsNamed(dataset, paths, chosen.slice(done), options.warn),
-      chunkItems,
-    )) {
+    options.onProgress?.(kept, chosen.length);
+    let done = kept;
+    for await (const chunk of chunks(itemsNamed(dataset, paths, chosen.slice(done)), chunkItems)) {
       const batches = Array.from({ length: Math.ceil(chunk.length / BATCH) }, (_, i) =>
         prepare(chunk.slice(i * BATCH, (i + 1) * BATCH).map(inputOf)),
       );
@@ -111,6 +137,27 @@ async function extract(
     writer?.close();
     encoder.dispose();
   }
+}
+
+/** Ids of the items to take. @throws UserError with the reasons where there is none. */
+async function usableItems(
+  dataset: Dataset,
+  paths: string[],
+  settings: ExtractionSettings,
+  warn?: (line: string) => void,
+): Promise<string[]> {
+  const reasons: string[] = [];
+  const chosen = await chosenItems(dataset, paths, settings, (line) => {
+    reasons.push(line);
+    warn?.(line);
+  });
+  if (chosen.length > 0) return chosen;
+  const more = reasons.length > REASONS ? ` and ${reasons.length - REASONS} more` : "";
+  const why = reasons.length ? ` (${reasons.slice(0, REASONS).join("; ")}${more})` : "";
+  const asked = settings.perClass ? ", or ask for other numbers per class" : "";
+  throw new UserError(
+    `${paths.join(", ")}: no item of a class of ${dataset.title} is usable${why}; put a whole copy there${asked}`,
+  );
 }
 
 async function* chunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {

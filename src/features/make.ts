@@ -1,11 +1,10 @@
-import { copyFileSync, mkdirSync, renameSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename } from "node:path";
 import { chooseBackend } from "../backend/choose.js";
-import { guard } from "../files.js";
 import { cacheFolder } from "../folders.js";
 import { itemCounter } from "../terminal.js";
 import { shiftName } from "../shifts/shift.js";
 import type { ExtractionSettings } from "./extraction.js";
+import { checkTarget, exportFile } from "./export.js";
 import { extractFeatures } from "./extract.js";
 
 export interface MakeOptions {
@@ -15,11 +14,12 @@ export interface MakeOptions {
   target?: string;
 }
 
-/** Makes the hidden states of a data set with progress in the terminal, and says where they lie. Throws as `extractFeatures` does. */
+/** Makes the hidden states of a data set with progress in the terminal, and says where they lie. Throws as `extractFeatures` and `exportFile` do. */
 export async function makeFeatures(
   settings: ExtractionSettings,
   { backend, target }: MakeOptions,
 ): Promise<void> {
+  if (target !== undefined) checkTarget(target);
   console.error((await chooseBackend(backend)).line);
   const { dataset, encoder, shift } = settings;
   const what = shift ? `${dataset} with ${shiftName(shift)}` : dataset;
@@ -28,12 +28,6 @@ export async function makeFeatures(
     onProgress: itemCounter(`${what} through ${basename(encoder)}`),
     warn: (line) => console.error(line),
   });
-  if (target) {
-    guard(target, () => {
-      mkdirSync(dirname(target), { recursive: true });
-      copyFileSync(path, `${target}.part`);
-      renameSync(`${target}.part`, target);
-    });
-  }
+  if (target !== undefined) exportFile(path, target);
   console.log(target ?? path);
 }

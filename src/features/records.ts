@@ -2,13 +2,13 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  ftruncateSync,
   fstatSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
-  truncateSync,
+  rmSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -45,12 +45,9 @@ export class RecordWriter {
   ) {
     mkdirSync(folder, { recursive: true });
     this.records = openSync(this.part, existsSync(this.part) ? "r+" : "w+");
-    const whole = Math.max(0, Math.floor((fstatSync(this.records).size - HEADER) / this.recordBytes));
-    this.notes = readNotes(this.journalPath).slice(0, whole);
-    ftruncateSync(this.records, HEADER + this.notes.length * this.recordBytes);
-    const lines = this.notes.map(toLine).join("");
-    if (existsSync(this.journalPath)) truncateSync(this.journalPath, Buffer.byteLength(lines));
+    this.notes = readNotes(this.journalPath);
     this.journal = openSync(this.journalPath, "a");
+    this.cut(Math.max(0, Math.floor((fstatSync(this.records).size - HEADER) / this.recordBytes)));
   }
 
   /** Starts the file in `folder`, or goes on with the one there. @throws UserError where the folder cannot be written. */
@@ -66,6 +63,11 @@ export class RecordWriter {
   /** Records that are there already, in order. */
   get ids(): string[] {
     return this.notes.map(({ id }) => id);
+  }
+
+  /** Keeps the first `count` records, all where there are no more. */
+  keep(count: number): void {
+    guard(this.folder, () => this.cut(count));
   }
 
   /**
@@ -119,18 +121,31 @@ export class RecordWriter {
         throw new Error("the header is too long");
       writeAll(this.records, text, 0);
       fsyncSync(this.records);
-      this.close();
+      this.closeFiles();
       renameSync(this.part, RecordWriter.finished(this.folder));
       return RecordWriter.finished(this.folder);
     });
   }
 
-  /** Once is enough: `finish` closes too. */
+  /** Once is enough: `finish` closes too. Leaves nothing behind where there is no record. */
   close(): void {
     if (this.closed) return;
+    this.closeFiles();
+    if (this.notes.length > 0) return;
+    rmSync(this.part, { force: true });
+    rmSync(this.journalPath, { force: true });
+  }
+
+  private closeFiles(): void {
     this.closed = true;
     closeSync(this.records);
     closeSync(this.journal);
+  }
+
+  private cut(count: number): void {
+    this.notes.splice(count);
+    ftruncateSync(this.records, HEADER + this.notes.length * this.recordBytes);
+    ftruncateSync(this.journal, Buffer.byteLength(this.notes.map(toLine).join("")));
   }
 
   private get part(): string {

@@ -43,8 +43,8 @@ function sampleReader(encoding: number, bits: number, bytes: Buffer): Read | und
  * @throws UserError for a truncated or damaged file and for other encodings.
  */
 export function readWav(bytes: Buffer, name: string): Recording {
-  const refuse = (why: string) =>
-    new UserError(`${name}: not a readable WAV file: ${why}; save it again as 16-bit PCM`);
+  const refuse = (why: string, remedy = "save it again as 16-bit PCM") =>
+    new UserError(`${name}: not a readable WAV file: ${why}; ${remedy}`);
   if (
     bytes.length < 12 ||
     bytes.toString("latin1", 0, 4) !== "RIFF" ||
@@ -63,7 +63,11 @@ export function readWav(bytes: Buffer, name: string): Recording {
   const read = sampleReader(encoding, bits, data);
   if (!read) throw refuse(`encoding ${encoding} with ${bits} bits is not read`);
   if (channels < 1 || channels > MAX_CHANNELS) throw refuse(`it claims ${channels} channels`);
-  if (rate < RATES.lowest || rate > RATES.highest) throw refuse(`it claims ${rate} Hz`);
+  if (rate < RATES.lowest || rate > RATES.highest)
+    throw refuse(
+      `it claims ${rate} Hz`,
+      `${RATES.lowest} to ${RATES.highest} Hz are read: save it again at 16000 Hz`,
+    );
   const width = bits / 8;
   const frame = width * channels;
   if (format.readUInt16LE(12) !== frame)

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,6 +53,9 @@ describe("daam", () => {
       ["features", "--preset", "small", "--task", "text", "--shift", "fog"],
       /unknown shift "fog": choose one of word-drop-0\.1, word-drop-0\.2, word-drop-0\.4/,
     ],
+    [["features", "--task", "text", "--per-class", "0,0"], /--per-class.*such as 750,375/],
+    [["features", "--task", "text", "--per-class", "5,x"], /--per-class.*such as 750,375/],
+    [["features", "--task", "text", "--export", ""], /cannot export to "": name a file/],
     [["run", "--jobs", "0"], /--jobs.*'0' is invalid. give a whole number/],
     [["tune", "--task", "text", "--rates", "fast"], /--rates fast: give positive numbers/],
     [
@@ -70,6 +74,24 @@ describe("daam", () => {
       assert.match(stderr, /^daam: [^\n]*\n$/);
       assert.equal(stdout, "");
     });
+
+  it("says that features go on where they were interrupted", async () => {
+    const row = '"1","","some words of news, of which the first hundred make an item"\n';
+    for (const name of ["train.csv", "test.csv"]) writeFileSync(join(home, name), row.repeat(5_000));
+    const args = ["dist/cli.js", "features", "--task", "text", "--limit", "5000", "--backend", "cpu"];
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, DAAM_HOME: home, DAAM_DATA: home },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+      if (/: 0 of/.test(text)) child.kill("SIGINT");
+    });
+    const [status] = (await once(child, "close")) as [number];
+    assert.equal(status, 130);
+    assert.match(said, /\ndaam: stopped: finished items are kept, the same command goes on with the rest\n$/);
+  });
 
   it("refuses DAAM_BACKEND too", () => {
     assert.match(

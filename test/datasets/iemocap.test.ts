@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { datasetNamed, fingerprint } from "#src/datasets/index.js";
 import { refusal, temporaryFolder } from "../support/files.js";
 import { itemsOf, summary, wav } from "../support/items.js";
 
@@ -56,6 +57,26 @@ test("IEMOCAP: four emotions, excited as happy, folds by session, long turns cut
   assert.equal(warnings.length, 4);
   assert.match(warnings[0]!, /M009.wav: left out: no EmoEvaluation file labels it/);
   assert.match(warnings[1]!, /Session3: missing, so fold 2 is empty/);
+});
+
+test("IEMOCAP's fingerprint is of the contents of annotations and recordings, and of nothing else", async () => {
+  const neutral = turn("Ses01F_impro01_F000", "neu");
+  const folder = iemocap("print", { Ses01F_impro01: neutral }, { Ses01F_impro01_F000: wav(1) });
+  const print = () => fingerprint(datasetNamed("iemocap"), [folder]);
+  const before = await print();
+  file("print/Session1/dialog/EmoEvaluation/Categorical/Ses01F.txt", "one annotator's votes");
+  file("print/Session1/dialog/EmoEvaluation/._Ses01F_impro01.txt", "archiver's litter");
+  file("print/Session1/dialog/avi/Ses01F.avi", "a video");
+  assert.equal(await print(), before);
+  iemocap("print", { Ses01F_impro01: neutral.replace("neu", "ang") }, {});
+  const edited = await print();
+  assert.notEqual(edited, before);
+  const silence = wav(1).fill(0, 44);
+  const recording = file("print/Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav", silence);
+  assert.notEqual(await print(), edited);
+  rmSync(recording);
+  iemocap("print", { Ses01F_impro01: neutral }, { Ses01F_impro01_F000: wav(1) });
+  assert.equal(await print(), before);
 });
 
 test("IEMOCAP: missing recordings, turns labelled twice and missing labels are refused by name", async () => {

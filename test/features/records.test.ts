@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -59,6 +59,27 @@ test("goes on after a kill with nothing lost and nothing doubled, wherever the k
     );
     assert.deepEqual([...tensors.get("labels")!.data], [0, 1, 0], where);
   }
+});
+
+test("keeps the first records, and goes on after them", () => {
+  const folder = join(root, "kept");
+  const writer = RecordWriter.open(folder, layers, features);
+  writer.append(new Float32Array([...row(0), ...row(1), ...row(2)]), [note(0), note(1), note(2)]);
+  writer.keep(5);
+  assert.equal(writer.ids.length, 3);
+  writer.keep(1);
+  writer.append(row(3), [note(3)]);
+  writer.close();
+  const again = RecordWriter.open(folder, layers, features);
+  assert.deepEqual(again.ids, ["item 0", "item 3"]);
+  const { tensors } = readSafetensors(again.finish({}));
+  assert.deepEqual([...tensors.get("features")!.data], [...row(0), ...row(3)]);
+});
+
+test("closed without a record, it leaves nothing", () => {
+  const folder = join(root, "nothing");
+  RecordWriter.open(folder, layers, features).close();
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test("a NaN is refused with the item's name, a folder that is a file too", () => {

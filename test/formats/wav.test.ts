@@ -76,7 +76,12 @@ const bad: [string, Buffer, RegExp][] = [
   ["a compressed encoding", patched(20, 0x11), /encoding 17 with 16 bits is not read/],
   ["12-bit samples", patched(34, 12), /encoding 1 with 12 bits/],
   ["no channels", patched(22, 0), /claims 0 channels/],
-  ["an impossible rate", patched(24, 1), /claims 1 Hz/],
+  ["an impossible rate", patched(24, 1), /claims 1 Hz; .*save it again at 16000 Hz$/],
+  [
+    "a rate too low",
+    patched(24, 4_000),
+    /claims 4000 Hz; 8000 to 384000 Hz are read: save it again at 16000 Hz$/,
+  ],
   ["an impossible frame", patched(32, 0), /a frame is said to be 0 bytes/],
   ["no samples", wavBytes([[]], 16_000, 16), /holds no samples/],
   ["a sample that is no number", wavBytes([[0, NaN]], 16_000, 32, true), /frame 1 is not finite/],
