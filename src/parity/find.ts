@@ -53,5 +53,4 @@ function isFolder(path: string, entry: Dirent): boolean {
   }
 }
 
-const isArrays = (path: string) =>
-  path.endsWith(".safetensors") && !/^(adapter_)?model/.test(basename(path));
+const isArrays = (path: string) => path.endsWith(".safetensors") && !/^(adapter_)?model/.test(basename(path));
