@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PRESET ?= quick
-REFERENCE ?= test/fixtures/reference
+REFERENCE ?= test/fixtures
 DAAM = node dist/cli.js
 
 .PHONY: help

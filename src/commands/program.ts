@@ -129,9 +129,9 @@ function program(signal: AbortSignal): Command {
   daam
     .command("parity")
     .description("check this code against every reference file of a folder; exit 1 beyond tolerance")
-    .argument("<folder>", "laid out like test/fixtures/reference")
+    .argument("<folder>", "laid out like test/fixtures")
     .addOption(backendOption())
-    .addHelpText("after", examples("parity test/fixtures/reference"))
+    .addHelpText("after", examples("parity test/fixtures"))
     .action(async (folder: string, options) => {
       const { chooseBackend } = await import("../backend/choose.js");
       const { line } = await chooseBackend(backendOf(options.backend));

@@ -8,7 +8,7 @@ import type { Architecture, Blueprint, Context, EncoderInput, Stage } from "./ar
 import { Config } from "./config.js";
 import { average } from "./ops.js";
 import { architectures } from "./registry.js";
-import { checkNeeds, loadWeights, Weights, type Adapt } from "./weights.js";
+import { checkDepth, checkNeeds, loadWeights, Weights, type Adapt } from "./weights.js";
 
 export type { Context, EncoderInput } from "./architecture.js";
 export type { Adapt } from "./weights.js";
@@ -38,8 +38,8 @@ export interface OpenOptions {
 
 /**
  * Opens an encoder from a Hugging Face folder (config.json, and weights as safetensors or pytorch_model.bin, sharded or not).
- * @throws UserError for an unknown `model_type`, a damaged or unsafe checkpoint, a missing tensor, or shapes that contradict the
- *   config; all of that from the files' headers, before any weight is read.
+ * @throws UserError for an unknown `model_type`, a damaged or unsafe checkpoint, a missing tensor, or shapes or a number of layers
+ *   that contradict the config; all of that from the files' headers, before any weight is read.
  */
 export async function openEncoder(folder: string, { resident = false }: OpenOptions = {}): Promise<Encoder> {
   const config = Config.read(folder, "config.json");
@@ -92,6 +92,7 @@ export class Encoder {
     };
     const layers: LayerStage[] = [];
     for (let i = 0; i < this.layers; i++) layers.push(check(blueprint.layer(i)));
+    checkDepth(folder, checkpoint, blueprint.layer(0).needs, this.layers);
     const { context, embed, pool } = blueprint;
     this.stages = { context: check(context), embed: check(embed), layers, pool };
     if (this.classes) {

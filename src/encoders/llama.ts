@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import type { Architecture, Blueprint, Context, EncoderInput } from "./architecture.js";
@@ -23,6 +24,7 @@ export const llama: Architecture = {
 };
 
 interface Settings {
+  folder: string;
   vocabulary: number;
   features: number;
   heads: number;
@@ -45,6 +47,7 @@ function blueprint(config: Config): Blueprint {
   const d = config.count("head_dim", Math.floor(features / heads));
   config.divides("2 (rotary positions pair features)", "the features of a head", 2, d);
   const settings: Settings = {
+    folder: dirname(config.path),
     vocabulary: config.count("vocab_size"),
     features,
     heads,
@@ -123,7 +126,8 @@ function context(settings: Settings, { values, mask }: EncoderInput): Context {
   const beyond = values.data.find((id) => !(id >= 0 && id < settings.vocabulary));
   if (beyond !== undefined)
     throw new UserError(
-      `token ${beyond} is beyond the vocabulary of ${settings.vocabulary}: the tokenizer is another model's`,
+      `${settings.folder}: token ${beyond} is beyond the vocabulary of ${settings.vocabulary}: the tokenizer is another model's; ` +
+        "take the tokenizer.json of this checkpoint",
     );
   const causal = new Float32Array(tokens * tokens);
   for (let t = 0; t < tokens; t++) causal.fill(-1e9, t * tokens + t + 1, (t + 1) * tokens);

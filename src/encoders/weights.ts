@@ -90,7 +90,7 @@ export function checkNeeds(folder: string, checkpoint: Checkpoint, needs: Needs)
   for (const [name, { shape }] of Object.entries(needs)) {
     const stored = checkpoint.get(name);
     if (!stored) throw new UserError(`${folder} lacks tensor "${name}"${nearest(name, checkpoint)}`);
-    if (!/^(F|BF)/.test(stored.dtype))
+    if (!/^(F(16|32|64)|BF16)$/.test(stored.dtype))
       throw new UserError(
         `${folder}: tensor "${name}" is ${stored.dtype}; weights must be float32, float16 or bfloat16`,
       );
@@ -101,6 +101,23 @@ export function checkNeeds(folder: string, checkpoint: Checkpoint, needs: Needs)
       );
     }
   }
+}
+
+/**
+ * Refuses a checkpoint with more layers than its config: fewer would run, and give other hidden states without a word.
+ * @param first what layer 0 needs; its names tell how layers are named
+ */
+export function checkDepth(folder: string, checkpoint: Checkpoint, first: Needs, layers: number): void {
+  const stem = /^(.*?\.)0\./.exec(Object.keys(first)[0] ?? "")?.[1];
+  if (!stem) return;
+  const indices = [...checkpoint.keys()]
+    .filter((name) => name.startsWith(stem))
+    .map((name) => Number(/^\d+(?=\.)/.exec(name.slice(stem.length))?.[0] ?? -1));
+  const held = indices.reduce((most, index) => Math.max(most, index + 1), 0);
+  if (held > layers)
+    throw new UserError(
+      `${folder}: config.json makes it ${layers} layers, the weights hold ${held}; take the config.json of this checkpoint`,
+    );
 }
 
 function nearest(name: string, checkpoint: Checkpoint): string {

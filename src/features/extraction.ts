@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, readdirSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
+import { fileSize } from "../formats/read-range.js";
 import type { Shift } from "../shifts/shift.js";
 
 /** How hidden states are made. With the raw data and the encoder it names an entry of the cache, and is recorded with it. */
@@ -69,6 +70,7 @@ function samples(bytes: number): (readonly [from: number, to: number])[] {
 export const encoderBytes = (folder: string) =>
   encoderFiles(folder).reduce((sum, { bytes }) => sum + bytes, 0);
 
+/** @throws UserError for a folder without config.json, and for a file that cannot be opened, such as a link to nothing. */
 function encoderFiles(folder: string): { name: string; bytes: number }[] {
   const names = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
   if (!names.includes("config.json")) {
@@ -78,9 +80,12 @@ function encoderFiles(folder: string): { name: string; bytes: number }[] {
   }
   return names
     .filter((name) => /\.(json|safetensors|bin)$/.test(name))
+    .filter((name) => isFileOrDangling(join(folder, name)))
     .sort()
-    .map((name) => ({ name, bytes: statSync(join(folder, name)).size }));
+    .map((name) => ({ name, bytes: fileSize(join(folder, name)) }));
 }
+
+const isFileOrDangling = (path: string) => !existsSync(path) || statSync(path).isFile();
 
 function hashRange(hash: ReturnType<typeof createHash>, path: string, from: number, to: number): void {
   const file = openSync(path, "r");

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { UserError } from "../errors.js";
 import { openPytorch } from "./pytorch.js";
@@ -18,10 +18,24 @@ const layouts = [
  * @throws UserError if there is none, a shard is missing, or a file is damaged or holds anything but tensors.
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  const name = layouts.find((layout) => existsSync(join(folder, layout)));
+  const path = join(folder, layoutOf(folder));
+  return isIndex(path) ? openShards(folder, path) : openTensorFile(path);
+}
+
+/** Names of the files that `openCheckpoint` reads the folder's tensors from. Throws as that does, but for shards. */
+export function checkpointFiles(folder: string): string[] {
+  const name = layoutOf(folder);
+  return isIndex(name) ? [...new Set(Object.values(weightMap(join(folder, name))))].map(String) : [name];
+}
+
+const isIndex = (name: string) => name.endsWith(".index.json");
+
+function layoutOf(folder: string): string {
+  // a link to nothing counts: opening it says so
+  const isThere = (name: string) => lstatSync(join(folder, name), { throwIfNoEntry: false });
+  const name = layouts.find(isThere);
   if (!name) throw new UserError(`${folder} holds no checkpoint: put ${layouts.join(" or ")} there`);
-  const path = join(folder, name);
-  return name.endsWith(".index.json") ? openShards(folder, path) : openTensorFile(path);
+  return name;
 }
 
 /** Opens one file of tensors, `.safetensors` or `.bin`. */

@@ -34,8 +34,7 @@ export async function openPytorch(path: string): Promise<Checkpoint> {
   const pickle = entries.get(pickleName)!;
   if (pickle.end - pickle.begin > MAX_PICKLE)
     throw refuse(path, "its pickle is too large to name tensors only");
-  const state = stateDict(readPickle(read(path, pickle), path));
-  if (!state) throw refuse(path, "it is no dictionary of tensors");
+  const state = stateDict(readPickle(read(path, pickle), path), path);
   const tensors: Checkpoint = new Map();
   for (const [name, value] of state) {
     if (typeof name !== "string" || !(value instanceof TensorView)) continue;
@@ -48,12 +47,39 @@ export async function openPytorch(path: string): Promise<Checkpoint> {
   return tensors;
 }
 
-/** A state dict, or the one inside a training checkpoint. */
-function stateDict(value: PickleValue): Map<PickleValue, PickleValue> | undefined {
-  if (!(value instanceof Map)) return undefined;
+type Dictionary = Map<PickleValue, PickleValue>;
+
+/** Under which training checkpoints keep their model's tensors, in the order in which it is looked for. */
+const MODEL_KEYS = ["state_dict", "model_state_dict", "model"];
+/** Keys that an error names, and characters of each. */
+const [MAX_KEYS, MAX_KEY] = [8, 40];
+
+/** A state dict, or the one inside a training checkpoint. @throws UserError that says what it holds instead. */
+function stateDict(value: PickleValue, path: string): Dictionary {
+  if (!(value instanceof Map)) throw refuse(path, "it is no dictionary of tensors");
   const inner = value.get("state_dict");
-  return inner instanceof Map ? inner : value;
+  if (inner instanceof Map) return inner;
+  if (holdsTensors(value)) return value;
+  const nested = [...value].filter(([, inner]) => holdsTensors(inner)) as [PickleValue, Dictionary][];
+  const [, only] =
+    MODEL_KEYS.map((key) => nested.find(([name]) => name === key)).find((entry) => entry) ??
+    (nested.length === 1 ? nested[0]! : []);
+  if (only) return only;
+  const keys = [...(nested.length ? nested : value)].map(([key]) =>
+    typeof key === "object" ? "…" : JSON.stringify(typeof key === "string" ? key.slice(0, MAX_KEY) : key),
+  );
+  const listed = keys.slice(0, MAX_KEYS).join(", ") + (keys.length > MAX_KEYS ? ", …" : "");
+  throw new UserError(
+    `${path} is no checkpoint of one model: it holds ` +
+      (nested.length
+        ? `several dictionaries of tensors (${listed})`
+        : `no tensors by name, but ${listed || "nothing"}`) +
+      "; save the model's state_dict alone",
+  );
 }
+
+const holdsTensors = (value: PickleValue): boolean =>
+  value instanceof Map && [...value.values()].some((item) => item instanceof TensorView);
 
 function storedTensor(
   path: string,

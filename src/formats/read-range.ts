@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import { UserError } from "../errors.js";
 
 /** What one call of the operating system reads at most. */
@@ -45,6 +45,10 @@ function open(path: string): number {
     return openSync(path, "r");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && lstatSync(path, { throwIfNoEntry: false }))
+      throw new UserError(
+        `${path} is a link to nothing; copy its folder again with what its links point to (cp -rL)`,
+      );
     throw new UserError(`${path} cannot be opened (${code}); check the name and its permissions`);
   }
 }

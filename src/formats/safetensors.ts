@@ -2,7 +2,7 @@ import { Float16Array } from "@petamoriken/float16";
 import { UserError } from "../errors.js";
 import { fileSize, readRange } from "./read-range.js";
 
-/** Bytes of one element of each dtype of the format. */
+/** Bytes of one element of each dtype that can be read. */
 export const bytesPer = {
   F64: 8,
   F32: 4,
@@ -17,9 +17,28 @@ export const bytesPer = {
 } as const;
 export type SafeDtype = keyof typeof bytesPer;
 
+/** Bits of one element of the format's other dtypes: their tensors are listed, and refused by name when they are read. */
+const otherBits = {
+  F4: 4,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  F8_E4M3: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2: 8,
+  F8_E5M2FNUZ: 8,
+  F8_E8M0: 8,
+  U16: 16,
+  U32: 32,
+  U64: 64,
+  C64: 64,
+} as const;
+export type StoredDtype = SafeDtype | keyof typeof otherBits;
+const isReadable = (dtype: string): dtype is SafeDtype => Object.hasOwn(bytesPer, dtype);
+const isOther = (dtype: string): dtype is keyof typeof otherBits => Object.hasOwn(otherBits, dtype);
+
 /** Where a tensor lies in its file: absolute byte range, shape and dtype. */
 export interface SafeEntry {
-  dtype: SafeDtype;
+  dtype: StoredDtype;
   shape: number[];
   begin: number;
   end: number;
@@ -67,13 +86,14 @@ function parseHeader(path: string, text: string, start: number, size: number): S
   const entries = new Map<string, SafeEntry>();
   for (const [name, value] of Object.entries(tensors)) {
     const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, any>;
-    if (!Object.hasOwn(bytesPer, dtype))
+    const bits = isReadable(dtype) ? 8 * bytesPer[dtype] : isOther(dtype) ? otherBits[dtype] : undefined;
+    if (!bits)
       throw refuse(path, `tensor ${JSON.stringify(name)} has the unknown dtype ${JSON.stringify(dtype)}`);
     const whole = (list: unknown): list is number[] =>
       Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
     if (!whole(shape) || !whole(offsets) || offsets.length !== 2)
       throw refuse(path, `tensor ${JSON.stringify(name)} has no valid shape and offsets`);
-    const bytes = shape.reduce((product, n) => product * n, bytesPer[dtype as SafeDtype]);
+    const bytes = shape.reduce((product, n) => product * n, bits) / 8;
     const [begin, end] = [start + offsets[0]!, start + offsets[1]!];
     if (end - begin !== bytes || end > size) {
       throw refuse(
@@ -81,7 +101,7 @@ function parseHeader(path: string, text: string, start: number, size: number): S
         `tensor ${JSON.stringify(name)} needs ${bytes} bytes at ${begin} of ${size}; the file is truncated or damaged`,
       );
     }
-    entries.set(name, { dtype: dtype as SafeDtype, shape, begin, end });
+    entries.set(name, { dtype, shape, begin, end });
   }
   refuseOverlap(path, entries);
   return { entries, metadata };
@@ -146,8 +166,10 @@ export function safetensorsOf(
   return Buffer.concat([length, text, ...bodies]);
 }
 
-/** Reads one tensor of a file whose header is known. */
+/** Reads one tensor of a file whose header is known. @throws UserError for a dtype that is only listed. */
 export function readEntry(path: string, { dtype, shape, begin, end }: SafeEntry): HostTensor {
+  if (!isReadable(dtype))
+    throw new UserError(`${path} holds a tensor of ${dtype}, which is not computed with; convert it to F32`);
   return decode(dtype, shape, readRange(path, begin, end));
 }
 

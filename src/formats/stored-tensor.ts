@@ -1,8 +1,8 @@
-import type { HostTensor, SafeDtype } from "./safetensors.js";
+import type { HostTensor, StoredDtype } from "./safetensors.js";
 
 /** A tensor on disk: what it is, and how to get its values (widened to float32 or int32). */
 export interface StoredTensor {
-  dtype: SafeDtype;
+  dtype: StoredDtype;
   shape: number[];
   read(): HostTensor;
 }

@@ -54,6 +54,8 @@ class TarPump {
   private error?: Error;
   private fed = 0;
   private ended = false;
+  /** a block of zeros has come, of which two end a tar (some writers leave it at one) */
+  private closed = false;
 
   constructor(
     private readonly source: Readable,
@@ -67,6 +69,7 @@ class TarPump {
       onReadEntry: (entry) => this.found.push(entry),
     });
     this.parser.on("error", (error: Error) => (this.error ??= error));
+    this.parser.on("nullBlock", () => (this.closed = true));
   }
 
   async next(): Promise<ReadEntry | undefined> {
@@ -103,6 +106,8 @@ class TarPump {
       if (done) {
         this.ended = true;
         this.parser.end();
+        if (!this.closed)
+          this.error ??= new Error("it is truncated: the blocks of zeros that end a tar are missing");
       } else {
         this.admit(value);
         this.parser.write(value);

@@ -45,6 +45,16 @@ export const fileInspectors: Inspector[] = [
   { kind: "PyTorch checkpoint", named: /\.(bin|pt|pth)$/i, begins: startsWith("PK"), lines: pytorch },
 ];
 
+/** A tar's mark lies at byte 257. */
+export const HEAD = 512;
+
+/** Who reads a file of `bytes` with these first bytes: by name, and among several by what it begins with; else by that alone. */
+export function inspectorOf(path: string, head: Buffer, bytes: number): Inspector | undefined {
+  const fits = ({ begins }: Inspector) => begins?.(head, bytes) ?? false;
+  const named = fileInspectors.filter(({ named }) => named.test(path));
+  return named.find((one) => !one.begins || fits(one)) ?? named[0] ?? fileInspectors.find(fits);
+}
+
 async function safetensors(path: string): Promise<string[]> {
   const { entries, metadata } = readHeader(path);
   const size = (shape: number[]) => shape.reduce((product, n) => product * n, 1);

@@ -1,9 +1,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
+import { checkpointFiles } from "../formats/checkpoint.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
-import { readBounded } from "../formats/read.js";
-import { fileInspectors } from "./files.js";
+import { fileSize } from "../formats/read-range.js";
+import { firstBytes, readBounded } from "../formats/read.js";
+import { HEAD, inspectorOf } from "./files.js";
+import { withoutPath } from "./inspector.js";
 
 const MAX_JSON = 4 * 2 ** 20;
 const WEIGHTS = /\.(safetensors|bin)$/;
@@ -18,16 +21,10 @@ export async function inspectFolder(path: string): Promise<string[]> {
     return [
       `adapter, type ${peft_type}, rank ${r}, alpha ${lora_alpha}, modules ${JSON.stringify(target_modules)}, ` +
         `base ${base_model_name_or_path}`,
-      ...(await weights(path, "adapter_model")),
+      ...(await adapterWeights(path)),
     ];
   }
-  if (existsSync(join(path, "config.json"))) {
-    const { model_type, num_hidden_layers, hidden_size } = json(path, "config.json");
-    return [
-      `checkpoint, model ${model_type}, ${num_hidden_layers} layers, ${hidden_size} features`,
-      ...(await weights(path, "")),
-    ];
-  }
+  if (existsSync(join(path, "config.json"))) return checkpoint(path);
   if (existsSync(join(path, "Session1"))) return sessions(path);
   throw new UserError(
     `${path}: holds neither adapter_config.json, config.json nor Session1; name files in it instead`,
@@ -46,19 +43,43 @@ function json(folder: string, name: string): Record<string, any> {
   return value;
 }
 
-async function weights(folder: string, prefix: string): Promise<string[]> {
-  const files = readdirSync(folder)
-    .filter((name) => name.startsWith(prefix) && WEIGHTS.test(name))
-    .sort();
-  if (files.length === 0)
-    throw new UserError(`${folder}: holds no ${prefix || "model"} weights; fetch them again`);
-  const lines: string[] = [];
-  for (const name of files) {
-    const inspector = fileInspectors.find(({ named }) => named.test(name));
-    for (const line of (await inspector?.lines(join(folder, name))) ?? ["weights of a kind that is not read"])
-      lines.push(`${name}: ${line}`);
+/** Opened as an encoder is, so that shards, shapes and config are those of one checkpoint; other files do not count against it. */
+async function checkpoint(folder: string): Promise<string[]> {
+  json(folder, "config.json");
+  const { openEncoder } = await import("../encoders/encoder.js"); // with TensorFlow.js, which files do without
+  const { modelType, layers, features } = await openEncoder(folder);
+  const lines = [`checkpoint, model ${modelType}, ${layers} layers, ${features} features`];
+  const read = checkpointFiles(folder);
+  for (const name of read.sort()) lines.push(...(await weights(folder, name)));
+  for (const name of weightFiles(folder).filter((name) => !read.includes(name))) {
+    try {
+      lines.push(...(await weights(folder, name)));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      lines.push(
+        `${name}: no part of the checkpoint, and not read: ${withoutPath(error, join(folder, name))}`,
+      );
+    }
   }
   return lines;
+}
+
+async function adapterWeights(folder: string): Promise<string[]> {
+  const files = weightFiles(folder).filter((name) => name.startsWith("adapter_model"));
+  if (files.length === 0) throw new UserError(`${folder}: holds no adapter_model weights; fetch them again`);
+  return (await Promise.all(files.map((name) => weights(folder, name)))).flat();
+}
+
+const weightFiles = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => WEIGHTS.test(name))
+    .sort();
+
+async function weights(folder: string, name: string): Promise<string[]> {
+  const path = join(folder, name);
+  const inspector = inspectorOf(path, firstBytes(path, HEAD), fileSize(path));
+  const lines = (await inspector?.lines(path)) ?? ["weights of a kind that is not read"];
+  return lines.map((line) => `${name}: ${line}`);
 }
 
 function sessions(root: string): string[] {

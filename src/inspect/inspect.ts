@@ -1,12 +1,9 @@
 import { statSync } from "node:fs";
 import { UserError } from "../errors.js";
 import { firstBytes } from "../formats/read.js";
-import { fileInspectors } from "./files.js";
+import { fileInspectors, HEAD, inspectorOf } from "./files.js";
 import { inspectFolder } from "./folders.js";
-import type { Inspector } from "./inspector.js";
-
-/** A tar's mark lies at byte 257. */
-const HEAD = 512;
+import { withoutPath } from "./inspector.js";
 
 /**
  * Says what files hold: a safetensors file's tensors, a recording's rate and length, an archive's entries, and so on. The
@@ -34,10 +31,7 @@ async function facts(path: string): Promise<string[]> {
   if (stat.isDirectory()) return inspectFolder(path);
   if (!stat.isFile()) throw new UserError(`${path}: is neither a file nor a folder`);
   if (stat.size === 0) throw new UserError(`${path}: is empty; fetch it again`);
-  const head = firstBytes(path, HEAD);
-  const fits = ({ begins }: Inspector) => begins?.(head, stat.size) ?? false;
-  const named = fileInspectors.filter(({ named }) => named.test(path));
-  const chosen = named.find((one) => !one.begins || fits(one)) ?? named[0] ?? fileInspectors.find(fits);
+  const chosen = inspectorOf(path, firstBytes(path, HEAD), stat.size);
   if (!chosen)
     throw new UserError(
       `${path}: of no known kind; read are ${[...new Set(fileInspectors.map(({ kind }) => kind))].join(", ")}, and folders ` +
@@ -46,12 +40,8 @@ async function facts(path: string): Promise<string[]> {
   return chosen.lines(path);
 }
 
-/** The message without the path that the line already begins with. */
 function reason(error: Error, path: string): string {
-  if (!(error instanceof UserError)) return `unexpected ${error.name}: ${error.message}`;
-  return error.message.startsWith(path)
-    ? error.message.slice(path.length).replace(/^:? (is )?/, "")
-    : error.message;
+  return error instanceof UserError ? withoutPath(error, path) : `unexpected ${error.name}: ${error.message}`;
 }
 
 /** Names come from the files: nothing in them may steer the terminal. */

@@ -11,3 +11,9 @@ export interface Inspector {
    */
   lines(path: string): Promise<string[]>;
 }
+
+/** An error's message without the path that the line already begins with; a longer path, of a file within, stays whole. */
+export function withoutPath({ message }: Error, path: string): string {
+  const rest = message.startsWith(path) ? /^:? (?:is )?(.*)$/s.exec(message.slice(path.length)) : null;
+  return rest ? rest[1]! : message;
+}

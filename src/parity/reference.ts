@@ -19,10 +19,11 @@ export class Reference {
   private readonly tensors: Map<string, HostTensor>;
   readonly about: Record<string, any>;
 
+  /** @throws UserError for a damaged file, or settings that are no JSON object. */
   constructor(readonly path: string) {
     const { tensors, metadata } = readSafetensors(path);
     this.tensors = tensors;
-    this.about = JSON.parse(metadata.about ?? "{}");
+    this.about = settings(path, metadata.about);
   }
 
   /** @throws UserError where the array is missing. */
@@ -30,6 +31,10 @@ export class Reference {
     const tensor = this.tensors.get(name);
     if (!tensor) throw new UserError(`${this.path} holds no array "${name}": fetch the reference again`);
     return tensor;
+  }
+
+  names(): string[] {
+    return [...this.tensors.keys()];
   }
 
   has(name: string): boolean {
@@ -48,6 +53,17 @@ export class Reference {
     actual.dispose();
     return { quantity: name, error: relativeL2(values, this.host(name).data), tolerance };
   }
+}
+
+function settings(path: string, about = "{}"): Record<string, any> {
+  let value: unknown;
+  try {
+    value = JSON.parse(about);
+  } catch {
+    // as below
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new UserError(`${path}: its metadata "about" is no JSON object: fetch the reference again`);
 }
 
 /** ‖actual − expected‖ / ‖expected‖; infinite where the sizes differ. */

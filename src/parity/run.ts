@@ -1,8 +1,10 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { UserError } from "../errors.js";
 import { checkAdapterCase, checkLowRank } from "./adapters.js";
 import { checkEncoderCase } from "./encoders.js";
+import { EXPECTED, findReferences, type Found } from "./find.js";
+import { checkSample } from "./samples.js";
 import { checkDecoder, checkFocalLoss } from "./training.js";
 import {
   checkDensity,
@@ -32,8 +34,8 @@ export interface ParityLine {
 }
 
 /**
- * Checks every reference file of a folder laid out like the reference arrays: arrays of the mechanisms by file name, encoders by
- * what lies beside.
+ * Checks every reference file of a folder laid out like the reference arrays: arrays of the mechanisms and samples of the shipped
+ * encoders by file name, encoders by what lies beside. A file that cannot be checked fails, and the others go on.
  * @throws UserError where the folder does not exist or holds nothing to check
  */
 export async function runParity(
@@ -44,8 +46,8 @@ export async function runParity(
     throw new UserError(`${folder} is not a folder: name one laid out like the reference arrays`);
   }
   const lines: ParityLine[] = [];
-  for (const path of referenceFiles(folder)) {
-    const line = { path: relative(folder, path), ...(await checkFile(path)) };
+  for (const found of findReferences(folder)) {
+    const line = { path: relative(folder, found.path) || ".", ...(await checkFound(found)) };
     lines.push(line);
     onLine(line);
   }
@@ -57,14 +59,6 @@ export async function runParity(
   return lines;
 }
 
-/** Arrays to compare with: what is not a checkpoint. */
-function referenceFiles(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .map((name) => join(folder, name))
-    .filter((path) => path.endsWith(".safetensors") && !/^(adapter_)?model/.test(basename(path)))
-    .sort();
-}
-
 /**
  * Expected values beside an adapter_config.json or a config.json are those of an adapter or an encoder, whatever the folder's name;
  * other files go by their own.
@@ -72,14 +66,19 @@ function referenceFiles(folder: string): string[] {
 function checkOf(path: string): (() => Promise<Comparison[]>) | undefined {
   const folder = dirname(path);
   const beside = (name: string) => existsSync(join(folder, name));
-  if (basename(path) === "expected.safetensors") {
+  if (basename(path) === EXPECTED) {
     if (beside("adapter_config.json")) return () => checkAdapterCase(folder);
     if (beside("config.json")) return () => checkEncoderCase(folder);
   }
   if (beside("config.json")) return basename(path).startsWith("lora") ? () => checkLowRank(path) : undefined;
+  const sample = /^(.+)-sample\.safetensors$/.exec(basename(path))?.[1];
+  if (sample) return () => checkSample(path, sample);
   const check = checks.find(([prefix]) => basename(path).startsWith(prefix))?.[1];
   return check && (() => check(new Reference(path)));
 }
+
+const checkFound = async ({ path, status, detail }: Found): Promise<Omit<ParityLine, "path">> =>
+  status ? { status, detail } : checkFile(path);
 
 async function checkFile(path: string): Promise<Omit<ParityLine, "path">> {
   const check = checkOf(path);
@@ -92,7 +91,12 @@ async function checkFile(path: string): Promise<Omit<ParityLine, "path">> {
     const detail = `worst ${quantity}: relative L2 ${error.toExponential(1)} (at most ${tolerance.toExponential(0)}), ${compared.length} compared`;
     return { status: failed.length ? "FAILED" : "ok", detail };
   } catch (error) {
-    if (error instanceof UserError) return { status: "FAILED", detail: error.message };
-    throw error;
+    return { status: "FAILED", detail: reason(error as Error) };
   }
+}
+
+/** Arrays of wrong shapes or settings fail somewhere within the computation. */
+function reason(error: Error): string {
+  if (error instanceof UserError) return error.message;
+  return `its arrays or settings do not fit together (${error.message.split("\n")[0]}): fetch the reference again`;
 }

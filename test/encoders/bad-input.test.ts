@@ -31,6 +31,11 @@ const folders: [what: string, change: Change, message: RegExp][] = [
   ["an unknown activation", set({ hidden_act: "mish" }), /unknown hidden_act .* "mish"/],
   ["more layers than there are", set({ num_hidden_layers: 1e9 }), /lacks tensor "model\.layers\.2\./],
   [
+    "fewer layers than there are",
+    set({ num_hidden_layers: 1 }),
+    /config\.json makes it 1 layers, the weights hold 2; take the config\.json of this checkpoint/,
+  ],
+  [
     "a vocabulary of another size",
     set({ vocab_size: 60 }),
     /embed_tokens\.weight" is \[50, 64\] where config\.json makes it \[60, 64\]/,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import sharp from "sharp";
@@ -9,7 +9,7 @@ import { decodeImage, ImageInput } from "#src/encoders/image-input.js";
 import { resizeImage } from "#src/encoders/resize.js";
 import { padIds, TextInput } from "#src/encoders/text-input.js";
 import { assertClose } from "../support/close.js";
-import { freshFolder } from "../support/files.js";
+import { freshFolder, refusal } from "../support/files.js";
 
 /** A folder with preprocessor_config.json of these fields. */
 function preprocessor(fields: object): string {
@@ -157,6 +157,31 @@ test("text: the empty one is <s> alone, the limit counts it in", () => {
   assert.deepEqual(tokens.ids(""), [1]);
   assert.equal(tokens.ids("many words in a row", 3).length, 3);
   assert.equal(tokens.ids("many words in a row", 3)[0], 1);
+});
+
+test("refused: a tokenizer of another model or of an unknown kind, before any text", () => {
+  const folder = freshFolder();
+  const write = (name: string, change: (fields: any) => void) => {
+    const fields = JSON.parse(readFileSync(join("data/encoders/llama-mini", name), "utf8"));
+    change(fields);
+    writeFileSync(join(folder, name), JSON.stringify(fields));
+  };
+  const asIs = () => {};
+  write("tokenizer.json", asIs);
+  write("config.json", (config) => (config.vocab_size = 4095));
+  assert.throws(
+    () => TextInput.open(folder),
+    refusal(/up to token 4095, config\.json has a vocabulary of 4095: .* take the tokenizer\.json of this/),
+  );
+  write("config.json", asIs);
+  TextInput.open(folder);
+  write("tokenizer.json", ({ added_tokens }) => (added_tokens[0].id = 5000));
+  assert.throws(() => TextInput.open(folder), refusal(/up to token 5000/));
+  write("tokenizer.json", ({ model }) => (model.type = "Nope"));
+  assert.throws(
+    () => TextInput.open(folder),
+    refusal(/no tokenizer that can be read \(a model of type "Nope"/),
+  );
 });
 
 test("refused: a tokenizer that is damaged or missing", () => {

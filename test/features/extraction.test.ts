@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { closeSync, openSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, symlinkSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { encoderId, withCounts } from "#src/features/extraction.js";
-import { temporaryFolder } from "../support/files.js";
+import { encoderBytes, encoderId, withCounts } from "#src/features/extraction.js";
+import { freshFolder, refusal, temporaryFolder } from "../support/files.js";
 
 test("the shipped encoders' ids stay: they name cached hidden states, which recorded cells name", () => {
   assert.deepEqual(
@@ -42,4 +42,15 @@ test("the user's numbers take the place of the preset's, and shifted items stay 
   assert.deepEqual(withCounts(own, { perClass, limit: 5 }), { ...plain, perClass, limit: 5 });
   const shifted = { ...plain, perClass: { train: 0, test: 9 } };
   assert.deepEqual(withCounts(shifted, { limit: 5 }), { ...plain, perClass: { train: 0 }, limit: 5 });
+});
+
+test("an encoder is its regular files; a link to nothing is named", () => {
+  const folder = freshFolder();
+  writeFileSync(join(folder, "config.json"), "{}");
+  const id = encoderId(folder);
+  mkdirSync(join(folder, "cache.json"));
+  assert.equal(encoderId(folder), id);
+  assert.equal(encoderBytes(folder), 2);
+  symlinkSync("../blobs/abc", join(folder, "model.safetensors"));
+  assert.throws(() => encoderId(folder), refusal(/model\.safetensors is a link to nothing; copy its folder/));
 });

@@ -89,6 +89,13 @@ for (const [format, pack] of Object.entries(formats)) {
   });
 }
 
+test("a tar cut between two entries is refused, one zero block is enough", async () => {
+  const bytes = tarBytes([files[0]!, files[3]!]);
+  for (const end of [1024, bytes.length - 1024])
+    await refuses(file("between.tar", bytes.subarray(0, end)), /truncated: the blocks of zeros/);
+  assert.equal((await contents(file("short.tar", bytes.subarray(0, -512)))).length, 2);
+});
+
 test("links and devices are refused", async () => {
   const link = { name: "link", bytes: none, type: "SymbolicLink" as const, link: "/etc/passwd" };
   await refuses(file("link.tar", tarBytes([link])), /"link" is a SymbolicLink, not a file/);

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "#src/errors.js";
-import { readSafetensors } from "#src/formats/safetensors.js";
+import { readHeader, readSafetensors } from "#src/formats/safetensors.js";
 import { freshFolder } from "../support/files.js";
 
 const folder = freshFolder();
@@ -80,6 +80,15 @@ for (const [what, make, pattern] of damaged) {
     );
   });
 }
+
+test("dtypes that are not computed with are listed, and refused by name when they are read", () => {
+  const path = write({ a: entry("F8_E4M3", [3], 3), b: entry("U16", [1], 5, 3) }, Buffer.alloc(5));
+  assert.deepEqual(
+    [...readHeader(path).entries.values()].map(({ dtype }) => dtype),
+    ["F8_E4M3", "U16"],
+  );
+  assert.throws(() => readSafetensors(path), /holds a tensor of F8_E4M3, which is not computed with/);
+});
 
 test("a missing tensor is named, with what is there", () => {
   const path = write({ weight: entry("F32", [1], 4) }, Buffer.alloc(4));

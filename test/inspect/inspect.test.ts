@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { cpSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -126,6 +127,73 @@ for (const [what, make, expected] of cases)
     const path = make();
     assert.deepEqual(await inspect([path]), { lines: expected.map((line) => `${path}: ${line}`), ok: true });
   });
+
+/** The pickle of two tensors inside another dictionary, under these keys. */
+const nested = (...keys: string[]) => {
+  const inner = pickleBytes().subarray(2, -1);
+  const items = keys.flatMap((key) => [
+    Buffer.from([0x8c, key.length]),
+    Buffer.from(key),
+    inner,
+    Buffer.from("s"),
+  ]);
+  return pytorchBytes(Buffer.concat([Buffer.from([0x80, 2]), Buffer.from("}"), ...items, Buffer.from(".")]));
+};
+
+test("a model's tensors inside a training checkpoint, or what there is instead", async () => {
+  const tensors = ["PyTorch checkpoint, 2 tensors", "tensor a F32 [2, 3]", "tensor b F32 [4]"];
+  for (const keys of [["model"], ["ema", "model"], ["net"]]) {
+    const path = file("nested.bin", nested(...keys));
+    assert.deepEqual(
+      (await inspect([path])).lines,
+      tensors.map((line) => `${path}: ${line}`),
+    );
+  }
+  const two = file("two.bin", nested("generator", "critic"));
+  const none = file("none.bin", pytorchBytes(Buffer.from("\x80\x02}\x8c\x05epochK\x03s.", "latin1")));
+  const { lines, ok } = await inspect([two, none]);
+  assert.equal(ok, false);
+  assert.match(lines[0]!, /several dictionaries of tensors \("generator", "critic"\); save the model's/);
+  assert.match(lines[1]!, /holds no tensors by name, but "epoch"; save/);
+});
+
+test("a folder's checkpoint is opened as encoders open it; other files do not count against it", async () => {
+  const copy = (name: string, from: string) => {
+    cpSync(join("test/fixtures/reference", from), join(root, name), { recursive: true });
+    return join(root, name);
+  };
+  const good = copy("good", "llama_sharded");
+  const evil = pytorchBytes(Buffer.from("cposix\nsystem\n.", "latin1"));
+  file("good/training_args.bin", evil);
+  const shown = await inspect([good]);
+  assert.equal(shown.ok, true);
+  assert.match(shown.lines[0]!, /: checkpoint, model llama, \d+ layers/);
+  assert.ok(shown.lines.some((line) => line.startsWith(`${good}: model-00002-of-00002.safetensors: tensor`)));
+  assert.ok(
+    shown.lines.some((line) =>
+      line.startsWith(
+        `${good}: training_args.bin: no part of the checkpoint, and not read: not a checkpoint`,
+      ),
+    ),
+  );
+  const missing = copy("missing", "llama_sharded");
+  rmSync(join(missing, "model-00002-of-00002.safetensors"));
+  const misfit = copy("misfit", "llama");
+  const config = JSON.parse(readFileSync(join(misfit, "config.json"), "utf8"));
+  file("misfit/config.json", JSON.stringify({ ...config, intermediate_size: 4096 }));
+  const empty = copy("no-model", "llama");
+  file("no-model/config.json", "{}");
+  const cut = copy("cut", "llama");
+  truncateSync(join(cut, "model.safetensors"), 5000);
+  const refused = await inspect([missing, misfit, empty, cut]);
+  assert.equal(refused.ok, false);
+  [
+    `${missing}: error: ${missing}/model-00002-of-00002.safetensors cannot be opened (ENOENT)`,
+    `${misfit}: error: tensor "model.layers.0.mlp.gate_proj.weight" is`,
+    `${empty}: error: unknown model_type in`,
+    `${cut}: error: ${cut}/model.safetensors is not a readable safetensors file`,
+  ].forEach((start, i) => assert.ok(refused.lines[i]!.startsWith(start), refused.lines[i]));
+});
 
 test("a refused file is named and the others go on", async () => {
   const bad = [

@@ -14,8 +14,13 @@ const outside = process.env.DAAM_HOME;
 let home: string;
 /** As `smoke` on two tasks, but one of the presets that take over published cells; `small` itself would ask for raw data. */
 const smoke = findPreset("smoke");
-const { alwaysAnew: _, ...lasting } = smoke;
-const made: Preset = { ...lasting, name: "made", tasks: { text: smoke.tasks.text! }, ablations: ["text"] };
+const made: Preset = {
+  ...smoke,
+  alwaysAnew: undefined,
+  name: "made",
+  tasks: { text: smoke.tasks.text! },
+  ablations: ["text"],
+};
 
 before(() => (presets as Preset[]).push(made));
 beforeEach(() => {
