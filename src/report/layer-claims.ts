@@ -25,22 +25,19 @@ export function layersSentence(task: Task, entries: LayerEntries, itemsOf?: Item
     term(`${name}-lowest`, -1),
   ]) as [Term[], Term[]];
   const more = [...density, ...plain.map(({ results, sign }) => ({ results, sign: -sign as 1 | -1 }))];
-  const text = (of: "all" | "kept") =>
-    [density, plain, more].map((terms) => {
-      const kept = runsOf(terms, of === "all" ? more : withoutCollapsed(task, more, "last").terms);
-      return difference(task, kept, "last", itemsOf);
-    });
-  const [a, b, c] = text("all");
+  const [a, b, c] = [density, plain, more].map((terms) =>
+    difference(task, runsOf(terms, more), "last", itemsOf),
+  );
   if (!a || !b || !c) return "";
   const paper = (paperHighLow as Record<string, (typeof paperHighLow)["speech"]>)[task.name];
   const printed = paper ? ` (the paper: ${points(paper.high.mean - paper.low.mean)}, without a control)` : "";
-  const { collapsed } = withoutCollapsed(task, more, "last");
-  const gain = text("kept")[2];
+  const { terms: kept, collapsed } = withoutCollapsed(task, more, "last");
+  const steady = collapsed ? difference(task, kept, "last", itemsOf) : undefined;
   const without = !collapsed
     ? ""
     : ` In ${collapsed} of ${c.runs} a decoder predicts one class for every item` +
-      (gain
-        ? `; without these it is larger by ${differenceText(gain)}.`
+      (steady
+        ? `; without these it is larger by ${differenceText(steady)}.`
         : ": this says nothing on the layers.");
   return (
     `Accuracy on the three layers of highest attention less that on the three of lowest, ${task.name}, ${runsText(task, c.runs)}: ` +

@@ -16,7 +16,7 @@ import {
 } from "./robustness-cells.js";
 import { notRun } from "./statistics.js";
 import type { TextTable } from "./tables.js";
-import { differenceText as textOf } from "./verdict.js";
+import { differenceText as textOf, sideOf } from "./verdict.js";
 
 export const robustnessDifferencesNote =
   "Differences in points of accuracy over runs that share data, batches and seeds; in brackets the 95 % bootstrap interval over test groups " +
@@ -97,8 +97,8 @@ const contrastOf = (of: Robustness, pair: Contrast["pair"]): Contrast => ({
 });
 
 /** Whether the first row loses less, by the interval. */
-function judge({ interval: [low, high] = [0, 0] }: Difference) {
-  return low > 0 ? "holds" : high < 0 ? "contradicted" : "undecided";
+function judge(found: Difference) {
+  return (["contradicted", "undecided", "holds"] as const)[1 + sideOf(found)]!;
 }
 
 const differenceText = (found: Difference | undefined) => (found ? textOf(found) : "");

@@ -85,7 +85,7 @@ export function verdictOn(found: Difference, adjusted: number | undefined, stead
 }
 
 /** On which side of 0 the interval lies; 0 where it holds 0. */
-const sideOf = ({ interval: [low, high] = [0, 0] }: Difference) => (low > 0 ? 1 : high < 0 ? -1 : 0);
+export const sideOf = ({ interval: [low, high] = [0, 0] }: Difference) => (low > 0 ? 1 : high < 0 ? -1 : 0);
 
 /**
  * Every comparison on every task, comparisons without any shared run left out.
