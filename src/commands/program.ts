@@ -26,10 +26,9 @@ export async function main(argv: string[]): Promise<void> {
   try {
     await program(stop.signal).parseAsync(argv);
   } catch (error) {
-    if (stop.signal.aborted) console.error(`daam: ${new Stopped().message}`);
-    else if (error instanceof UserError) console.error(`daam: ${error.message}`);
-    else console.error(error);
-    process.exitCode = stop.signal.aborted ? 130 : 1;
+    const told = stop.signal.aborted && !(error instanceof Stopped) ? new Stopped() : error;
+    console.error(told instanceof UserError ? `daam: ${told.message}` : told);
+    process.exitCode = told instanceof Stopped ? 130 : 1;
   }
 }
 

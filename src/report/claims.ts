@@ -1,12 +1,12 @@
 /** The paper's further claims, a sentence each, computed from cells: gain over dot products, stability, order, learned spread. */
-import { mean, sampleRankCorrelation } from "simple-statistics";
+import { mean, sampleRankCorrelation, sum } from "simple-statistics";
 import type { CellResult, Task } from "../experiments/types.js";
 import { randomStream } from "../random.js";
 import { isCollapsed, learnedRange } from "./attention-maps.js";
 import { seedOf } from "./paired.js";
 import { DRAWS, percentiles } from "./resampling.js";
 import { type Protocol, type ResultTable, rowOf, seesAll, summary, type TableRow } from "./rows.js";
-import { plusMinus, summarise } from "./statistics.js";
+import { majority, plusMinus, summarise } from "./statistics.js";
 import { points } from "./verdict.js";
 
 /** How far the published dot-product attention, over the batch, is from chance. */
@@ -23,10 +23,7 @@ export function chanceSentence(table: ResultTable): string {
 
 /** Accuracy in % of the most frequent class for every test item, mean over cells; of equal classes where cells do not tell. */
 function floorOf({ classes }: Task, results: readonly CellResult[]): number {
-  const floors = results.flatMap(({ confusion }) => {
-    const counts = confusion?.map((row) => row.reduce((a, b) => a + b, 0));
-    return counts ? [(100 * Math.max(...counts)) / counts.reduce((a, b) => a + b, 0)] : [];
-  });
+  const floors = results.flatMap(({ confusion }) => (confusion ? majority(confusion.map(sum)) : []));
   return floors.length ? mean(floors) : 100 / classes.length;
 }
 

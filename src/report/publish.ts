@@ -19,7 +19,7 @@ import {
 } from "./result-figures.js";
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "./robustness-cells.js";
-import { sentencesOf, sentencesTable } from "./sentences.js";
+import { layerSentences, sentencesOf, sentencesTable } from "./sentences.js";
 import { saveFigure } from "./save.js";
 import { ablationRuns, ablationTable, csvTable, toCsv } from "./tables.js";
 import { choiceTable, claimsTable, judge } from "./verdict.js";
@@ -130,7 +130,8 @@ async function write(folder: string, publication: Publication): Promise<void> {
     robustness,
   );
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
-  const sentences = sentencesOf(parts, shifted, publication.items);
+  const layers = parts.map((part) => layerSentences(part, publication.items));
+  const sentences = sentencesOf(tables, shifted, layers.flat());
   file("sentences.csv", toCsv(sentencesTable(sentences)));
   for (const result of [...results, ...robustness])
     file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);
@@ -141,5 +142,8 @@ async function write(folder: string, publication: Publication): Promise<void> {
   }
   for (const [name, figure] of Object.entries(figures))
     await saveFigure(figure, join(folder, "figures", name));
-  file("README.md", readme(publication, { parts, judgements, shifted, sentences }, Object.keys(figures)));
+  file(
+    "README.md",
+    readme(publication, { parts, judgements, shifted, sentences, layers }, Object.keys(figures)),
+  );
 }

@@ -8,7 +8,7 @@ import { cellCounts, type TableRow } from "./rows.js";
 import { searchNote, searchTable } from "./search.js";
 import { robustnessBlocks } from "./robustness.js";
 import type { Robustness } from "./robustness-cells.js";
-import { layerSentences, type Topic } from "./sentences.js";
+import type { Topic } from "./sentences.js";
 import {
   ablationRuns,
   ablationTable,
@@ -26,11 +26,13 @@ interface Findings {
   judgements: readonly Judgement[];
   shifted: readonly Robustness[];
   sentences: Record<Topic, string[]>;
+  /** By part, what its ablations say of the layers. */
+  layers: readonly string[][];
 }
 
 export function readme(
   publication: Publication,
-  { parts, judgements, shifted, sentences }: Findings,
+  { parts, judgements, shifted, sentences, layers }: Findings,
   figures: readonly string[],
 ): string {
   const tables = parts.map(({ table }) => table);
@@ -41,7 +43,7 @@ export function readme(
     "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
     rowNotes(publication),
-    ...parts.flatMap((part) => taskBlocks(publication, part, image)),
+    ...parts.flatMap((part, i) => [...taskBlocks(part, image), ...layers[i]!]),
     ...robustnessBlocks(publication.preset, shifted, image),
     "## Paper and here",
     ...image("verdict", "Every decoder, the paper beside here"),
@@ -80,7 +82,7 @@ function rowNotes({ methods }: Publication): string {
 
 type Image = (name: string, alt: string) => string[];
 
-function taskBlocks({ items }: Publication, part: Section, image: Image): string[] {
+function taskBlocks(part: Section, image: Image): string[] {
   const { table, ablations } = part;
   const { name, title } = table.task;
   const { done, all } = cellCounts(table);
@@ -102,7 +104,6 @@ function taskBlocks({ items }: Publication, part: Section, image: Image): string
       toMarkdown(ablationTable(ablation.rows)).trimEnd(),
       ...image(`${name}-ablation-${ablation.name}`, ablation.title),
     ]),
-    ...layerSentences(part, items),
   ];
 }
 

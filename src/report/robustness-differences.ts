@@ -14,7 +14,7 @@ import {
   summaryOf,
   titleOf,
 } from "./robustness-cells.js";
-import { notRun } from "./statistics.js";
+import { majority, notRun } from "./statistics.js";
 import type { TextTable } from "./tables.js";
 import { differenceText as textOf, sideOf } from "./verdict.js";
 
@@ -121,7 +121,7 @@ function floorOf({ task, results }: Robustness): number | undefined {
     const labels = decodeClasses(shifted!.labels, task.classes.length);
     const counts = new Map<number, number>();
     for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-    return labels.length ? [(100 * Math.max(...counts.values())) / labels.length] : [];
+    return labels.length ? majority([...counts.values()]) : [];
   });
   return shares.length ? mean(shares) : undefined;
 }

@@ -5,25 +5,24 @@ import type { ItemsOf } from "./paired.js";
 import type { Section } from "./publication.js";
 import type { Robustness } from "./robustness-cells.js";
 import { robustnessSentences } from "./robustness-differences.js";
-import { rowOf } from "./rows.js";
+import { type ResultTable, rowOf } from "./rows.js";
 import type { TextTable } from "./tables.js";
 
 const topics = ["gain", "stability", "order", "spread", "layers", "robustness"] as const;
 export type Topic = (typeof topics)[number];
 
-/** The sentences on every topic; none on what was not run. */
+/** The sentences on every topic, those on layers as {@link layerSentences} has them; none on what was not run. */
 export function sentencesOf(
-  parts: readonly Section[],
+  tables: readonly ResultTable[],
   shifted: readonly Robustness[],
-  items?: ItemsOf,
+  layers: string[],
 ): Record<Topic, string[]> {
-  const tables = parts.map(({ table }) => table);
   const found: Record<Topic, string[]> = {
     gain: tables.map(gainSentence),
     stability: tables.map(stabilitySentence),
     order: tables.map(orderSentence),
     spread: [spreadSentence(tables)],
-    layers: parts.flatMap((part) => layerSentences(part, items)),
+    layers,
     robustness: robustnessSentences(shifted.filter(({ results }) => results.length)),
   };
   return Object.fromEntries(

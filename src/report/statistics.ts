@@ -1,4 +1,4 @@
-import { mean, standardDeviation } from "simple-statistics";
+import { mean, standardDeviation, sum } from "simple-statistics";
 
 /** Mean and population standard deviation (as the paper's LoRA rows have it) of `n` runs. */
 export interface Summary {
@@ -34,6 +34,9 @@ export function pairedDifference(a: number[], b: number[]): RunDifference {
   const half = n < 2 ? Infinity : ((T95[n - 2] ?? 1.96) * sd) / Math.sqrt(n - 1);
   return { mean: centre, low: centre - half, high: centre + half, n };
 }
+
+/** Share in % of the most frequent of classes that were counted. */
+export const majority = (counts: readonly number[]) => (100 * Math.max(...counts)) / sum(counts);
 
 /** What stands where there is nothing to summarise. */
 export const notRun = "not run yet";
