@@ -3,11 +3,11 @@ import { mean, sampleRankCorrelation, sum } from "simple-statistics";
 import type { CellResult, Task } from "../experiments/types.js";
 import { randomStream } from "../random.js";
 import { isCollapsed, learnedRange } from "./attention-maps.js";
-import { seedOf } from "./paired.js";
+import { type ItemsOf, less, seedOf, steadied, type Term, withoutCollapsed } from "./paired.js";
 import { DRAWS, percentiles } from "./resampling.js";
 import { type Protocol, type ResultTable, rowOf, seesAll, summary, type TableRow } from "./rows.js";
 import { majority, plusMinus, summarise } from "./statistics.js";
-import { points } from "./verdict.js";
+import { collapsedRuns, judgedText, points } from "./verdict.js";
 
 /** How far the published dot-product attention, over the batch, is from chance. */
 export function chanceSentence(table: ResultTable): string {
@@ -47,8 +47,8 @@ const FEWEST = 5;
  */
 export function sdRatio(
   task: Task,
-  a: TableRow,
-  b: TableRow,
+  a: Pick<Term, "results">,
+  b: Pick<Term, "results">,
   protocol: Protocol = "last",
 ): { ratio: number; over: "seeds" | "folds"; interval?: [number, number] } | undefined {
   const pairs = a.results.flatMap((left) => {
@@ -89,17 +89,24 @@ function ratioOfSds(units: { stratum: number; values: readonly [number, number] 
   return squares(1) < 1e-12 ? Infinity : Math.sqrt(squares(0) / squares(1));
 }
 
-/** Spread of DAAMv1 against other rows. */
+const ratioText = ({ ratio, interval }: { ratio: number; interval?: [number, number] }) =>
+  `${ratio.toFixed(2)} (${interval?.map((end) => end.toFixed(2)).join(" to ") ?? "too few for an interval"})`;
+
+/** Spread of DAAMv1 against other rows, also without runs in which one of the two learned nothing: a few of these are a spread of their own. */
 export function stabilitySentence(table: ResultTable): string {
   const density = rowOf(table, "daam-v1");
   const parts = ["mha", "mha-layers", "no-attention"].flatMap((name) => {
     const row = rowOf(table, name);
     const found = density && row && sdRatio(table.task, density, row);
     if (!found) return [];
-    const { ratio, interval, over } = found;
+    const { ratio, over } = found;
     if (ratio === Infinity) return [{ over, text: `${row.title} does not vary` }];
-    const range = interval?.map((end) => end.toFixed(2)).join(" to ") ?? "too few for an interval";
-    return [{ over, text: `${row.title} ${ratio.toFixed(2)} (${range})` }];
+    const { terms, collapsed } = withoutCollapsed(table.task, less(density, row), "last");
+    const steady = collapsed ? sdRatio(table.task, terms[0]!, terms[1]!) : undefined;
+    const without = collapsed
+      ? `; without ${collapsedRuns(collapsed)} ${steady && steady.ratio < Infinity ? ratioText(steady) : "too few are left"}`
+      : "";
+    return [{ over, text: `${row.title} ${ratioText(found)}${without}` }];
   });
   if (!parts.length) return "";
   return (
@@ -127,29 +134,34 @@ export function orderSentence(table: ResultTable): string {
 
 const densityRows = ["daam-v1", "daam-v2", "gqdaam", "mixture"];
 
-/** "Up to about 20 points over dot-product attention": the largest difference of means that a row with density attention has. */
-export function gainSentence(table: ResultTable): string {
+/**
+ * "Up to about 20 points over dot-product attention": the largest difference of means that a row with density attention has. The interval is
+ * that row's own and knows nothing of the choice.
+ */
+export function gainSentence(table: ResultTable, itemsOf?: ItemsOf): string {
   const rows = densityRows.flatMap((name) => rowOf(table, name) ?? []);
   const largest = (over: string, meanOf: (row: TableRow) => number | undefined) => {
     const reference = rowOf(table, over);
     const base = reference && meanOf(reference);
     const gains = rows.flatMap((row) => {
       const value = meanOf(row);
-      return base === undefined || value === undefined ? [] : [{ title: row.title, gain: value - base }];
+      return base === undefined || value === undefined ? [] : [{ row, reference, gain: value - base }];
     });
-    const [best] = gains.sort((a, b) => b.gain - a.gain);
-    return best && `${points(best.gain)} (${best.title})`;
+    return gains.sort((a, b) => b.gain - a.gain)[0];
   };
-  const here = (row: TableRow) => summary(row, "best")?.mean;
-  const [paper, published, layers] = [
-    largest("mha", (row) => row.paper?.cells.mean),
-    largest("mha", here),
-    largest("mha-layers", here),
-  ];
+  const here = (over: string) => {
+    const found = largest(over, (row) => summary(row, "best")?.mean);
+    if (!found) return undefined;
+    const { row, reference } = found;
+    return `${judgedText(steadied(table.task, less(row, reference!), "best", itemsOf))} (${row.title})`;
+  };
+  const paper = largest("mha", (row) => row.paper?.cells.mean);
+  const [published, layers] = [here("mha"), here("mha-layers")];
   if (!published) return "";
   return (
     `Largest gain of a row with density attention over dot-product attention on ${table.task.name}, means of best epochs: ` +
-    `${paper ? `the paper ${paper}; ` : ""}here ${published} over MHA as published${layers ? `, ${layers} over MHA over the layers` : ""}.`
+    `${paper ? `the paper ${points(paper.gain)} (${paper.row.title}); ` : ""}here ${published} over MHA as published` +
+    `${layers ? `, ${layers} over MHA over the layers` : ""}.`
   );
 }
 

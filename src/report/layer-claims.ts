@@ -25,19 +25,19 @@ export function layersSentence(task: Task, entries: LayerEntries, itemsOf?: Item
     term(`${name}-lowest`, -1),
   ]) as [Term[], Term[]];
   const more = [...density, ...plain.map(({ results, sign }) => ({ results, sign: -sign as 1 | -1 }))];
-  const [a, b, c] = [density, plain, more].map((terms) =>
-    difference(task, runsOf(terms, more), "last", itemsOf),
-  );
+  const gaps = (all: readonly Term[]) =>
+    [density, plain, more].map((terms) => difference(task, runsOf(terms, all), "last", itemsOf));
+  const [a, b, c] = gaps(more);
   if (!a || !b || !c) return "";
   const paper = (paperHighLow as Record<string, (typeof paperHighLow)["speech"]>)[task.name];
   const printed = paper ? ` (the paper: ${points(paper.high.mean - paper.low.mean)}, without a control)` : "";
   const { terms: kept, collapsed } = withoutCollapsed(task, more, "last");
-  const steady = collapsed ? difference(task, kept, "last", itemsOf) : undefined;
+  const [steadyDensity, steadyPlain, steadyMore] = gaps(kept);
   const without = !collapsed
     ? ""
     : ` In ${collapsed} of ${c.runs} a decoder predicts one class for every item` +
-      (steady
-        ? `; without these it is larger by ${differenceText(steady)}.`
+      (steadyMore
+        ? `; without these DAAMv2 ${differenceText(steadyDensity)}, no attention ${differenceText(steadyPlain)}, larger by ${differenceText(steadyMore)}.`
         : ": this says nothing on the layers.");
   return (
     `Accuracy on the three layers of highest attention less that on the three of lowest, ${task.name}, ${runsText(task, c.runs)}: ` +

@@ -14,6 +14,12 @@ export interface Term {
   sign: 1 | -1;
 }
 
+/** The terms of one row less another. */
+export const less = (a: Pick<Term, "results">, b: Pick<Term, "results">): [Term, Term] => [
+  { results: a.results, sign: 1 },
+  { results: b.results, sign: -1 },
+];
+
 export interface Difference {
   /** Mean over the shared runs, in points. */
   mean: number;
@@ -23,6 +29,11 @@ export interface Difference {
   interval?: [low: number, high: number];
   /** Two-sided sign-flip p over groups; with the interval. */
   p?: number;
+}
+
+/** The same, and what it is without the runs in which a row learned nothing, where there are such runs and others. */
+export interface Steadied extends Difference {
+  steady?: Difference & { collapsed: number };
 }
 
 /** 1-based seed of a run: on folds every fold is run once a seed, fold by fold. */
@@ -53,6 +64,19 @@ export function difference(
     mean: tidy((100 * runs.reduce((sum, run) => sum + ofRun(run), 0)) / runs.length),
     runs: runs.length,
   };
+}
+
+/** {@link difference} with and without collapsed runs. */
+export function steadied(
+  task: Task,
+  terms: readonly Term[],
+  protocol: Protocol,
+  itemsOf?: ItemsOf,
+): Steadied | undefined {
+  const all = difference(task, terms, protocol, itemsOf);
+  const { terms: kept, collapsed } = withoutCollapsed(task, terms, protocol);
+  const steady = collapsed ? difference(task, kept, protocol, itemsOf) : undefined;
+  return all && { ...all, ...(steady && { steady: { ...steady, collapsed } }) };
 }
 
 /** The terms without the runs in which a cell of theirs predicts one class for every item, and how many runs these are. */

@@ -131,7 +131,7 @@ async function write(folder: string, publication: Publication): Promise<void> {
   );
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
   const layers = parts.map((part) => layerSentences(part, publication.items));
-  const sentences = sentencesOf(tables, shifted, layers.flat());
+  const sentences = sentencesOf(tables, shifted, layers.flat(), publication.items);
   file("sentences.csv", toCsv(sentencesTable(sentences)));
   for (const result of [...results, ...robustness])
     file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);

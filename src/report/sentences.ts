@@ -16,9 +16,10 @@ export function sentencesOf(
   tables: readonly ResultTable[],
   shifted: readonly Robustness[],
   layers: string[],
+  items?: ItemsOf,
 ): Record<Topic, string[]> {
   const found: Record<Topic, string[]> = {
-    gain: tables.map(gainSentence),
+    gain: tables.map((table) => gainSentence(table, items)),
     stability: tables.map(stabilitySentence),
     order: tables.map(orderSentence),
     spread: [spreadSentence(tables)],

@@ -1,5 +1,5 @@
 /** What the tables say about the paper's claims: paired differences with their uncertainty, a verdict each. */
-import { type Difference, difference, type ItemsOf, type Term, withoutCollapsed } from "./paired.js";
+import { type Difference, type ItemsOf, less, type Steadied, steadied } from "./paired.js";
 import { holm } from "./resampling.js";
 import { type Protocol, type ResultTable, rowOf, seesAll, summary } from "./rows.js";
 import { notRun } from "./statistics.js";
@@ -56,11 +56,9 @@ export const comparisons: readonly Comparison[] = [
 export type Verdict = "holds" | "contradicted" | "undecided" | "no interval";
 
 /** A difference with p corrected for all comparisons of its task, and what follows. */
-export interface Judged extends Difference {
+export interface Judged extends Steadied {
   /** Holm's adjusted p within the task and protocol. */
   adjusted?: number;
-  /** The same without the runs in which one of the rows learned nothing, and how many these are; where there are such runs and others. */
-  steady?: Difference & { collapsed: number };
   verdict: Verdict;
 }
 
@@ -117,14 +115,7 @@ function judgeTask(table: ResultTable, protocol: Protocol, itemsOf?: ItemsOf): (
     const [a, b] = [rowOf(table, better), rowOf(table, worse)];
     // what another preset recorded stands, judged, in its own tables
     if (!a || !b || (a.recorded && b.recorded)) return undefined;
-    const terms: Term[] = [
-      { results: a.results, sign: 1 },
-      { results: b.results, sign: -1 },
-    ];
-    const all = difference(table.task, terms, protocol, itemsOf);
-    const { terms: kept, collapsed } = withoutCollapsed(table.task, terms, protocol);
-    const steady = collapsed ? difference(table.task, kept, protocol, itemsOf) : undefined;
-    return all && { ...all, ...(steady && { steady: { ...steady, collapsed } }) };
+    return steadied(table.task, less(a, b), protocol, itemsOf);
   });
   const tested = found.flatMap((entry, i) => (entry?.p === undefined ? [] : [{ i, p: entry.p }]));
   const adjusted = new Map(holm(tested.map(({ p }) => p)).map((p, rank) => [tested[rank]!.i, p]));
@@ -153,11 +144,14 @@ export function differenceText(found: Difference | undefined): string {
   return `${points(mean)} (${interval.map((end) => points(end, near ? 2 : 1)).join(" to ")})`;
 }
 
+/** "2 collapsed runs". */
+export const collapsedRuns = (n: number) => `${n} collapsed ${n === 1 ? "run" : "runs"}`;
+
 /** The same, and what it is without the runs in which a row learned nothing. */
-export function judgedText(found: Judged | undefined): string {
+export function judgedText(found: Steadied | undefined): string {
   const { steady } = found ?? {};
-  const runs = steady && `${steady.collapsed} collapsed ${steady.collapsed === 1 ? "run" : "runs"}`;
-  return differenceText(found) + (steady ? `; without ${runs} ${differenceText(steady)}` : "");
+  const without = steady && `; without ${collapsedRuns(steady.collapsed)} ${differenceText(steady)}`;
+  return differenceText(found) + (without ?? "");
 }
 
 const pText = (p: number | undefined) => (p === undefined ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(3));

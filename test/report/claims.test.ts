@@ -43,6 +43,41 @@ test("a row that does not vary has no ratio to give", () => {
   assert.match(stabilitySentence(resultTable(text, methods, cells, 3)), /more stable: MHA does not vary/);
 });
 
+const told = (result: CellResult, classes: number[]): CellResult => {
+  const guesses = Buffer.from(classes).toString("base64");
+  return { ...result, predictions: { best: guesses, last: guesses } };
+};
+
+/** Cells of a density row and of published dot products, run by run; a density of undefined learned nothing. */
+const besideMha = (density: (number | undefined)[], dotProducts: number[]) =>
+  density.flatMap((value = 0.25, i) => [
+    told(cell("text", "daam-v1", i + 1, [value, value, value]), density[i] === undefined ? [3, 3] : [0, 1]),
+    told(cell("text", "mha", i + 1, [dotProducts[i]!, dotProducts[i]!, dotProducts[i]!]), [0, 1]),
+  ]);
+
+test("stability is told without runs that learned nothing too", () => {
+  const levels = [0.5, 0.52, 0.47, 0.51, 0.55];
+  const cells = besideMha([undefined, ...levels], [0.5, ...levels]);
+  const sentence = stabilitySentence(resultTable(text, methods, cells, 6));
+  assert.match(
+    sentence,
+    /: MHA [2-9]\.\d\d \(.*\); without 1 collapsed run 1\.00 \(1\.00 to 1\.00\) \(last epoch\)\.$/,
+  );
+  const few = besideMha([undefined, 0.5], [0.5, 0.6]);
+  assert.match(
+    stabilitySentence(resultTable(text, methods, few, 2)),
+    /; without 1 collapsed run too few are left \(last epoch\)\.$/,
+  );
+});
+
+test("the largest gain is told without runs that learned nothing too", () => {
+  const cells = besideMha([undefined, 0.75], [0.5, 0.5]);
+  assert.match(
+    gainSentence(resultTable(text, methods, cells, 2)),
+    /here \+0\.0; without 1 collapsed run \+25\.0 \(DAAMv1\) over MHA as published\.$/,
+  );
+});
+
 test("with several seeds a fold the spread is taken within folds; with one, over folds", () => {
   const folds = [0.3, 0.4, 0.5, 0.6, 0.7];
   const seeds = [0, 0.01, 0.02].flatMap((shift) => folds.map((level) => level + shift));
