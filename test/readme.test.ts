@@ -29,12 +29,36 @@ describe("README.md", () => {
     }
   });
 
-  it("quotes differences that results/small has", () => {
-    const [, section] = /\*\*What it says so far\.\*\*(.*?)\n!\[/s.exec(readme)!;
-    const quoted = [...section!.matchAll(/[−+]\d+\.\d \([−+][\d.]+ to [−+][\d.]+\)/g)].map(([text]) => text);
-    const found = read("results", "small", "claims.csv") + read("results", "small", "sentences.csv");
-    assert.ok(quoted.length >= 6);
-    for (const text of quoted) assert.ok(found.includes(text), text);
+  const [, section] = /\*\*What it says so far\.\*\*(.*?)\n!\[/s.exec(readme)!;
+
+  /** By the start of a bullet, the lines of results/small that its figures stand in. */
+  const sources: Record<string, [file: string, line: RegExp]> = {
+    "As published": ["claims.csv", /dot-product attention as published/],
+    "Over the layers": ["claims.csv", /dot-product attention over the layers/],
+    "The attention module itself": ["claims.csv", /beats no attention/],
+    LoRA: ["claims.csv", /LoRA \(r=/],
+    "High against low layers": ["sentences.csv", /^layers,/],
+  };
+  for (const [start, [file, line]] of Object.entries(sources))
+    it(`quotes differences that results/small has: ${start}`, () => {
+      const [, bullet] = section!.split(`\n- **${start}**`) as [string, string];
+      const [, ...quoted] = bullet.split("\n- ")[0]!.split(/(?=[−+]\d+\.\d\s\()/);
+      const lines = read("results", "small", file)
+        .split("\n")
+        .filter((text) => line.test(text))
+        .join("\n");
+      const figures = quoted.map((text) =>
+        /^\S+\s\([−+][\d.]+\sto\s[−+][\d.]+\)/.exec(text)![0].replace(/\s/g, " "),
+      );
+      assert.ok(figures.length >= 2);
+      for (const text of figures) assert.ok(lines.includes(text), text);
+    });
+
+  it("counts the runs of published dot products that learned nothing", () => {
+    const small = read("results", "small", "README.md").split(/^## /m);
+    const speech = small.find((part) => part.startsWith(tasks[0]!.title))!;
+    const [, n, of] = /: MHA \((\d+) of (\d+) runs\)/.exec(speech)!;
+    assert.match(section!, new RegExp(`nothing in ${n} of\\s+its ${of} runs`));
   });
 
   it("names files that are there", () => {

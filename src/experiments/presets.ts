@@ -141,7 +141,9 @@ export const presets: readonly Preset[] = [
   {
     // Channels, epochs, rates and runs of the paper; the vision rate is its code's (the text says 1e-4). Checkpoints lie in DAAM_ENCODERS.
     name: "paper",
-    settings: "Channels, epochs, rates and runs are the paper's; the vision rate is its code's.",
+    settings:
+      "Channels, epochs, rates and runs are the paper's; the vision rate is its code's. LoRA on text has the text's rate, 1e-4, where " +
+      "the code has 1e-6, and the decoders' tokens, where the code has 128.",
     fineTunesOnRequest: true,
     hidden: 512,
     tasks: {
@@ -186,7 +188,7 @@ export const howRates = ({ settings, rates }: Preset) =>
   (rates
     ? `Each row has the learning rate, of ${rates.join(", ")}, with which it classified a part of the training items best that was ` +
       "held out (a fifth of each class; on speech one fold of actors), by the last epoch, one seed and one fold; no test item played " +
-      "a role. Variants of an ablation, and LoRA on query and key, take the rate of the row that they vary. " +
+      "a role. Rows at LoRA's budget train on as many items as in their runs, and are judged on others of all that were extracted. Variants of an ablation, and LoRA on query and key, take the rate of the row that they vary. " +
       "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset."
     : "Learning rates are one a task for all rows, chosen by `daam tune` on a part of the training items that was held out " +
       "(a fifth of each class; on speech one fold of actors), with no attention and DAAMv1; no test item played a role. " +

@@ -67,7 +67,6 @@ export function readme(
     "## Machine",
     machine(publication),
     "## Commands",
-    "Each trains one row of one task again.",
     commands(publication),
   ];
   return `${blocks.filter((block) => block).join("\n\n")}\n`;
@@ -176,6 +175,7 @@ function machine({ machine, results }: Publication): string {
         .join(", "),
     ),
     `- ${results.length} cells, ${Math.round(seconds)} s of training in all workers together, at most ${Math.round(peak)} MB a worker`,
+    "- Seconds are a worker's by the clock, whatever else the machine did meanwhile: rows that differ by less than twice may not differ.",
   ].join("\n");
 }
 
@@ -185,10 +185,24 @@ function tally(results: readonly CellResult[], text: (result: CellResult) => str
   return [...counts].map(([line, n]) => `- ${line}${counts.size > 1 ? ` (${n} cells)` : ""}`);
 }
 
-function commands({ tasks, methods, command }: Publication): string {
+function commands({ preset, tasks, methods, robustness, command }: Publication): string {
   const rows = tasks.flatMap(({ task }) =>
     methods.map((method) => [`${task.name}: ${method.title}`, `\`${command(task.name, method.name)}\``]),
   );
   const table = toMarkdown({ columns: ["row", "command"], rows }).replace("---:", "---");
-  return `<details><summary>${rows.length} rows</summary>\n\n${table}\n</details>`;
+  const daam = (line: string) => `node dist/cli.js ${line} --preset ${preset.name}`;
+  const extracted = tasks.filter(({ task }) => preset.tasks[task.name]!.extraction);
+  const steps = [
+    ...extracted.map(({ task }) => `${daam("features")} --task ${task.name}`),
+    ...(preset.rates ? [daam("tune")] : []),
+    daam("run"),
+    ...(robustness?.length ? [`${daam("run")} --part robustness`] : []),
+    daam("report"),
+  ];
+  return [
+    "All of it, step by step; each goes on where it was stopped:",
+    `\`\`\`sh\n${steps.join("\n")}\n\`\`\``,
+    "One row of one task:",
+    `<details><summary>${rows.length} rows</summary>\n\n${table}\n</details>`,
+  ].join("\n\n");
 }

@@ -13,7 +13,7 @@ export async function assertClose(
   assert.ok(error <= tolerance, `relative L2 error ${error} exceeds ${tolerance}`);
 }
 
-/** Seeded test data. */
+/** Test data of a seed, 1 or more: tfjs takes 0 for none. */
 export function normal<R extends tf.Rank>(shape: tf.ShapeMap[R], seed: number): tf.Tensor<R> {
   return tf.randomNormal(shape, 0, 1, "float32", seed);
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import type { FineTuning } from "#src/adapters/fine-tuning.js";
-import { adapt } from "#src/adapters/low-rank.js";
+import { adapt, endsIn } from "#src/adapters/low-rank.js";
 import { loadAdapter, saveAdapter, type Adapter } from "#src/adapters/peft.js";
 import { openEncoder, type Encoder, type EncoderInput } from "#src/encoders/encoder.js";
 import { padIds } from "#src/encoders/text-input.js";
@@ -65,6 +65,8 @@ function made(encoder: Encoder): RawDataset {
   return { classes: 3, train: { read, labels }, test: { read, labels } };
 }
 
+const labelsOf = ({ train }: RawDataset) => tf.tensor1d([...train.labels], "int32");
+
 function imageShape({ folder }: Encoder): number[] {
   return folder.endsWith("beit") ? [3, 32, 32] : [];
 }
@@ -87,7 +89,7 @@ onEveryBackend("fine-tuning", () => {
         for (const [key, b] of Object.entries(tuner.update))
           if (key.endsWith("lora_B.weight")) b.assign(normal(b.shape as [number], 5).mul(0.1));
         const state = tuner.stateBelow(data.train, all);
-        const { loss, gradients } = tuner.gradients(state, tf.tensor1d([...data.train.labels], "int32"));
+        const { loss, gradients } = tuner.gradients(state, labelsOf(data));
         const named = Object.entries({ ...tuner.update, ...tuner.head });
         return { loss, by: new Map(named.map(([key, variable]) => [key, gradients.get(variable)!])) };
       };
@@ -98,6 +100,45 @@ onEveryBackend("fine-tuning", () => {
         await assertClose(again.by.get(key)!, gradient);
         assert.ok((await gradient.abs().max().data())[0]! > 0, key);
       }
+      encoder.dispose();
+    });
+
+    test(`${name}: what lies below the first adapted layer is computed once, and gradients are those of the whole`, async () => {
+      const encoder = await open(name);
+      const data = made(encoder);
+      const needs = Object.keys(encoder.blueprint.layer(encoder.layers - 1).needs);
+      const upper = needs
+        .map((need) => need.replace(/\.weight$/, ""))
+        .filter((projection) => targets[name].some((target) => endsIn(projection, target)));
+      const tunerOf = (adapted: readonly string[]) => {
+        const form = { ...tuning(name).form, targets: adapted };
+        const tuner = new FineTuner(encoder, data, options(tuning(name, { form })));
+        for (const [i, projection] of upper.entries())
+          for (const [j, factor] of ["lora_A", "lora_B"].entries()) {
+            const variable = tuner.update[`${projection}.${factor}.weight`]!;
+            variable.assign(normal(variable.shape as [number], 1 + 2 * i + j).mul(0.1));
+          }
+        return tuner;
+      };
+      const gradientsOf = (tuner: FineTuner) =>
+        tuner.gradients(tuner.stateBelow(data.train, all), labelsOf(data)).gradients;
+      const [whole, above] = [tunerOf(targets[name]), tunerOf(upper)];
+      const expected = gradientsOf(whole);
+      const used: number[] = [];
+      const layer = encoder.layer.bind(encoder);
+      encoder.layer = (index) => {
+        used.push(index);
+        return layer(index);
+      };
+      for (const times of ["once", "again"]) {
+        used.length = 0;
+        const found = gradientsOf(above);
+        assert.equal(used.includes(0), times === "once");
+        for (const part of ["update", "head"] as const)
+          for (const [key, variable] of Object.entries(above[part]))
+            await assertClose(found.get(variable)!, expected.get(whole[part][key]!)!, 1e-5);
+      }
+      assert.equal(Object.keys(above.update).length, 2 * upper.length);
       encoder.dispose();
     });
 
