@@ -159,7 +159,8 @@ export function gainSentence(table: ResultTable, itemsOf?: ItemsOf): string {
   const [published, layers] = [here("mha"), here("mha-layers")];
   if (!published) return "";
   return (
-    `Largest gain of a row with density attention over dot-product attention on ${table.task.name}, means of best epochs: ` +
+    `Largest gain of a row with density attention over dot-product attention on ${table.task.name}, means of best epochs, intervals not ` +
+    "corrected for the choice: " +
     `${paper ? `the paper ${points(paper.gain)} (${paper.row.title}); ` : ""}here ${published} over MHA as published` +
     `${layers ? `, ${layers} over MHA over the layers` : ""}.`
   );
