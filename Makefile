@@ -11,11 +11,12 @@ help: ## list the targets
 reproduce: build ## train, execute the notebooks, publish: [PRESET=smoke|quick|small|paper] [TASK=speech|text|vision] [JOBS=n] [RESUME=1] [LORA=1]
 	@$(DAAM) run --notebooks --preset $(PRESET) $(if $(TASK),--task $(TASK)) $(if $(JOBS),--jobs $(JOBS)) $(if $(RESUME),--resume) $(if $(LORA),--lora)
 
+# Left to itself, node keeps a core free: on two cores, one file at a time.
 .PHONY: test
 test: build ## run every test
 	@rm -rf dist-test
 	npm run --silent build:test
-	node --test --test-reporter=spec $$(find dist-test -name '*.test.js' | sort)
+	node --test --test-concurrency=$$(node -p 'os.availableParallelism()') --test-reporter=spec $$(find dist-test -name '*.test.js' | sort)
 
 .PHONY: build
 build: dist/.built ## install packages and compile
