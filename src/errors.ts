@@ -10,6 +10,13 @@ export class Stopped extends UserError {
   }
 }
 
+/** The user ended an extraction. */
+export class ExtractionStopped extends Stopped {
+  constructor() {
+    super("finished items are kept, the same command goes on with the rest");
+  }
+}
+
 /** Refuses `value` unless it is one of `valid`, and lists those. */
 export function oneOf<T extends string>(what: string, value: string, valid: readonly T[]): T {
   if ((valid as readonly string[]).includes(value)) return value as T;

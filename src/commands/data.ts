@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { oneOf, Stopped } from "../errors.js";
+import { ExtractionStopped, oneOf } from "../errors.js";
 import { findPreset, presets } from "../experiments/presets.js";
 import { shiftedExtractions } from "../experiments/robustness.js";
 import { withCounts } from "../features/extraction.js";
@@ -61,9 +61,7 @@ export function dataCommands(daam: Command, signal: AbortSignal): void {
       }) => {
         // What is written survives any end, so that there is nothing to wait for.
         signal.addEventListener("abort", () => {
-          console.error(
-            `daam: ${new Stopped("finished items are kept, the same command goes on with the rest").message}`,
-          );
+          console.error(`daam: ${new ExtractionStopped().message}`);
           process.exit(130);
         });
         const { tasks } = findPreset(preset);

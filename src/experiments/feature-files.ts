@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
-import { oneOf, Stopped, UserError } from "../errors.js";
+import { ExtractionStopped, oneOf, UserError } from "../errors.js";
 import { cacheFolder, featuresFolder, repository } from "../folders.js";
 import { shiftedExtractions } from "./robustness.js";
 import { findTask } from "./tasks.js";
@@ -61,8 +61,7 @@ function extractApart(preset: string, task: string, shift?: string): void {
     stdio: ["ignore", "inherit", "inherit"],
   });
   // an interrupt reaches both
-  if (child.status === 130 || child.signal)
-    throw new Stopped("finished items are kept, the same command goes on with the rest");
+  if (child.status === 130 || child.signal) throw new ExtractionStopped();
   if (child.status !== 0)
     throw new UserError(`the hidden states of ${task} could not be made: the reason stands above`);
 }

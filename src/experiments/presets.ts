@@ -188,7 +188,8 @@ export const howRates = ({ settings, rates }: Preset) =>
   (rates
     ? `Each row has the learning rate, of ${rates.join(", ")}, with which it classified a part of the training items best that was ` +
       "held out (a fifth of each class; on speech one fold of actors), by the last epoch, one seed and one fold; no test item played " +
-      "a role. Rows at LoRA's budget train on as many items as in their runs, and are judged on others of all that were extracted. Variants of an ablation, and LoRA on query and key, take the rate of the row that they vary. " +
+      "a role. Rows at LoRA's budget train on as many items as in their runs, and are judged on others of all that were extracted. " +
+      "Variants of an ablation, and LoRA on query and key, take the rate of the row that they vary. " +
       "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset."
     : "Learning rates are one a task for all rows, chosen by `daam tune` on a part of the training items that was held out " +
       "(a fifth of each class; on speech one fold of actors), with no attention and DAAMv1; no test item played a role. " +

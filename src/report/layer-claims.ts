@@ -32,7 +32,7 @@ export function layersSentence(task: Task, entries: LayerEntries, itemsOf?: Item
   const paper = (paperHighLow as Record<string, (typeof paperHighLow)["speech"]>)[task.name];
   const printed = paper ? ` (the paper: ${points(paper.high.mean - paper.low.mean)}, without a control)` : "";
   const { terms: kept, collapsed } = withoutCollapsed(task, more, "last");
-  const [steadyDensity, steadyPlain, steadyMore] = gaps(kept);
+  const [steadyDensity, steadyPlain, steadyMore] = collapsed ? gaps(kept) : [];
   const without = !collapsed
     ? ""
     : ` In ${collapsed} of ${c.runs} a decoder predicts one class for every item` +

@@ -11,7 +11,7 @@ import {
   stabilitySentence,
 } from "#src/report/claims.js";
 import { resultTable, type TableRow } from "#src/report/rows.js";
-import { cell, methods, speech, text } from "./fixtures.js";
+import { cell, methods, predicting, speech, text } from "./fixtures.js";
 
 const row = (task: string, method: string, accuracies: number[]): TableRow => ({
   title: method,
@@ -43,16 +43,14 @@ test("a row that does not vary has no ratio to give", () => {
   assert.match(stabilitySentence(resultTable(text, methods, cells, 3)), /more stable: MHA does not vary/);
 });
 
-const told = (result: CellResult, classes: number[]): CellResult => {
-  const guesses = Buffer.from(classes).toString("base64");
-  return { ...result, predictions: { best: guesses, last: guesses } };
-};
-
 /** Cells of a density row and of published dot products, run by run; a density of undefined learned nothing. */
 const besideMha = (density: (number | undefined)[], dotProducts: number[]) =>
   density.flatMap((value = 0.25, i) => [
-    told(cell("text", "daam-v1", i + 1, [value, value, value]), density[i] === undefined ? [3, 3] : [0, 1]),
-    told(cell("text", "mha", i + 1, [dotProducts[i]!, dotProducts[i]!, dotProducts[i]!]), [0, 1]),
+    predicting(
+      cell("text", "daam-v1", i + 1, [value, value, value]),
+      density[i] === undefined ? [3, 3] : [0, 1],
+    ),
+    predicting(cell("text", "mha", i + 1, [dotProducts[i]!, dotProducts[i]!, dotProducts[i]!]), [0, 1]),
   ]);
 
 test("stability is told without runs that learned nothing too", () => {
@@ -91,14 +89,8 @@ test("with several seeds a fold the spread is taken within folds; with one, over
 });
 
 test("runs that predict one class for every test item are counted by row", () => {
-  const guesses = (classes: number[]) => ({
-    best: "",
-    last: Buffer.from(classes).toString("base64"),
-  });
-  const runOf = (method: string, run: number, classes: number[]) => ({
-    ...cell("text", method, run, [0.5, 0.5, 0.5]),
-    predictions: guesses(classes),
-  });
+  const runOf = (method: string, run: number, classes: number[]) =>
+    predicting(cell("text", method, run, [0.5, 0.5, 0.5]), classes);
   const cells = [runOf("mha", 1, [2, 2, 2]), runOf("mha", 2, [2, 1, 2]), runOf("daam-v1", 1, [0, 1, 2])];
   const sentence = collapseSentence(resultTable(text, methods, cells, 2));
   assert.match(sentence, /^One class for every test item at the last epoch: MHA \(1 of 2 runs\)\. /);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { layersSentence, untrainedSentence } from "#src/report/layer-claims.js";
 import type { TableRow } from "#src/report/rows.js";
-import { cell, text } from "./fixtures.js";
+import { cell, predicting, text } from "./fixtures.js";
 
 /** A run a pair of accuracy and predicted classes. */
 const entry = (method: string, ...runs: [accuracy: number, classes: number[]][]): { row: TableRow } => ({
@@ -10,10 +10,9 @@ const entry = (method: string, ...runs: [accuracy: number, classes: number[]][])
     title: method,
     group: "ablation",
     method: { name: method, title: method, group: "ablation", stages: () => [] },
-    results: runs.map(([value, classes], i) => ({
-      ...cell("text", method, i + 1, [value, value, value]),
-      predictions: { best: "", last: Buffer.from(classes).toString("base64") },
-    })),
+    results: runs.map(([value, classes], i) =>
+      predicting(cell("text", method, i + 1, [value, value, value]), classes),
+    ),
   },
 });
 const steady = [0, 1, 2];

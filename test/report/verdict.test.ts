@@ -13,17 +13,13 @@ import {
   verdictOn,
   verdictSummary,
 } from "#src/report/verdict.js";
-import { cell, methods, results, speech, text } from "./fixtures.js";
+import { cell, methods, predicting, results, speech, text } from "./fixtures.js";
 
 /** A cell whose first `right` of `n` test items, all of class 1, are right at the last epoch. */
 function scored(task: string, method: string, run: number, right: number, n: number): CellResult {
-  const guesses = (hits: number) =>
-    Buffer.from(Array.from({ length: n }, (_, i) => (i < hits ? 1 : 0))).toString("base64");
   const accuracy = right / n;
-  return {
-    ...cell(task, method, run, [accuracy, accuracy, accuracy]),
-    predictions: { best: guesses(right), last: guesses(right) },
-  };
+  const guesses = Array.from({ length: n }, (_, i) => (i < right ? 1 : 0));
+  return predicting(cell(task, method, run, [accuracy, accuracy, accuracy]), guesses);
 }
 
 const range = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from + i);
