@@ -19,6 +19,11 @@ import {
 /** Runs the command line; a {@link UserError} becomes one line and exit code 1. */
 export async function main(argv: string[]): Promise<void> {
   const stop = new AbortController();
+  // whoever reads has read enough, as `head` does
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
   // Who computes for another process has no handlers: no main thread that is busy would run them.
   if (isApart()) endWithParent();
   else

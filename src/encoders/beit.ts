@@ -105,7 +105,12 @@ function blueprint(config: Config): Blueprint {
       const tokens = 1 + window[0] * window[1];
       const pixels = settings.channels * image[0] * image[1];
       const layer = layerBytes(tokens, features, settings.inner, heads);
-      return { tokens, embed: 4 * (3 * pixels + 6 * tokens * features), layer };
+      return {
+        tokens,
+        embed: 4 * (3 * pixels + 6 * tokens * features),
+        layer,
+        operations: 2 * pixels * features,
+      };
     },
     context: {
       needs: bias.shared ? { [SHARED_BIAS]: tableNeed(settings) } : {},

@@ -69,6 +69,7 @@ function blueprint(config: Config): Blueprint {
       tokens: tokens!,
       embed: 8 * tokens! * features,
       layer: layerBytes(tokens!, features, settings.inner, heads),
+      operations: 0,
     }),
     context: { needs: {}, apply: (_, input) => context(settings, input) },
     embed: {

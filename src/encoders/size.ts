@@ -9,6 +9,8 @@ export interface ItemSize {
   embed: number;
   /** and while it passes a layer, where scores of attention are whole tensors */
   layer: number;
+  /** multiplications and additions of its way to hidden state 0 */
+  operations: number;
 }
 
 /** Bytes that the items of a batch may take together in a stage. Beside them lie the weights of a layer, a chunk's hidden states and Node. */
@@ -39,7 +41,7 @@ export function parts({ values, mask }: EncoderInput, most: number): EncoderInpu
 }
 
 /** Multiplications and additions of an item of so many tokens in the linear layers of a stage. */
-export function operations(needs: Needs, tokens: number): number {
+export function linearOperations(needs: Needs, tokens: number): number {
   const weights = Object.values(needs)
     .filter(({ linear }) => linear)
     .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);

@@ -51,6 +51,18 @@ export function frontEndBytes(settings: FrontEnd, samples: number): number {
   return 4 * (widest * channels[0]! * (groupNorm ? 12 : 8) + 8 * frameCount(settings, samples) * features);
 }
 
+/** Multiplications and additions of an item on that way. */
+export function frontEndOperations(settings: FrontEnd, samples: number): number {
+  const { channels, kernels, strides, features, positions } = settings;
+  let [length, sum] = [samples, 0];
+  kernels.forEach((kernel, i) => {
+    length = Math.floor((length - kernel) / strides[i]!) + 1;
+    sum += 2 * length * (channels[i - 1] ?? 1) * kernel * channels[i]!;
+  });
+  const ofFrame = channels.at(-1)! + (features / positions.groups) * positions.kernel;
+  return sum + 2 * length * features * ofFrame;
+}
+
 /** The tensors up to hidden state 0. */
 export function embedNeeds(settings: FrontEnd): Needs {
   const { channels, kernels, convBias, groupNorm, normFirst, features, positions } = settings;

@@ -18,6 +18,7 @@ import {
   FINAL_NORM,
   frameCount,
   frontEndBytes,
+  frontEndOperations,
   prepareConvolutions,
   type FrontEnd,
 } from "./wavlm-front-end.js";
@@ -87,7 +88,12 @@ function blueprint(config: Config): Blueprint {
     size: ([samples]) => {
       const tokens = frameCount(settings, samples!);
       const layer = layerBytes(tokens, features, settings.inner, heads);
-      return { tokens, embed: frontEndBytes(settings, samples!), layer };
+      return {
+        tokens,
+        embed: frontEndBytes(settings, samples!),
+        layer,
+        operations: frontEndOperations(settings, samples!),
+      };
     },
     context: {
       needs: { [POSITION_TABLE]: { shape: [settings.buckets.count, heads] } },

@@ -1,7 +1,7 @@
 import type { Item } from "../datasets/index.js";
 import type { EncoderInput } from "../encoders/architecture.js";
 import type { Encoder } from "../encoders/encoder.js";
-import { itemsTogether, operations, parts } from "../encoders/size.js";
+import { itemsTogether, linearOperations, parts } from "../encoders/size.js";
 
 /** Items that go through an encoder together, and the batches in which they pass each layer. */
 export interface Chunk {
@@ -19,7 +19,7 @@ export interface ChunkOptions {
 }
 
 /** Of a streamed chunk: bytes of its hidden states, and operations of a layer, beyond which loading that layer no longer matters. */
-const STATES = 192e6;
+export const STATES = 192e6;
 const OPERATIONS = 2e12;
 
 /**
@@ -38,7 +38,7 @@ export async function* chunksOf(
     const input = prepare(group);
     const { tokens, layer } = encoder.blueprint.size(input.values.shape.slice(1));
     states += 4 * group.length * tokens * encoder.features;
-    work += group.length * operations(encoder.blueprint.layer(0).needs, tokens);
+    work += group.length * linearOperations(encoder.blueprint.layer(0).needs, tokens);
     chunk.items.push(...group);
     chunk.batches.push(...parts(input, itemsTogether(layer)));
     if (streamed && states < STATES && work < OPERATIONS) continue;

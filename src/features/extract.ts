@@ -16,13 +16,12 @@ import { readHeader } from "../formats/safetensors.js";
 import { Lock } from "../lock.js";
 import { shiftInput } from "../shifts/shift.js";
 import { chunksOf } from "./chunks.js";
-import { cacheName, encoderBytes, encoderId, PAD_TOGETHER, type ExtractionSettings } from "./extraction.js";
+import { cacheName, encoderId, PAD_TOGETHER, type ExtractionSettings } from "./extraction.js";
+import { staysInMemory } from "./cost.js";
 import { HalfwayFile } from "./halfway.js";
 import { chosenItems, itemsNamed, preparation } from "./inputs.js";
 import { RecordWriter, type ItemNote } from "./records.js";
 
-/** Encoders of at most so many bytes are kept in memory; of larger ones one layer at a time. */
-const RESIDENT = 2 ** 29;
 /** Of why items are left out, those named in one line. */
 const REASONS = 3;
 
@@ -101,7 +100,7 @@ async function extract(
   folder: string,
   options: ExtractOptions,
 ): Promise<string> {
-  const resident = encoderBytes(settings.encoder) <= RESIDENT;
+  const resident = staysInMemory(settings.encoder);
   const encoder = await openEncoder(settings.encoder, { resident });
   let writer: RecordWriter | undefined;
   try {

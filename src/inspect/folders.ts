@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
-import { checkpointFiles } from "../formats/checkpoint.js";
+import { checkpointFiles, openCheckpoint } from "../formats/checkpoint.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { fileSize } from "../formats/read-range.js";
 import { firstBytes, readBounded } from "../formats/read.js";
@@ -47,9 +47,13 @@ function json(folder: string, name: string): Record<string, any> {
 async function checkpoint(folder: string): Promise<string[]> {
   json(folder, "config.json");
   const { openEncoder } = await import("../encoders/encoder.js"); // with TensorFlow.js, which files do without
-  const { modelType, layers, features } = await openEncoder(folder);
-  const lines = [`checkpoint, model ${modelType}, ${layers} layers, ${features} features`];
+  const { inspectExtraction } = await import("./encoder.js");
+  const encoder = await openEncoder(folder);
   const read = checkpointFiles(folder);
+  const lines = [
+    `checkpoint, model ${encoder.modelType}, ${encoder.layers} layers, ${encoder.features} features, ${await stored(folder, read)}`,
+    ...(await inspectExtraction(encoder)),
+  ];
   for (const name of read.sort()) lines.push(...(await weights(folder, name)));
   for (const name of weightFiles(folder).filter((name) => !read.includes(name))) {
     try {
@@ -62,6 +66,13 @@ async function checkpoint(folder: string): Promise<string[]> {
     }
   }
   return lines;
+}
+
+/** Types of the weights, their files and bytes. */
+async function stored(folder: string, files: readonly string[]): Promise<string> {
+  const types = new Set([...(await openCheckpoint(folder)).values()].map(({ dtype }) => dtype));
+  const bytes = files.reduce((sum, name) => sum + fileSize(join(folder, name)), 0);
+  return `${[...types].join(" and ")} in ${files.length === 1 ? files[0] : `${files.length} files`}, ${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 async function adapterWeights(folder: string): Promise<string[]> {
