@@ -3,7 +3,8 @@ import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
-import { MAX_UTTERANCE_BYTES, readWav } from "../formats/wav.js";
+import { MAX_UTTERANCE_BYTES } from "../formats/recording.js";
+import { readRecording } from "../formats/audio.js";
 import { type Emotion, emotions } from "./classes.js";
 import type { Dataset, ItemOptions } from "./dataset.js";
 import { clipItems } from "./speech.js";
@@ -61,7 +62,7 @@ async function* sessionItems(folder: string, session: number, options: ItemOptio
         throw new UserError(
           `${wav}: missing, though ${path} labels it ${turn.emotion}; copy Session${session} again`,
         );
-      const recording = readWav(readBounded(wav, MAX_UTTERANCE_BYTES), wav);
+      const recording = await readRecording(readBounded(wav, MAX_UTTERANCE_BYTES), wav);
       yield* clipItems(recording, { id: turn.name, emotion, fold: session - 1, group: session }, options);
     }
   }

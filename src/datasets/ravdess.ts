@@ -1,7 +1,8 @@
 import { basename } from "node:path";
 import { UserError } from "../errors.js";
 import { archiveEntries, defaultLimits } from "../formats/archive.js";
-import { MAX_UTTERANCE_BYTES, readWav } from "../formats/wav.js";
+import { MAX_UTTERANCE_BYTES } from "../formats/recording.js";
+import { readRecording } from "../formats/audio.js";
 import { type Emotion, emotions } from "./classes.js";
 import type { Dataset } from "./dataset.js";
 import { clipItems } from "./speech.js";
@@ -63,7 +64,7 @@ export const ravdess: Dataset = {
       }
       seen.add(file);
       count++;
-      const recording = readWav(await entry.read(), `${path}: ${entry.name}`);
+      const recording = await readRecording(await entry.read(), `${path}: ${entry.name}`);
       yield* clipItems(
         recording,
         { id: basename(file, ".wav"), emotion, fold: (actor - 1) % FOLDS, group: actor },

@@ -7,8 +7,18 @@ import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { resample } from "../formats/resample.js";
 import { readSafetensors } from "../formats/safetensors.js";
-import { readWav } from "../formats/wav.js";
-import { pickleBytes, pytorchBytes, safetensorsBytes, tarBytes, wavBytes, zipBytes } from "./samples.js";
+import { readRecording } from "../formats/audio.js";
+import {
+  codedWavBytes,
+  flacBytes,
+  pickleBytes,
+  pytorchBytes,
+  safetensorsBytes,
+  streamedWavBytes,
+  tarBytes,
+  wavBytes,
+  zipBytes,
+} from "./samples.js";
 
 /** A parser under attack. */
 export interface FuzzTarget {
@@ -82,11 +92,21 @@ export const fuzzTargets: FuzzTarget[] = [
       wavBytes([wave, wave], 48_000, 24),
       wavBytes([wave], 44_100, 32, true),
       wavBytes([wave], 8_000, 8),
+      streamedWavBytes(wav),
+      codedWavBytes(7, 1, 8_000, 1, 8, wav.subarray(0, 999)),
+      codedWavBytes(0x11, 1, 16_000, 64, 4, wav.subarray(0, 640), [2, 121]),
+      codedWavBytes(2, 2, 16_000, 64, 4, wav.subarray(0, 640)),
     ],
     parse: async (path) => {
-      const { samples, rate } = readWav(readBounded(path, LIMIT), path);
+      const { samples, rate } = await readRecording(readBounded(path, LIMIT), path);
       return resample(samples, rate, 16_000);
     },
+  },
+  {
+    name: "flac",
+    extension: ".flac",
+    seeds: () => [flacBytes()],
+    parse: async (path) => readRecording(readBounded(path, LIMIT), path),
   },
   { name: "tar", extension: ".tar", seeds: () => [tarBytes(files)], parse: readArchive },
   {

@@ -6,7 +6,7 @@ import { csvRows } from "../formats/csv.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { readHeader, readSafetensors } from "../formats/safetensors.js";
-import { readWav } from "../formats/wav.js";
+import { readRecording } from "../formats/audio.js";
 import type { Inspector } from "./inspector.js";
 
 const MAX_WAV = 512 * 2 ** 20;
@@ -80,7 +80,7 @@ async function pytorch(path: string): Promise<string[]> {
 }
 
 async function wav(path: string): Promise<string[]> {
-  const { samples, rate, channels, bits, encoding } = readWav(readBounded(path, MAX_WAV), path);
+  const { samples, rate, channels, bits, encoding } = await readRecording(readBounded(path, MAX_WAV), path);
   const peak = samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   return [
     `WAV, ${rate} Hz, ${count(channels, "channel")}, ${bits}-bit ${encoding}, ${count(samples.length, "frame")}, ` +
