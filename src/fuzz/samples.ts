@@ -205,3 +205,45 @@ export function pytorchBytes(pickle: Buffer, wide = false): Buffer {
     wide,
   );
 }
+
+/** A pickle as Python 2 wrote CIFAR-100's Python version: lists of labels and an array of bytes, [labels, 3072], each row its index. */
+export function cifarPickleBytes(fine: number[]): Buffer {
+  const text = (value: string) => Buffer.concat([Buffer.from([0x55, value.length]), Buffer.from(value)]);
+  const list = (items: Buffer[]) => Buffer.concat([Buffer.from("]("), ...items, Buffer.from("e")]);
+  const whole = (n: number) => Buffer.from([0x4b, n]);
+  const word = (code: number, n: number) => {
+    const bytes = Buffer.from([code, 0, 0, 0, 0]);
+    bytes.writeInt32LE(n, 1);
+    return bytes;
+  };
+  const rows = fine.map((_, row) => Buffer.alloc(3072, row));
+  const dtype = [
+    Buffer.from("cnumpy\ndtype\n"),
+    text("u1"),
+    whole(0),
+    whole(1),
+    Buffer.from("\x87R(", "latin1"),
+  ];
+  return Buffer.concat([
+    Buffer.from("\x80\x02}q\x01(", "latin1"),
+    ...[text("filenames"), list(fine.map(() => text("some.png")))],
+    ...[
+      text("fine_labels"),
+      list(fine.map(whole)),
+      text("coarse_labels"),
+      list(fine.map((_, row) => whole(row % 20))),
+    ],
+    ...[text("data"), Buffer.from("cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"), whole(0)],
+    ...[Buffer.from([0x85]), text("b"), Buffer.from("\x87R(", "latin1"), whole(1)],
+    ...[
+      whole(fine.length),
+      Buffer.from([0x4d, 0, 12, 0x86]),
+      ...dtype,
+      whole(3),
+      text("|"),
+      Buffer.from("NNN"),
+    ],
+    ...[word(0x4a, -1), word(0x4a, -1), whole(0), Buffer.from("tb\x89", "latin1")],
+    ...[word(0x54, 3072 * fine.length), ...rows, Buffer.from("tbu.")],
+  ]);
+}

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { archiveEntries } from "../formats/archive.js";
 import { openTensorFile } from "../formats/checkpoint.js";
+import { cifarPickle } from "../formats/cifar.js";
 import { csvRows } from "../formats/csv.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
@@ -9,6 +10,7 @@ import { resample } from "../formats/resample.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { readRecording } from "../formats/audio.js";
 import {
+  cifarPickleBytes,
   codedWavBytes,
   flacBytes,
   pickleBytes,
@@ -77,6 +79,12 @@ export const fuzzTargets: FuzzTarget[] = [
     seeds: () => [pickleBytes()],
     wrap: (bytes) => pytorchBytes(bytes),
     parse: readCheckpoint,
+  },
+  {
+    name: "cifar pickle",
+    extension: "",
+    seeds: () => [cifarPickleBytes([3, 99])],
+    parse: async (path) => [...cifarPickle(readBounded(path, LIMIT), path)],
   },
   {
     name: "pytorch",
