@@ -11,6 +11,8 @@ type Refuse = (why: string, remedy?: string) => Error;
 /** 32-bit sizes, or 64-bit ones in a chunk of their own (EBU Tech 3306, ITU-R BS.2088). */
 const containers = ["RIFF", "RF64", "BW64"];
 const HEAD = 12;
+/** What follows a chunk, and begins no padding. */
+const NEXT = /^(fmt |fact|data|LIST)$/;
 
 /**
  * The chunks that tell of the samples. A size of the data that a writer to a pipe could not know stands for all that follows.
@@ -39,8 +41,8 @@ export function findChunks(bytes: Buffer, refuse: Refuse): WavChunks {
     if (id === "ds64" && container !== "RIFF" && size >= 16 && rest >= 16)
       wideSize = Number(bytes.readBigUInt64LE(begin + 8));
     if (id === "data") return { ...found, data: bytes.subarray(begin, end) };
-    // chunks are padded to even sizes
-    at = end + (size % 2);
+    // chunks are padded to even sizes, but for those of writers that forget it
+    at = end + (NEXT.test(bytes.toString("latin1", end, end + 4)) ? 0 : size % 2);
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../errors.js";
-import { expand } from "./wav-codecs.js";
 import { averaged, checkRecording, CONVERT, type Recording } from "./recording.js";
 import { findChunks } from "./wav-chunks.js";
+import { expand } from "./wav-codecs.js";
 
 const PCM = 1;
 const FLOAT = 3;

@@ -90,6 +90,11 @@ test("a file from a pipe is read to its end", () => {
   assert.ok(Math.max(...samples) > 0.4);
 });
 
+test("an odd chunk may lack its padding", () => {
+  const odd = Buffer.concat([good.subarray(0, 36), Buffer.from("LIST\x03\0\0\0odd"), good.subarray(36)]);
+  assert.deepEqual([...readWav(odd, "a.wav").samples], values);
+});
+
 /** 64-bit sizes, of the data and of nothing else. */
 const wide = (id: string, data: bigint, bytes = sized(open, open)) => {
   const sizes = Buffer.alloc(28);
