@@ -1,5 +1,4 @@
 import { UserError } from "../errors.js";
-import { readFlac } from "./flac.js";
 import { IMPOSTOR_HEAD, impostorOf } from "./impostor.js";
 import { CONVERT, type Recording } from "./recording.js";
 import { readWav } from "./wav.js";
@@ -33,7 +32,10 @@ const others: [at: number, bytes: string, kind: string][] = [
  */
 export async function readRecording(bytes: Buffer, name: string): Promise<Recording> {
   const begins = (at: number, text: string) => bytes.toString("latin1", at, at + text.length) === text;
-  if (begins(0, "fLaC")) return readFlac(bytes, name);
+  if (begins(0, "fLaC")) {
+    const { readFlac } = await import("./flac.js"); // with its decoder, which other recordings do without
+    return readFlac(bytes, name);
+  }
   const other = others.find(([at, text]) => begins(at, text))?.[2];
   if (other) throw new UserError(`${name} is ${other}, which is not read, whatever its name; ${CONVERT}`);
   const impostor = impostorOf(bytes.subarray(0, IMPOSTOR_HEAD), bytes.length);

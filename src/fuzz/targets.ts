@@ -1,6 +1,8 @@
 import { createReadStream } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { newsRows } from "../datasets/news-rows.js";
 import { archiveEntries } from "../formats/archive.js";
+import { readRecording } from "../formats/audio.js";
 import { openTensorFile } from "../formats/checkpoint.js";
 import { cifarPickle } from "../formats/cifar.js";
 import { csvRows } from "../formats/csv.js";
@@ -8,7 +10,6 @@ import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { resample } from "../formats/resample.js";
 import { readSafetensors } from "../formats/safetensors.js";
-import { readRecording } from "../formats/audio.js";
 import {
   cifarPickleBytes,
   codedWavBytes,
@@ -137,6 +138,19 @@ export const fuzzTargets: FuzzTarget[] = [
     seeds: () => [files[0]!.bytes],
     parse: async (path) => {
       for await (const row of csvRows(createReadStream(path), path)) void row;
+    },
+  },
+  {
+    name: "news rows",
+    extension: ".csv",
+    seeds: () =>
+      [
+        files[0]!.bytes.toString(),
+        `Class Index,Title,Description\n${"4,A,B\n".repeat(9)}`,
+        "text,label\nA,0\nB,3\n",
+      ].map((text) => Buffer.from(text)),
+    parse: async (path) => {
+      for await (const row of newsRows(createReadStream(path), path)) void row;
     },
   },
   {
