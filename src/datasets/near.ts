@@ -10,8 +10,8 @@ const SHOWN = 4;
 const MOST = 3;
 
 /**
- * Says what lies where a data set is looked for and cannot be read as it: what is no data at all, a part of the files, else what its name says
- * to be it.
+ * Says what lies where a data set is looked for and cannot be read as it: what is no data at all, a part of the files, else what has a name
+ * like it.
  * @param places folders that are looked into, the last being where downloads go
  */
 export async function nearMisses(source: Source, places: readonly string[]): Promise<string | undefined> {

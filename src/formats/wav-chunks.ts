@@ -48,8 +48,8 @@ export function findChunks(bytes: Buffer, refuse: Refuse): WavChunks {
 }
 
 /**
- * Whether a size of the data says that it was not known when it was written: 0 with samples after it (GStreamer, Python's wave), or within a
- * header's length of the largest signed or unsigned size (ffmpeg and libsndfile, SoX and LAME), or arecord's 2^31, where the file is shorter.
+ * Whether a size of the data says that it was not known when it was written: 0 with samples after it (GStreamer, Python's wave); where the
+ * file is shorter, a size within a header's length of the largest signed or unsigned one (SoX, LAME, ffmpeg), or 2^31 (arecord).
  */
 function isOpen(size: number, rest: Buffer): boolean {
   if (size === 0) return rest.length > 0 && !areChunks(rest);

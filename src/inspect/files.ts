@@ -1,12 +1,12 @@
 import { createReadStream } from "node:fs";
 import { archiveEntries } from "../formats/archive.js";
+import { readRecording } from "../formats/audio.js";
 import { openTensorFile } from "../formats/checkpoint.js";
 import { CIFAR_RECORD, cifarPickle, cifarRecords } from "../formats/cifar.js";
 import { csvRows } from "../formats/csv.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { readHeader, readSafetensors } from "../formats/safetensors.js";
-import { readRecording } from "../formats/audio.js";
 import type { Inspector } from "./inspector.js";
 
 const MAX_WAV = 512 * 2 ** 20;
