@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { pathIn, placeIn } from "../datasets/lookup.js";
 import { UserError } from "../errors.js";
 import { checkpointFiles, openCheckpoint } from "../formats/checkpoint.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
@@ -25,7 +26,7 @@ export async function inspectFolder(path: string): Promise<string[]> {
     ];
   }
   if (existsSync(join(path, "config.json"))) return checkpoint(path);
-  if (existsSync(join(path, "Session1"))) return sessions(path);
+  if (pathIn(path, "Session1")) return sessions(path);
   throw new UserError(
     `${path}: holds neither adapter_config.json, config.json nor Session1; name files in it instead`,
   );
@@ -96,10 +97,10 @@ async function weights(folder: string, name: string): Promise<string[]> {
 function sessions(root: string): string[] {
   const lines: string[] = [];
   for (const session of readdirSync(root)
-    .filter((name) => /^Session\d$/.test(name))
+    .filter((name) => /^Session\d$/i.test(name))
     .sort()) {
-    const folder = join(root, session, "dialog", "EmoEvaluation");
-    const files = existsSync(folder) ? readdirSync(folder).filter((name) => /^[^.].*\.txt$/.test(name)) : [];
+    const folder = placeIn(root, `${session}/dialog/EmoEvaluation`);
+    const files = existsSync(folder) ? readdirSync(folder).filter((name) => /^[^.].*\.txt$/i.test(name)) : [];
     const turns = files.flatMap((file) => {
       const path = join(folder, file);
       return parseEmoEvaluation(readBounded(path, MAX_JSON).toString("utf8"), path);
