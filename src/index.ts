@@ -15,8 +15,8 @@ export {
   entropies,
   meanOffsets,
   standardise,
-} from "./report/figures-density.js";
-export { batchLeakFigure } from "./report/figures-leak.js";
+} from "./report/figures/density.js";
+export { batchLeakFigure } from "./report/figures/leak.js";
 export {
   ablationOf,
   confusionOf,
@@ -26,16 +26,16 @@ export {
   learningCurvesOf,
   sharesOf,
   verdictOf,
-} from "./report/result-figures.js";
-export { publishedSentences, publishedTable } from "./report/published.js";
-export { robustnessFigure, robustnessNote, robustnessTable } from "./report/robustness.js";
-export { robustnessOf } from "./report/robustness-cells.js";
+} from "./report/figures/result-figures.js";
+export { publishedSentences, publishedTable } from "./report/pages/published.js";
+export { robustnessFigure, robustnessNote, robustnessTable } from "./report/pages/robustness.js";
+export { robustnessOf } from "./report/tables/robustness-cells.js";
 export {
   robustnessDifferences,
   robustnessDifferencesNote,
   robustnessSentences,
-} from "./report/robustness-differences.js";
-export { ablationEntry, resultTable } from "./report/rows.js";
+} from "./report/claims/robustness-differences.js";
+export { ablationEntry, resultTable } from "./report/tables/rows.js";
 export {
   ablationTable,
   budgetNote,
@@ -43,16 +43,16 @@ export {
   readableTable,
   runsText,
   withoutRepeats,
-} from "./report/tables.js";
+} from "./report/tables/tables.js";
 export {
   chanceSentence,
   gainSentence,
   orderSentence,
   spreadSentence,
   stabilitySentence,
-} from "./report/claims.js";
-export { layersSentence, untrainedSentence } from "./report/layer-claims.js";
-export { parameterSentences } from "./report/parameter-claims.js";
+} from "./report/claims/claims.js";
+export { layersSentence, untrainedSentence } from "./report/claims/layer-claims.js";
+export { parameterSentences } from "./report/claims/parameter-claims.js";
 export {
   choiceTable,
   claimsBeside,
@@ -61,8 +61,8 @@ export {
   claimsTable,
   judge,
   verdictSummary,
-} from "./report/verdict.js";
-export type { Figure } from "./report/figure.js";
+} from "./report/claims/verdict.js";
+export type { Figure } from "./report/figures/figure.js";
 export { paperHighLow } from "./experiments/paper.js";
 export { leaksOf } from "./experiments/leak.js";
 export { leakRange } from "./models/batch-leak.js";

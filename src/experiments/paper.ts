@@ -1,6 +1,6 @@
 /**
  * The paper's own figures (arXiv 2401.11143 v4, tables of section "Results" and appendix), as data: accuracies in %.
- * Means are printed figures, which the cells of some rows contradict (report/rows.ts).
+ * Means are printed figures, which the cells of some rows contradict (report/tables/rows.ts).
  */
 
 /** One row of one of the paper's three tables. */

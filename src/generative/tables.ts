@@ -1,8 +1,8 @@
-import type { Curve } from "../report/figures-training.js";
-import type { Figure } from "../report/figure.js";
-import { learningCurves } from "../report/figures-training.js";
-import { pairedDifference, plusMinus, summarise, type RunDifference } from "../report/statistics.js";
-import type { TextTable } from "../report/tables.js";
+import type { Curve } from "../report/figures/training.js";
+import type { Figure } from "../report/figures/figure.js";
+import { learningCurves } from "../report/figures/training.js";
+import { pairedDifference, plusMinus, summarise, type RunDifference } from "../report/tables/statistics.js";
+import type { TextTable } from "../report/tables/tables.js";
 import type { VqVaeResult } from "./cells.js";
 import { variants } from "./settings.js";
 import type { VqVaeEpoch } from "./train.js";

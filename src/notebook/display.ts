@@ -8,9 +8,9 @@ import * as tslab from "tslab";
 // The default import is the live CommonJS exports; a named import would keep the first cell's sender.
 import jupyter from "tslab/dist/jupyter.js";
 import type { DataFrame } from "danfojs-node";
-import type { Figure } from "../report/figure.js";
-import { saveFigure } from "../report/save.js";
-import { toPng, toSvg } from "../report/static.js";
+import type { Figure } from "../report/figures/figure.js";
+import { saveFigure } from "../report/figures/save.js";
+import { toPng, toSvg } from "../report/figures/static.js";
 import { duration } from "../terminal.js";
 
 type MimeBundle = Record<string, unknown>;

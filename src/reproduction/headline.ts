@@ -1,6 +1,6 @@
 import { methods } from "../experiments/methods.js";
 import type { CellResult } from "../experiments/types.js";
-import { plusMinus, summarise } from "../report/statistics.js";
+import { plusMinus, summarise } from "../report/tables/statistics.js";
 
 /** The rows of the tables in text: a line a method, a column a task, best test epoch, mean ± population sd in %. */
 export function headline(results: readonly CellResult[]): string[] {

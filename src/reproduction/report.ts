@@ -53,8 +53,8 @@ export function checkReport(run: Run, partial: boolean): void {
 
 /** Writes `results/<preset>/` from what the run has finished and what stands published; its holder holds the lock. */
 export async function publishRun(run: Run): Promise<void> {
-  const { publish } = await import("../report/publish.js");
-  const { thisMachine } = await import("../report/machine.js");
+  const { publish } = await import("../report/pages/publish.js");
+  const { thisMachine } = await import("../report/pages/machine.js");
   const { preset } = run;
   const rows = tableMethods(preset);
   await publish(resultsFolder(preset.name), {

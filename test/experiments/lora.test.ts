@@ -20,8 +20,8 @@ import { reproduce } from "#src/reproduction/reproduce.js";
 import { findTask } from "#src/experiments/tasks.js";
 import type { CellResult } from "#src/experiments/types.js";
 import { readSafetensors } from "#src/formats/safetensors.js";
-import { readableTable } from "#src/report/tables.js";
-import { cellCounts, resultTable } from "#src/report/rows.js";
+import { readableTable } from "#src/report/tables/tables.js";
+import { cellCounts, resultTable } from "#src/report/tables/rows.js";
 
 const info = { layers: 12, features: 128, id: "made 0" };
 const infos = { speech: info, text: info, vision: info };

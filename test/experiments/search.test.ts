@@ -14,7 +14,7 @@ import type { Preset } from "#src/experiments/types.js";
 import { tune, tuneLock } from "#src/experiments/tune.js";
 import { CellStore } from "#src/experiments/store.js";
 import { runFolder } from "#src/folders.js";
-import { searchNote, searchTable } from "#src/report/search.js";
+import { searchNote, searchTable } from "#src/report/tables/search.js";
 import { refusal } from "../support/files.js";
 
 const trial = (method: string, rate: number, last: number, task = "text"): Trial => ({

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { figureBundle, tableBundle } from "#src/notebook/display.js";
 import { dataFrame } from "#src/notebook/frame.js";
-import { densityWeights } from "#src/report/figures-density.js";
+import { densityWeights } from "#src/report/figures/density.js";
 
 test("a figure is Plotly JSON, a PNG at its own size and a line of text", async () => {
   const bundle = await figureBundle(densityWeights([1]));

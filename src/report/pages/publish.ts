@@ -1,0 +1,149 @@
+/** Publishes a run: results/<preset>/ with tables, figures, cells and a README, whole or not at all. */
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import Papa from "papaparse";
+import { guard, writeWhole } from "../../files.js";
+import type { TestLabels } from "../tables/attention-maps.js";
+import type { Figure } from "../figures/figure.js";
+import { type Publication, type Section, sections } from "./publication.js";
+import { readme } from "./readme.js";
+import {
+  ablationOf,
+  confusionOf,
+  efficiencyOf,
+  importanceOf,
+  learnedRangesOf,
+  learningCurvesOf,
+  sharesOf,
+  verdictOf,
+} from "../figures/result-figures.js";
+import { robustnessCsv, robustnessFigure } from "./robustness.js";
+import { robustnessOf } from "../tables/robustness-cells.js";
+import { layerSentences, sentencesOf, sentencesTable } from "../claims/sentences.js";
+import { saveFigure } from "../figures/save.js";
+import { ablationRuns, ablationTable, csvTable, toCsv } from "../tables/tables.js";
+import { choiceTable, claimsTable, judge } from "../claims/verdict.js";
+
+/** What others write: executed notebooks of presets that take hours, and the search over learning rates. */
+const KEPT = ["notebooks", "search.json"];
+
+/**
+ * Writes `folder` anew. It is built beside its place and renamed, so that nothing half-written is ever there; what a publisher that was
+ * killed left beside it is put back or removed first. One process publishes to a folder at a time.
+ * @throws UserError where the folder cannot be written; what was there before stays.
+ */
+export async function publish(folder: string, publication: Publication): Promise<void> {
+  const beside = (suffix: string) => join(dirname(folder), `.${basename(folder)}.${process.pid}.${suffix}`);
+  const [part, old] = [beside("part"), beside("old")];
+  guard(folder, () => restore(folder));
+  try {
+    await write(part, publication);
+    guard(folder, () => {
+      for (const name of KEPT.filter((kept) => existsSync(join(folder, kept))))
+        cpSync(join(folder, name), join(part, name), { recursive: true });
+      if (existsSync(folder)) renameSync(folder, old);
+      renameSync(part, folder);
+    });
+  } finally {
+    if (existsSync(old) && !existsSync(folder)) renameSync(old, folder);
+    for (const path of [part, old]) if (existsSync(path)) rmSync(path, { recursive: true });
+  }
+}
+
+/** Puts a folder back that a publisher killed between its renames left as `.<name>.<pid>.old`; removes what else such ones left. */
+function restore(folder: string): void {
+  const [parent, name] = [dirname(folder), basename(folder)];
+  if (!existsSync(parent)) return;
+  const left = readdirSync(parent)
+    .filter((entry) => entry.startsWith(`.${name}.`) && /\.\d+\.(old|part)$/.test(entry))
+    .map((entry) => join(parent, entry));
+  const [newest] = left
+    .filter((path) => path.endsWith(".old"))
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  if (newest !== undefined && !existsSync(folder)) renameSync(newest, folder);
+  for (const path of left) rmSync(path, { recursive: true, force: true });
+}
+
+/** Every figure of a publication by file name; those whose cells are missing are left out. */
+function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
+  const tables = parts.map(({ table }) => table);
+  const figures: Record<string, Figure | undefined> = {
+    verdict: verdictOf(tables),
+    "verdict-lora": verdictOf(tables, "few items"),
+    "learned-ranges": learnedRangesOf(tables),
+  };
+  for (const { table, ablations } of parts) {
+    const { name, title } = table.task;
+    const started = table.rows.some((row) => row.results.length);
+    figures[`${name}-learning-curves`] = started ? learningCurvesOf(table) : undefined;
+    figures[`${name}-efficiency`] = started ? efficiencyOf(table) : undefined;
+    figures[`${name}-confusion`] = confusionOf(table, labels);
+    figures[`${name}-importance-factor`] = importanceOf(table);
+    figures[`${name}-layer-shares`] = sharesOf(table);
+    for (const ablation of ablations)
+      if (ablation.rows.some(({ row }) => row.results.length))
+        figures[`${name}-ablation-${ablation.name}`] = ablationOf(
+          `${ablation.title} (${title}, ${ablationRuns(table.task, ablation)})`,
+          ablation.rows,
+          table,
+        );
+  }
+  return Object.fromEntries(
+    Object.entries(figures).filter((entry): entry is [string, Figure] => entry[1] !== undefined),
+  );
+}
+
+async function write(folder: string, publication: Publication): Promise<void> {
+  const parts = sections(publication);
+  const file = (name: string, text: string) => writeWhole(join(folder, name), text);
+  for (const { table } of parts) {
+    const { name } = table.task;
+    file(
+      `${name}.csv`,
+      csvTable(table, (method) => publication.command(name, method)),
+    );
+  }
+  const tables = parts.map(({ table }) => table);
+  const judgements = judge(tables, publication.items);
+  file("claims.csv", toCsv(claimsTable(judgements)));
+  file("choice-of-epoch.csv", toCsv(choiceTable(tables)));
+  const ablations = parts.flatMap(({ table, ablations }) =>
+    ablations.flatMap(({ title, rows }) => {
+      const { columns, rows: lines } = ablationTable(rows);
+      return lines.map((line) =>
+        [table.task.name, title, ...line].map((cell, i) => [["task", "ablation", ...columns][i], cell]),
+      );
+    }),
+  );
+  if (ablations.length)
+    file(
+      "ablations.csv",
+      Papa.unparse(
+        ablations.map((line) => Object.fromEntries(line)),
+        { newline: "\n" },
+      ) + "\n",
+    );
+  const { preset, tasks, results, robustness = [] } = publication;
+  const shifted = robustnessOf(
+    preset,
+    tasks.map(({ task }) => task),
+    robustness,
+  );
+  if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
+  const layers = parts.map((part) => layerSentences(part, publication.items));
+  const sentences = sentencesOf(tables, shifted, layers.flat(), publication.items);
+  file("sentences.csv", toCsv(sentencesTable(sentences)));
+  for (const result of [...results, ...robustness])
+    file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);
+  const figures = figuresOf(parts, publication.labels);
+  for (const part of shifted) {
+    const figure = robustnessFigure(part);
+    if (figure) figures[`${part.task.name}-robustness`] = figure;
+  }
+  for (const [name, figure] of Object.entries(figures))
+    await saveFigure(figure, join(folder, "figures", name));
+  file(
+    "README.md",
+    readme(publication, { parts, judgements, shifted, sentences, layers }, Object.keys(figures)),
+  );
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import Papa from "papaparse";
+import { UserError } from "../../errors.js";
+import { repository } from "../../folders.js";
+import type { Topic } from "../claims/sentences.js";
+import type { TextTable } from "../tables/tables.js";
+
+/**
+ * A committed table: results/<preset>/<name>.csv of this repository.
+ * @param name for example `claims`
+ * @throws UserError where the file is missing or no CSV table
+ */
+export function publishedTable(
+  preset: string,
+  name: string,
+  results = join(repository, "results"),
+): TextTable {
+  const refuse = (why: string) =>
+    new UserError(
+      `results/${preset}/${name}.csv cannot be read (${why}): restore it (git checkout -- results/${preset}), ` +
+        `or make it (make reproduce PRESET=${preset})`,
+    );
+  const { data, errors } = Papa.parse<string[]>(textOf(join(results, preset, `${name}.csv`), refuse), {
+    delimiter: ",",
+    skipEmptyLines: true,
+  });
+  const [columns, ...rows] = data;
+  if (errors[0]) throw refuse(errors[0].message);
+  if (!columns || rows.some((row) => row.length !== columns.length))
+    throw refuse("it is empty or its rows are of unequal width");
+  return { columns, rows };
+}
+
+/** The committed sentences of a preset on a topic, each marked as recorded. */
+export function publishedSentences(preset: string, topic: Topic, results?: string): string[] {
+  return publishedTable(preset, "sentences", results).rows.flatMap(([found, sentence]) =>
+    found === topic ? [`${sentence} (recorded: ${preset})`] : [],
+  );
+}
+
+function textOf(path: string, refuse: (why: string) => Error): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw refuse((error as NodeJS.ErrnoException).code ?? String(error));
+  }
+}

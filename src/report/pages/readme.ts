@@ -1,0 +1,208 @@
+/** The README of a published run. */
+import { chosenRates } from "../../experiments/rates.js";
+import type { CellResult, TaskBudget } from "../../experiments/types.js";
+import { chanceSentence, collapseSentence } from "../claims/claims.js";
+import { parameterSentences } from "../claims/parameter-claims.js";
+import type { Publication, Section } from "./publication.js";
+import { cellCounts, type TableRow } from "../tables/rows.js";
+import { searchNote, searchTable } from "../tables/search.js";
+import { robustnessBlocks } from "./robustness.js";
+import type { Robustness } from "../tables/robustness-cells.js";
+import type { Topic } from "../claims/sentences.js";
+import {
+  ablationRuns,
+  ablationTable,
+  levelsNote,
+  readableTable,
+  runsText,
+  toMarkdown,
+  withoutRepeats,
+} from "../tables/tables.js";
+import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "../claims/verdict.js";
+
+/** What a publication's cells say. */
+interface Findings {
+  parts: readonly Section[];
+  judgements: readonly Judgement[];
+  shifted: readonly Robustness[];
+  sentences: Record<Topic, string[]>;
+  /** By part, what its ablations say of the layers. */
+  layers: readonly string[][];
+}
+
+export function readme(
+  publication: Publication,
+  { parts, judgements, shifted, sentences, layers }: Findings,
+  figures: readonly string[],
+): string {
+  const tables = parts.map(({ table }) => table);
+  const image = (name: string, alt: string) =>
+    figures.includes(name) ? [`![${alt}](figures/${name}.png)`] : [];
+  const blocks = [
+    `# Results of \`make reproduce PRESET=${publication.preset.name}\``,
+    "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
+      `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
+    rowNotes(publication),
+    ...parts.flatMap((part, i) => [...taskBlocks(part, image), ...layers[i]!]),
+    ...robustnessBlocks(publication.preset, shifted, image),
+    "## Paper and here",
+    ...image("verdict", "Every decoder, the paper beside here"),
+    ...image("verdict-lora", "LoRA and rows at its budget, the paper beside here"),
+    "## Claims",
+    claimsNote,
+    toMarkdown(withoutRepeats(claimsTable(judgements))).trimEnd(),
+    bullets(verdictSummary(judgements, "last")),
+    bullets([
+      ...[sentences.gain, sentences.stability, sentences.order, sentences.spread].flat(),
+      ...parameterSentences(),
+    ]),
+    ...image("learned-ranges", "Learned ranges of δ and c"),
+    "## What choosing the epoch on test data is worth",
+    "Mean of the best test epoch less the mean of the last one, in points: what the paper's protocol adds to every row.",
+    toMarkdown(choiceTable(tables)).trimEnd(),
+    "## Settings",
+    settings(publication),
+    publication.settings.trim(),
+    ...searches(publication),
+    "## Machine",
+    machine(publication),
+    "## Commands",
+    commands(publication),
+  ];
+  return `${blocks.filter((block) => block).join("\n\n")}\n`;
+}
+
+const bullets = (sentences: readonly string[]) => sentences.map((sentence) => `- ${sentence}`).join("\n");
+
+function rowNotes({ methods }: Publication): string {
+  const notes = methods.flatMap(({ title, note }) => (note ? [`- ${title}: ${note}`] : []));
+  return notes.length ? `What rows are:\n\n${notes.join("\n")}` : "";
+}
+
+type Image = (name: string, alt: string) => string[];
+
+function taskBlocks(part: Section, image: Image): string[] {
+  const { table, ablations } = part;
+  const { name, title } = table.task;
+  const { done, all } = cellCounts(table);
+  const variants = ablations.flatMap(({ rows }) => rows.map(({ row }) => row)).filter(isVariant);
+  return [
+    `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
+    toMarkdown(readableTable(table)).trimEnd(),
+    table.task.caveat ?? "",
+    chanceSentence(table),
+    collapseSentence({ task: table.task, rows: [...table.rows, ...variants] }),
+    ...image(`${name}-learning-curves`, "Learning curves"),
+    ...image(`${name}-efficiency`, "Accuracy against trained parameters and seconds"),
+    ...image(`${name}-confusion`, "Confusion matrix"),
+    ...image(`${name}-importance-factor`, "Importance factor"),
+    ...image(`${name}-layer-shares`, "Layer shares"),
+    ...ablations.flatMap((ablation) => [
+      `### ${ablation.title} (${ablationRuns(table.task, ablation)})`,
+      ablation.note ?? "",
+      toMarkdown(ablationTable(ablation.rows)).trimEnd(),
+      ...image(`${name}-ablation-${ablation.name}`, ablation.title),
+    ]),
+  ];
+}
+
+const isVariant = ({ method }: TableRow) => method?.group === "ablation";
+
+function settings({ preset, tasks }: Publication): string {
+  const rows = tasks.flatMap(({ task }) => {
+    const { fineTuning, ...budget } = preset.tasks[task.name]!;
+    const loss =
+      task.loss.kind === "focal" ? `focal, α=${task.loss.alpha}, γ=${task.loss.gamma}` : "cross-entropy";
+    const items = (count: number | undefined) => (count === undefined ? "all" : count.toLocaleString("en"));
+    const line = (
+      { epochs, learningRate, trainItems, testItems }: Omit<TaskBudget, "runs">,
+      [name, runs, batch]: readonly [name: string, runs: string, batch: number],
+    ) => [
+      name,
+      runs,
+      String(epochs),
+      preset.rates ? "by row" : String(learningRate),
+      String(batch),
+      loss,
+      items(trainItems),
+      items(testItems),
+      String(preset.hidden),
+    ];
+    const lines = [line(budget, [task.name, runsText(task, budget.runs), task.batch])];
+    if (!fineTuning) return lines;
+    const { published, corrected } = fineTuning.runs;
+    const runs = published === corrected ? `${corrected}` : `${corrected}, as published ${published}`;
+    return [...lines, line(fineTuning, [`${task.name}, LoRA's budget`, runs, fineTuning.batch])];
+  });
+  const columns = [
+    "task",
+    "runs",
+    "epochs",
+    "rate",
+    "batch",
+    "loss",
+    "training items",
+    "test items",
+    "channels",
+  ];
+  return toMarkdown({ columns, rows }).trimEnd();
+}
+
+function searches({ search = [], methods, tasks, preset }: Publication): string[] {
+  return tasks.flatMap(({ task }) => {
+    const trials = search.filter((trial) => trial.task === task.name);
+    const table = searchTable(trials, methods, chosenRates(trials)[task.name] ?? {});
+    return trials.length
+      ? [
+          `Held-out accuracy of ${task.name} by learning rate, the chosen one in bold:`,
+          toMarkdown(table).trimEnd(),
+          searchNote(trials, methods, preset.tasks[task.name]!.learningRate),
+        ]
+      : [];
+  });
+}
+
+function machine({ machine, results }: Publication): string {
+  const { cpu, cores, memoryGB, system, node } = machine;
+  const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
+  const peak = Math.max(0, ...results.map((result) => result.peakMemoryMB));
+  return [
+    `- ${cpu}, ${cores} cores, ${memoryGB} GB, ${system}, Node ${node}`,
+    ...tally(results, ({ backend }) => `backend ${backend}`),
+    ...tally(results, ({ versions }) =>
+      Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(", "),
+    ),
+    `- ${results.length} cells, ${Math.round(seconds)} s of training in all workers together, at most ${Math.round(peak)} MB a worker`,
+    "- Seconds are a worker's by the clock, whatever else the machine did meanwhile: rows that differ by less than twice may not differ.",
+  ].join("\n");
+}
+
+function tally(results: readonly CellResult[], text: (result: CellResult) => string): string[] {
+  const counts = new Map<string, number>();
+  for (const result of results) counts.set(text(result), (counts.get(text(result)) ?? 0) + 1);
+  return [...counts].map(([line, n]) => `- ${line}${counts.size > 1 ? ` (${n} cells)` : ""}`);
+}
+
+function commands({ preset, tasks, methods, robustness, command }: Publication): string {
+  const rows = tasks.flatMap(({ task }) =>
+    methods.map((method) => [`${task.name}: ${method.title}`, `\`${command(task.name, method.name)}\``]),
+  );
+  const table = toMarkdown({ columns: ["row", "command"], rows }).replace("---:", "---");
+  const daam = (line: string) => `node dist/cli.js ${line} --preset ${preset.name}`;
+  const extracted = tasks.filter(({ task }) => preset.tasks[task.name]!.extraction);
+  const steps = [
+    ...extracted.map(({ task }) => `${daam("features")} --task ${task.name}`),
+    ...(preset.rates ? [daam("tune")] : []),
+    daam("run"),
+    ...(robustness?.length ? [`${daam("run")} --part robustness`] : []),
+    daam("report"),
+  ];
+  return [
+    "All of it, step by step; each goes on where it was stopped:",
+    `\`\`\`sh\n${steps.join("\n")}\n\`\`\``,
+    "One row of one task:",
+    `<details><summary>${rows.length} rows</summary>\n\n${table}\n</details>`,
+  ].join("\n\n");
+}

@@ -1,0 +1,189 @@
+/** Tables as text: what notebooks show, what README.md and CSV files hold. */
+import Papa from "papaparse";
+import { findTask } from "../../experiments/tasks.js";
+import type { Preset, Task } from "../../experiments/types.js";
+import { type Metric, type PaperRow, type ResultTable, type TableRow, summary } from "./rows.js";
+import { notRun, plusMinus, summarise, type Summary } from "./statistics.js";
+
+/** Columns of strings: the form that Markdown, CSV and data frames are made from. */
+export interface TextTable {
+  columns: string[];
+  rows: string[][];
+}
+
+/** A table to be read: first cells that repeat the line above are left blank. */
+export const withoutRepeats = ({ columns, rows }: TextTable): TextTable => ({
+  columns,
+  rows: rows.map(([first, ...rest], i) => [rows[i - 1]?.[0] === first ? "" : first!, ...rest]),
+});
+
+export const levelsNote =
+  "Levels are not comparable with the paper's (other data, a far smaller encoder): compare differences between rows here, and those with " +
+  "care, for the encoder may change them too. Rows of LoRA and at its budget saw fewer items and compare with each other alone. Seconds of " +
+  "decoders are without making the hidden states, those of LoRA with the encoder.";
+
+/** "paper (IEMOCAP, WavLM-Large)" and "here (RAVDESS, wavlm-mini)". */
+function columnHeads({ task }: ResultTable): { paper: string; here: string } {
+  return {
+    paper: `paper (${task.paper.data}, ${task.paper.encoder})`,
+    here: `here (${task.here.data}, ${task.here.encoder})`,
+  };
+}
+
+/**
+ * The table as it is read: accuracy in % as mean ± population sd; on folds (speech) also macro F1 and unweighted recall of the
+ * last epoch; trained parameters; seconds a run.
+ */
+export function readableTable(table: ResultTable): TextTable {
+  const { paper, here } = columnHeads(table);
+  const speech = table.task.split === "folds";
+  return {
+    columns: [
+      "method",
+      paper,
+      `${here}, best epoch`,
+      "last epoch",
+      ...(speech ? ["macro F1", "recall"] : []),
+      "parameters",
+      "s / run",
+    ],
+    rows: table.rows.map((row) => {
+      const runs = row.runs ?? table.runs;
+      const shown = (metric: Metric) => accuracyText(row, runs, summary(row, "last", metric));
+      return [
+        row.title,
+        row.paper ? paperText(row.paper) : "–",
+        accuracyText(row, runs, summary(row, "best")) || notRun,
+        shown("accuracy"),
+        ...(speech ? [shown("macroF1"), shown("unweightedRecall")] : []),
+        row.results[0]?.parameters.total.toLocaleString("en") ?? "",
+        row.results.length ? seconds(row).toFixed(1) : "",
+      ];
+    }),
+  };
+}
+
+function accuracyText(row: TableRow, runs: number, value: Summary | undefined): string {
+  if (!value) return "";
+  const text = value.n > 1 ? plusMinus(value) : value.mean.toFixed(1);
+  if (row.results.length < runs) return `${text} (${row.results.length} of ${runs})`;
+  return runs === 1 ? `${text} (1 run)` : text;
+}
+
+/** The printed figure; where the paper's own cells contradict it, what they give stands beside it. */
+export function paperText({ printed, cells }: PaperRow): string {
+  const text = `${printed.mean.toFixed(1)} ± ${printed.sd.toFixed(printed.sd < 10 ? 2 : 1)}`;
+  // Cells are rounded to 0.1: small differences prove nothing.
+  const agree =
+    Math.abs(cells.mean - printed.mean) < 0.1 && Math.abs(cells.sd - printed.sd) <= 0.02 + 0.005 * printed.sd;
+  return agree ? text : `${text} (cells: ${plusMinus(cells, 2)})`;
+}
+
+const statusOf = ({ results, runs, recorded }: TableRow, all: number) =>
+  `${results.length} of ${runs ?? all} runs${recorded ? ` (recorded: ${recorded})` : ""}`;
+
+const seconds = (row: TableRow) => summarise(row.results.map((result) => result.seconds)).mean;
+
+/** Every figure of a table: the paper's cells and ours, both protocols, as CSV. */
+export function csvTable(table: ResultTable, command: (method: string) => string): string {
+  const runNames = Array.from({ length: table.runs }, (_, i) => runName(table.task, i));
+  const fixed = (value: number | undefined, digits = 2) => value?.toFixed(digits) ?? "";
+  const metrics: Metric[] = ["accuracy", "macroF1", "unweightedRecall"];
+  const rows = table.rows.map((row) => {
+    const [first, paper] = [row.results[0], row.paper];
+    const record: Record<string, string | number> = {
+      method: row.title,
+      group: row.group,
+      status: row.method ? statusOf(row, table.runs) : notRun,
+    };
+    table.task.paperRuns.forEach((name, i) => (record[`paper ${name}`] = paper?.runs[i] ?? ""));
+    record["paper printed mean"] = paper?.printed.mean ?? "";
+    record["paper printed sd"] = paper?.printed.sd ?? "";
+    record["paper mean of cells"] = fixed(paper?.cells.mean);
+    record["paper population sd of cells"] = fixed(paper?.cells.sd);
+    for (const protocol of ["best", "last"] as const) {
+      runNames.forEach((name, i) => {
+        const result = row.results.find(({ config }) => config.run === i + 1);
+        record[`here ${protocol} ${name}`] = fixed(result && 100 * result[protocol].accuracy);
+      });
+      for (const metric of metrics) {
+        const found = summary(row, protocol, metric);
+        record[`here ${protocol} ${metric} mean`] = fixed(found?.mean);
+        record[`here ${protocol} ${metric} sd`] = fixed(found?.sd);
+      }
+    }
+    record["parameters"] = first?.parameters.total ?? "";
+    record["parameters without last linear"] = first?.parameters.withoutLastLinear ?? "";
+    record["parameters of attention"] = first?.parameters.attention ?? "";
+    record["seconds a run"] = row.results.length ? seconds(row).toFixed(2) : "";
+    record["command"] = row.method ? command(row.method.name) : "";
+    return record;
+  });
+  return Papa.unparse(rows, { newline: "\n" }) + "\n";
+}
+
+/** "5 folds × 5 seeds", "10 runs", "1 fold". */
+export function runsText({ split, paperRuns }: Task, runs: number): string {
+  const seeds = runs / paperRuns.length;
+  if (split === "folds" && seeds > 1) return `${paperRuns.length} folds × ${Number(seeds.toFixed(1))} seeds`;
+  return `${runs} ${runs === 1 ? split.slice(0, -1) : split}`;
+}
+
+/** Runs of an ablation's variants, and whether some are missing: "5 folds", "1 run, incomplete". */
+export function ablationRuns(task: Task, { rows }: { rows: readonly { row: TableRow }[] }): string {
+  const runs = rows.map(({ row }) => row.results.length);
+  const most = Math.max(1, ...runs);
+  return runsText(task, most) + (runs.every((count) => count === most) ? "" : ", incomplete");
+}
+
+/** Items and epochs of the rows that fine-tune and of those compared with them; empty where a preset has none. */
+export function budgetNote({ name, tasks }: Preset): string {
+  const budgets = Object.entries(tasks).flatMap(([task, { fineTuning }]) => {
+    if (!fineTuning) return [];
+    const { epochs, trainItems, runs } = fineTuning;
+    const items = trainItems === undefined ? "all" : trainItems.toLocaleString("en");
+    const seeds = `${runs.corrected}${runs.published === runs.corrected ? "" : ` (as published ${runs.published})`}`;
+    return [
+      `${task} ${items} training items, ${epochs} ${epochs === 1 ? "epoch" : "epochs"}, ${seeds} ${findTask(task).split}`,
+    ];
+  });
+  return budgets.length ? `Rows of LoRA and at LoRA's budget, preset ${name}: ${budgets.join("; ")}.` : "";
+}
+
+/** A Markdown table; the first column is aligned left, the others right. */
+export function toMarkdown({ columns, rows }: TextTable): string {
+  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const rule = columns.map((_, i) => (i ? "---:" : "---"));
+  return [line(columns), line(rule), ...rows.map(line)].join("\n") + "\n";
+}
+
+/** CSV of a text table. */
+export function toCsv({ columns, rows }: TextTable): string {
+  return Papa.unparse({ fields: columns, data: rows }, { newline: "\n" }) + "\n";
+}
+
+/** An ablation as a table: a line a variant. */
+export function ablationTable(entries: readonly { label: string; row: TableRow }[]): TextTable {
+  return {
+    columns: ["variant", "runs", "best epoch", "last epoch", "parameters of attention", "s / run"],
+    rows: entries.map(({ label, row }) => {
+      const first = row.results[0];
+      if (!first) return [label, "0", notRun, notRun, "", ""];
+      return [
+        label,
+        String(row.results.length),
+        accuracyText(row, 0, summary(row, "best")),
+        accuracyText(row, 0, summary(row, "last")),
+        first.parameters.attention.toLocaleString("en"),
+        seconds(row).toFixed(1),
+      ];
+    }),
+  };
+}
+
+/** "F2", and "F2 seed 3" where folds are run with further seeds. */
+function runName({ split, paperRuns }: Task, index: number): string {
+  const name = paperRuns[index % paperRuns.length]!;
+  if (index < paperRuns.length) return name;
+  return split === "folds" ? `${name} seed ${1 + Math.floor(index / paperRuns.length)}` : `R${index + 1}`;
+}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { layersSentence, untrainedSentence } from "#src/report/claims/layer-claims.js";
+import type { TableRow } from "#src/report/tables/rows.js";
+import { cell, predicting, text } from "../fixtures.js";
+
+/** A run a pair of accuracy and predicted classes. */
+const entry = (method: string, ...runs: [accuracy: number, classes: number[]][]): { row: TableRow } => ({
+  row: {
+    title: method,
+    group: "ablation",
+    method: { name: method, title: method, group: "ablation", stages: () => [] },
+    results: runs.map(([value, classes], i) =>
+      predicting(cell("text", method, i + 1, [value, value, value]), classes),
+    ),
+  },
+});
+const steady = [0, 1, 2];
+const entries = [
+  entry("daam-v2-highest", [0.8, steady]),
+  entry("daam-v2-lowest", [0.7, steady]),
+  entry("no-attention-highest", [0.82, steady]),
+  entry("no-attention-lowest", [0.7, steady]),
+];
+
+test("layers: density attention's gap is set against that of no attention on the same layers", () => {
+  const sentence = layersSentence(text, entries);
+  assert.match(sentence, /text, 1 run: DAAMv2 \+10\.0 \(the paper: \+0\.2, without a control\)/);
+  assert.match(sentence, /same layers \+12\.0; DAAMv2's gap is larger by −2\.0\.$/);
+  assert.equal(layersSentence(text, entries.slice(1)), "");
+});
+
+test("layers: runs in which a decoder learned nothing are told, and what is left without them", () => {
+  const alone = [entry("daam-v2-highest", [0.25, [3, 3, 3]]), ...entries.slice(1)];
+  assert.match(
+    layersSentence(text, alone),
+    /In 1 of 1 a decoder predicts one class .*: this says nothing on the layers\.$/,
+  );
+  const twice = entries.map(({ row }, i) =>
+    entry(row.method!.name, [0.5, steady], [i ? 0.5 : 0.25, i ? steady : [3, 3, 3]]),
+  );
+  assert.match(
+    layersSentence(text, twice),
+    /DAAMv2 −12\.5 .*In 1 of 2 .*; without these DAAMv2 \+0\.0, no attention \+0\.0, larger by \+0\.0\.$/,
+  );
+});
+
+test("a map that training leaves as it was has a correlation of 1", () => {
+  const made = cell("text", "daam-v1", 1, [0.5, 0.5, 0.5]);
+  assert.match(untrainedSentence(text, [made], [made]), /: correlation 1\.00 over 12 layers, one run\./);
+  assert.equal(untrainedSentence(text, [made], []), "");
+});

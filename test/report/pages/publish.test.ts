@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { UserError } from "#src/errors.js";
+import type { Publication } from "#src/report/pages/publication.js";
+import { publish } from "#src/report/pages/publish.js";
+import { methods, preset, results, speech, text } from "../fixtures.js";
+import { freshFolder } from "../../support/files.js";
+
+const publication: Publication = {
+  preset,
+  methods,
+  tasks: [
+    { task: speech, ablations: [] },
+    {
+      task: text,
+      ablations: [
+        {
+          name: "heads",
+          title: "Heads",
+          entries: [
+            { label: "g = 4", method: methods[1]! },
+            { label: "g = 6", method: { ...methods[1]!, name: "heads-6", group: "ablation" } },
+          ],
+        },
+      ],
+    },
+  ],
+  results,
+  machine: { cpu: "Test CPU", cores: 2, memoryGB: 8, system: "Linux 6", node: "v20.19.0" },
+  settings: "One rate a task, chosen on training data.",
+  command: (task, method) => `node dist/cli.js run --preset quick --task ${task} --method ${method}`,
+};
+
+const quickFolder = () => join(freshFolder(), "quick");
+
+/** Every file below a folder with its bytes. */
+function contents(folder: string): Map<string, string> {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
+  return new Map(
+    files
+      .filter((name) => statSync(join(folder, name)).isFile())
+      .map((name) => [name, readFileSync(join(folder, name), "base64")]),
+  );
+}
+
+test("a published folder holds tables, cells, figures and a README; equal input gives equal bytes", async () => {
+  const [folder, again] = [quickFolder(), quickFolder()];
+  await publish(folder, publication);
+  await publish(again, publication);
+  const files = contents(folder);
+  for (const name of [
+    "README.md",
+    "speech.csv",
+    "text.csv",
+    "claims.csv",
+    "choice-of-epoch.csv",
+    "ablations.csv",
+    "cells/speech/daam-v1/run-5.json",
+    "figures/verdict.svg",
+    "figures/verdict.png",
+    "figures/speech-learning-curves.png",
+    "figures/speech-efficiency.png",
+    "figures/speech-confusion.svg",
+    "figures/text-importance-factor.svg",
+    "figures/text-layer-shares.svg",
+    "figures/text-ablation-heads.svg",
+    "figures/plotly.min.js",
+  ])
+    assert.ok(files.has(name), name);
+  assert.deepEqual(contents(again), files);
+  assert.deepEqual(readdirSync(join(folder, "..")), ["quick"]);
+});
+
+test("the README has the tables, how settings were chosen, the machine and the command of every row", async () => {
+  const folder = quickFolder();
+  await publish(folder, publication);
+  const readme = readFileSync(join(folder, "README.md"), "utf8");
+  for (const part of [
+    "paper (IEMOCAP, WavLM-Large)",
+    "| LoRA (r=4) | 53.0 ± 2.79 | not run yet |",
+    "67.9 ± 1.35 (cells: 67.78 ± 1.48)",
+    "Levels are not comparable",
+    "One rate a task",
+    "Test CPU, 2 cores, 8 GB",
+    "backend wasm",
+    "tfjs 4.22.0",
+    "`node dist/cli.js run --preset quick --task text --method no-attention`",
+    "### Heads (1 run, incomplete)",
+    "## What choosing the epoch on test data is worth",
+    "| mean of the rows | +2.0 | +2.0 |",
+    "contradicted by count",
+  ])
+    assert.ok(readme.includes(part), part);
+  assert.ok(!/## .*incomplete/.test(readme.replace(/### .*/g, "")));
+  for (const [, path] of readme.matchAll(/\]\((figures\/[^)]+)\)/g))
+    assert.ok(existsSync(join(folder, path!)), path);
+});
+
+test("tables of unfinished presets are marked incomplete", async () => {
+  const folder = quickFolder();
+  await publish(folder, {
+    ...publication,
+    results: results.filter(({ config }) => config.task === "speech"),
+  });
+  const readme = readFileSync(join(folder, "README.md"), "utf8");
+  assert.match(readme, /^## News topic \(incomplete: 0 of 15 cells\)$/m);
+  assert.match(readme, /^## Speech emotion$/m);
+});
+
+test("publishing replaces what was there, but keeps executed notebooks", async () => {
+  const folder = quickFolder();
+  mkdirSync(join(folder, "notebooks"), { recursive: true });
+  writeFileSync(join(folder, "notebooks", "a.ipynb"), "{}");
+  writeFileSync(join(folder, "stale.csv"), "");
+  await publish(folder, publication);
+  assert.ok(existsSync(join(folder, "notebooks", "a.ipynb")));
+  assert.ok(!existsSync(join(folder, "stale.csv")));
+});
+
+test("when publishing fails nothing is left and what was there stays", async () => {
+  const folder = quickFolder();
+  mkdirSync(folder);
+  writeFileSync(join(folder, "README.md"), "before");
+  const broken = { ...publication, results: [...results, { ...results[0]!, name: "../speech.csv/x" }] };
+  await assert.rejects(publish(folder, broken), UserError);
+  assert.equal(readFileSync(join(folder, "README.md"), "utf8"), "before");
+  assert.deepEqual(readdirSync(join(folder, "..")), ["quick"]);
+});
+
+test("what a publisher killed between its renames left is put back, and what else it left goes", async () => {
+  const folder = quickFolder();
+  const parent = join(folder, "..");
+  const left = (name: string) => join(parent, name);
+  for (const name of [".quick.1.old/notebooks", ".quick.1.part", ".quick.2.part", ".small.1.old"])
+    mkdirSync(left(name), { recursive: true });
+  writeFileSync(left(".quick.1.old/search.json"), "[]");
+  const broken = { ...publication, results: [{ ...results[0]!, name: "../speech.csv/x" }] };
+  await assert.rejects(publish(folder, broken), UserError);
+  assert.deepEqual(readdirSync(folder).sort(), ["notebooks", "search.json"]);
+  assert.deepEqual(readdirSync(parent).sort(), [".small.1.old", "quick"]);
+  await publish(folder, publication);
+  assert.equal(readFileSync(join(folder, "search.json"), "utf8"), "[]");
+  assert.deepEqual(readdirSync(parent).sort(), [".small.1.old", "quick"]);
+});

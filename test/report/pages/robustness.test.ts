@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { robustnessMethods, robustnessName } from "#src/experiments/robustness.js";
+import { findTask } from "#src/experiments/tasks.js";
+import type { CellResult, Preset } from "#src/experiments/types.js";
+import { publish } from "#src/report/pages/publish.js";
+import {
+  robustnessBlocks,
+  robustnessCsv,
+  robustnessFigure,
+  robustnessTable,
+} from "#src/report/pages/robustness.js";
+import { robustnessOf } from "#src/report/tables/robustness-cells.js";
+import { robustnessDifferences, robustnessSentences } from "#src/report/claims/robustness-differences.js";
+import { toSvg } from "#src/report/figures/static.js";
+import { shiftName } from "#src/shifts/shift.js";
+import { cell, methods, preset, results } from "../fixtures.js";
+import { freshFolder } from "../../support/files.js";
+
+const text = findTask("text");
+const vision = findTask("vision");
+const budget = { ...preset.tasks.text!, robustness: { runs: 3 } };
+const shifting: Preset = { ...preset, tasks: { text: budget, vision: budget } };
+
+const base64 = (values: number[], bytes: Uint8ArrayConstructor | Uint16ArrayConstructor = Uint8Array) =>
+  Buffer.from(bytes.from(values).buffer).toString("base64");
+
+/** A cell of `n` test items, all of class 1: the first `right` of them are right on clean inputs, `loss` fewer a step of the shifts. */
+function shiftedCell(
+  task: typeof text,
+  method: string,
+  run: number,
+  right: number,
+  loss: number,
+  n = 40,
+): CellResult {
+  const sets = ["clean", ...task.shifts!.map(shiftName)].map((name, i) => {
+    const hits = Math.max(0, right - loss * i);
+    const guesses = Array.from({ length: n }, (_, item) => (item < hits ? 1 : 0));
+    return [name, { accuracy: hits / n, predictions: base64(guesses) }] as const;
+  });
+  return {
+    ...cell(task.name, method, run, [0.5, 0.5, right / n]),
+    name: robustnessName(task.name, method, run),
+    shifted: { labels: base64(new Array<number>(n).fill(1)), sets: Object.fromEntries(sets) },
+  };
+}
+
+/** DAAMv1 begins two of 40 items below no attention and loses one a step, no attention eight; the others are as DAAMv1, but for MHA. */
+const cells = [text, vision].flatMap((task) =>
+  robustnessMethods.flatMap((method) =>
+    [1, 2, 3].map((run) => {
+      if (method === "no-attention") return shiftedCell(task, method, run, 34, 8);
+      return shiftedCell(task, method, run, method === "mha" ? 20 + run : 32, 1);
+    }),
+  ),
+);
+const [texts, images] = robustnessOf(shifting, [text, vision], cells);
+const column = (table: { columns: string[]; rows: string[][] }, row: string, name: string) =>
+  table.rows.find(([title]) => title === row)![table.columns.indexOf(name)];
+
+test("the table has every row on clean inputs and at every shift", () => {
+  const table = robustnessTable(texts!);
+  assert.deepEqual(table.columns, [
+    "method",
+    "clean",
+    "words dropped 10 %",
+    "words dropped 20 %",
+    "words dropped 40 %",
+  ]);
+  assert.equal(table.rows.length, robustnessMethods.length);
+  assert.equal(column(table, "DAAMv1", "words dropped 40 %"), "72.5 ± 0.0");
+  assert.equal(column(table, "No attention", "words dropped 20 %"), "45.0 ± 0.0");
+  // 21, 22 and 23 of 40: sd 2.5 · sqrt(2 / 3)
+  assert.equal(column(table, "MHA", "clean"), "55.0 ± 2.0");
+});
+
+test("differences are paired, and their change from clean says who loses less", () => {
+  const table = robustnessDifferences(texts!);
+  // runs are equal, so that k of 40 items differ as often as a binomial of 40 draws says: its 2.5 and 97.5 % quantiles for k = 2, 19 and 14
+  assert.equal(column(table, "DAAMv1 − No attention", "clean"), "−5.0 (−12.5 to +0.0)");
+  assert.equal(column(table, "DAAMv1 − No attention", "words dropped 40 %"), "+47.5 (+32.5 to +62.5)");
+  assert.equal(
+    column(table, "DAAMv1 − No attention, change from clean", "words dropped 20 %"),
+    "+35.0 (+20.0 to +50.0)",
+  );
+  assert.equal(
+    column(table, "DAAMv1 − MHA over the layers, change from clean", "words dropped 40 %"),
+    "+0.0 (+0.0 to +0.0)",
+  );
+});
+
+test("actors are resampled as a whole", () => {
+  const speech = findTask("speech");
+  const folds = [1, 2, 3, 4, 5].flatMap((run) =>
+    ["daam-v1", "no-attention"].map((method) => {
+      const made = shiftedCell(speech, method, run, method === "daam-v1" || run > 2 ? 8 : 0, 0, 8);
+      const groups = base64(new Array<number>(8).fill(300 + run), Uint16Array);
+      return { ...made, shifted: { ...made.shifted!, groups } };
+    }),
+  );
+  const [part] = robustnessOf({ ...preset, tasks: { speech: budget } }, [speech], folds);
+  // two actors of five: quantiles of a binomial of five draws; forty items would give 25 to 55
+  assert.equal(
+    column(robustnessDifferences(part!), "DAAMv1 − No attention", "clean"),
+    "+40.0 (+0.0 to +80.0)",
+  );
+});
+
+test("without predictions there are differences and no intervals, and nothing is decided", () => {
+  const bare = cells.map((made) => {
+    const { sets } = made.shifted!;
+    const without = Object.entries(sets).map(([name, set]) => [name, { ...set, predictions: "" }] as const);
+    return { ...made, shifted: { labels: "", sets: Object.fromEntries(without) } };
+  });
+  const [part] = robustnessOf(shifting, [text], bare);
+  assert.equal(column(robustnessDifferences(part!), "DAAMv1 − No attention", "words dropped 40 %"), "+47.5");
+  assert.match(robustnessSentences([part!])[0]!, /no difference can be told at 3\./);
+  assert.ok(robustnessCsv([part!]).rows.every((row) => !row[6] && !row[7]));
+});
+
+test("sentences count the shifts at which a row loses less", () => {
+  const [none, mha] = robustnessSentences([texts!]);
+  assert.match(
+    none!,
+    /^News topic on shifted inputs: DAAMv1 loses less than No attention at 3 of 3 shifts, more at 0, /,
+  );
+  assert.match(none!, /words dropped 40 % \+47\.5 \(\+32\.5 to \+62\.5\), change \+52\.5/);
+  assert.match(mha!, /MHA over the layers at 0 of 3 shifts, more at 0, and no difference can be told at 3\./);
+  assert.match(robustnessSentences([images!])[0]!, /noise σ 0\.2 .*; blur σ 2 /);
+});
+
+test("sentences say where nothing is left to lose", () => {
+  // half of the items are of class 0, which is what is guessed once a shift takes the rest
+  const labels = base64(Array.from({ length: 40 }, (_, item) => (item < 20 ? 0 : 1)));
+  const fallen = cells.map((made) => {
+    const sets = Object.keys(made.shifted!.sets).map((name, i) => {
+      const guesses = Array.from({ length: 40 }, (_, item) => (item < 20 || i > 1 ? 0 : 1));
+      return [name, { accuracy: i > 1 ? 0.5 : 1, predictions: base64(guesses) }] as const;
+    });
+    return { ...made, shifted: { labels, sets: Object.fromEntries(sets) } };
+  });
+  const [part] = robustnessOf(shifting, [text], fallen);
+  assert.match(
+    robustnessSentences([part!])[0]!,
+    /: at 2 of 3 shifts both rows are within 3 points of .* \(50\.0 %\), so .*; of the others, .* at 0 of 1 shifts, /,
+  );
+  assert.doesNotMatch(robustnessSentences([texts!])[0]!, /nothing is left/);
+});
+
+test("the figure has a line a row, told apart, and a panel a kind of shift", async () => {
+  const figure = robustnessFigure(images!)!;
+  const lines = figure.data as unknown as {
+    name?: string;
+    line: { color: string };
+    marker?: { symbol: string };
+  }[];
+  const named = lines.filter(({ name }) => name);
+  assert.equal(named.length, 2 * robustnessMethods.length);
+  const looks = named
+    .slice(0, robustnessMethods.length)
+    .map(({ line, marker }) => line.color + marker!.symbol);
+  assert.equal(new Set(looks).size, robustnessMethods.length);
+  const svg = await toSvg(figure);
+  for (const word of [
+    "Image class on shifted inputs",
+    "noise",
+    "blur",
+    "clean",
+    "σ 0.05",
+    "σ 2",
+    "No attention",
+  ])
+    assert.ok(svg.includes(`>${word}`), word);
+  const partial = robustnessFigure({ ...images!, results: images!.results.slice(0, 4) })!;
+  assert.match((partial.layout.title as { text: string }).text, /incomplete/);
+});
+
+test("before any cell is finished, everything says so", () => {
+  const [empty] = robustnessOf(shifting, [text], []);
+  assert.equal(robustnessFigure(empty!), undefined);
+  assert.ok(
+    robustnessTable(empty!).rows.every(([, clean, ...rest]) => clean === "not run yet" && !rest.join("")),
+  );
+  assert.equal(column(robustnessDifferences(empty!), "DAAMv1 − No attention", "clean"), "not run yet");
+  assert.match(robustnessSentences([empty!])[0]!, /not run yet/);
+  assert.deepEqual(robustnessCsv([empty!]).rows, []);
+  const blocks = robustnessBlocks(shifting, [empty!], () => []).join("\n");
+  assert.match(blocks, /\(incomplete: 0 of 21 cells\)/);
+});
+
+test("unfinished rows say how many runs they have", () => {
+  const [part] = robustnessOf(
+    shifting,
+    [text],
+    cells.filter(({ config }) => config.run < 3),
+  );
+  assert.equal(column(robustnessTable(part!), "DAAMv1", "clean"), "80.0 ± 0.0 (2 of 3)");
+});
+
+test("a published folder has them apart from the tables", async () => {
+  const folder = join(freshFolder(), "small");
+  const publication = {
+    preset: { ...preset, tasks: { ...preset.tasks, text: budget } },
+    methods,
+    tasks: [{ task: text, ablations: [] }],
+    results: results.filter(({ config }) => config.task === "text"),
+    robustness: cells.filter(({ config }) => config.task === "text"),
+    machine: { cpu: "Test CPU", cores: 2, memoryGB: 8, system: "Linux 6", node: "v20.19.0" },
+    settings: "",
+    command: () => "",
+  };
+  await publish(folder, publication);
+  const readme = readFileSync(join(folder, "README.md"), "utf8");
+  assert.match(readme, /^## Robustness on shifted inputs$/m);
+  assert.match(readme, /^### News topic on shifted inputs$/m);
+  assert.match(readme, /run --preset quick --part robustness` trains these cells again\. 21 cells took 26 s/);
+  for (const name of [
+    "figures/text-robustness.png",
+    "cells/text/daam-v1/robustness-3.json",
+    "cells/text/daam-v1/run-3.json",
+  ])
+    assert.ok(existsSync(join(folder, name)), name);
+  const csv = readFileSync(join(folder, "robustness.csv"), "utf8");
+  assert.match(csv, /^text,accuracy,DAAMv1,word-drop-0\.4,72\.50,0\.00,,,3$/m);
+  assert.match(csv, /^text,change from clean,DAAMv1 − No attention,word-drop-0\.2,35\.00,,20\.00,50\.00,3$/m);
+  await publish(folder, { ...publication, preset, robustness: [] });
+  assert.ok(!readFileSync(join(folder, "README.md"), "utf8").includes("Robustness"));
+});
