@@ -27,13 +27,14 @@ export {
   sharesOf,
   verdictOf,
 } from "./report/figures/result-figures.js";
-export { publishedSentences, publishedTable } from "./report/pages/published.js";
+export { publishedTable } from "./report/pages/published.js";
 export { robustnessFigure, robustnessNote, robustnessTable } from "./report/pages/robustness.js";
 export { robustnessOf } from "./report/tables/robustness-cells.js";
 export {
   robustnessDifferences,
   robustnessDifferencesNote,
-  robustnessSentences,
+  robustnessVerdictNote,
+  robustnessVerdicts,
 } from "./report/claims/robustness-differences.js";
 export { ablationEntry, resultTable } from "./report/tables/rows.js";
 export {
@@ -46,22 +47,27 @@ export {
 } from "./report/tables/tables.js";
 export {
   chanceSentence,
-  gainSentence,
-  orderSentence,
-  spreadSentence,
-  stabilitySentence,
+  gainNote,
+  gainTable,
+  orderTable,
+  spreadNote,
+  spreadTable,
+  stabilityNote,
+  stabilityTable,
 } from "./report/claims/claims.js";
-export { layersSentence, untrainedSentence } from "./report/claims/layer-claims.js";
-export { parameterSentences } from "./report/claims/parameter-claims.js";
+export { layersNote, layersTable, untrainedSentence } from "./report/claims/layer-claims.js";
+export { parameterTable } from "./report/claims/parameter-claims.js";
+export { judge } from "./report/claims/judge.js";
 export {
-  choiceTable,
+  claimParagraphs,
   claimsBeside,
-  claimSentences,
   claimsNote,
   claimsTable,
-  judge,
-  verdictSummary,
+  repeatsNote,
+  verdictNote,
+  verdictTable,
 } from "./report/claims/verdict.js";
+export { choiceTable } from "./report/tables/choice.js";
 export type { Figure } from "./report/figures/figure.js";
 export { paperHighLow } from "./experiments/paper.js";
 export { leaksOf } from "./experiments/leak.js";

@@ -37,7 +37,7 @@ describe("README.md", () => {
     "Over the layers": ["claims.csv", /dot-product attention over the layers/],
     "The attention module itself": ["claims.csv", /beats no attention/],
     LoRA: ["claims.csv", /LoRA \(r=/],
-    "High against low layers": ["sentences.csv", /^layers,/],
+    "High against low layers": ["layers.csv", /^text,/],
   };
   for (const [start, [file, line]] of Object.entries(sources))
     it(`quotes differences that results/small has: ${start}`, () => {
@@ -53,6 +53,39 @@ describe("README.md", () => {
       assert.ok(figures.length >= 2);
       for (const text of figures) assert.ok(lines.includes(text), text);
     });
+
+  const verdicts = read("results", "small", "verdict.csv").trim().split("\n").slice(1);
+  /** Words of a claim's verdicts on speech, text and vision, rates apart. */
+  const verdictsOf = (claim: RegExp) =>
+    verdicts
+      .filter((line) => claim.test(line))
+      .map((line) => line.match(/better|worse|equivalent|undecided/g));
+
+  it("gives the verdicts that results/small has", () => {
+    assert.deepEqual(verdictsOf(/beats no attention/), [["undecided", "equivalent", "equivalent"]]);
+    assert.deepEqual(verdictsOf(/as published",|attention as published,/), [
+      ["better", "undecided", "better"],
+    ]);
+    assert.deepEqual(verdictsOf(/over the layers/), [["undecided", "undecided", "better"]]);
+    const lora = verdictsOf(/LoRA/);
+    assert.equal(lora.length, 8);
+    assert.ok(lora.flat().every((word) => word === "undecided"));
+    const layers = read("results", "small", "layers.csv").split("\n");
+    assert.ok(
+      layers.filter((line) => /^(speech|vision)/.test(line)).every((line) => line.includes("undecided")),
+    );
+    for (const line of read("results", "small", "shifted.csv").trim().split("\n").slice(1)) {
+      const [, , shifts, , , , undecided, floor] = line.split(",");
+      assert.equal(line.startsWith("speech") ? floor : undecided, shifts, line);
+    }
+  });
+
+  it("counts the comparisons with published LoRA that are distinct", () => {
+    const published = verdicts.filter((line) => /LoRA.*as published/.test(line)).length * tasks.length;
+    const repeated = read("results", "small", "README.md").match(/“[^”]+” is “[^”]+”/g)!;
+    assert.deepEqual([published, published - repeated.length], [12, 10]);
+    assert.match(section!, /Ten of the twelve comparisons\s+with published rows are distinct/);
+  });
 
   it("counts the runs of published dot products that learned nothing", () => {
     const small = read("results", "small", "README.md").split(/^## /m);

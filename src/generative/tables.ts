@@ -1,7 +1,9 @@
 import type { Curve } from "../report/figures/training.js";
 import type { Figure } from "../report/figures/figure.js";
 import { learningCurves } from "../report/figures/training.js";
-import { pairedDifference, plusMinus, summarise, type RunDifference } from "../report/tables/statistics.js";
+import { pairedDifference, type RunDifference } from "../statistics/paired.js";
+import { plusMinus } from "../report/tables/words.js";
+import { summarise } from "../statistics/summary.js";
 import type { TextTable } from "../report/tables/tables.js";
 import type { VqVaeResult } from "./cells.js";
 import { variants } from "./settings.js";

@@ -1,6 +1,7 @@
 import { methods } from "../experiments/methods.js";
 import type { CellResult } from "../experiments/types.js";
-import { plusMinus, summarise } from "../report/tables/statistics.js";
+import { plusMinus } from "../report/tables/words.js";
+import { summarise } from "../statistics/summary.js";
 
 /** The rows of the tables in text: a line a method, a column a task, best test epoch, mean ± population sd in %. */
 export function headline(results: readonly CellResult[]): string[] {

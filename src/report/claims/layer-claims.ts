@@ -1,21 +1,29 @@
-/** Does the importance factor find the layers that matter? A sentence each on retrained decoders and on the untrained map. */
+/** Does the importance factor find the layers that matter? Tables on retrained decoders and on the untrained map. */
 import { sampleCorrelation } from "simple-statistics";
 import { paperHighLow } from "../../experiments/paper.js";
 import type { CellResult, Task } from "../../experiments/types.js";
 import { sharesOfLayers } from "../tables/attention-maps.js";
-import { difference, type ItemsOf, type Term, withoutCollapsed } from "./paired.js";
 import type { TableRow } from "../tables/rows.js";
-import { runsText } from "../tables/tables.js";
-import { differenceText, points } from "./verdict.js";
+import { runsText, type TextTable } from "../tables/tables.js";
+import { points } from "../tables/words.js";
+import { judgeFamily } from "./judge.js";
+import { difference, type ItemsOf, type Term, withoutCollapsed } from "./paired.js";
+import { differenceText, smallestText } from "./verdict.js";
 
 /** Variants of the ablation of high against low layers, by method. */
 export type LayerEntries = readonly { row: TableRow }[];
 
+/** How to read {@link layersTable}. */
+export const layersNote =
+  "Accuracy on the three layers of highest attention less that on the three of lowest, last epoch. If high layers are better without " +
+  "density attention too, they are better layers; the last line of a task says whether DAAMv2 gains more from the choice. Better: the high " +
+  "layers are, or DAAMv2's gap is larger. Verdicts are corrected for the three lines of a task.";
+
 /**
  * Whether density attention gains more from its own choice of layers than a decoder without attention does: high less low layers of
- * DAAMv2, of no attention, and the difference of the two, last epoch; empty without these cells.
+ * DAAMv2, of no attention, and the difference of the two, last epoch; no rows without these cells.
  */
-export function layersSentence(task: Task, entries: LayerEntries, itemsOf?: ItemsOf): string {
+export function layersTable(task: Task, entries: LayerEntries, itemsOf?: ItemsOf): TextTable {
   const term = (name: string, sign: 1 | -1): Term => ({
     results: entries.find(({ row }) => row.method?.name === name)?.row.results ?? [],
     sign,
@@ -26,24 +34,44 @@ export function layersSentence(task: Task, entries: LayerEntries, itemsOf?: Item
   ]) as [Term[], Term[]];
   const more = [...density, ...plain.map(({ results, sign }) => ({ results, sign: -sign as 1 | -1 }))];
   const gaps = (all: readonly Term[]) =>
-    [density, plain, more].map((terms) => difference(task, runsOf(terms, all), "last", itemsOf));
-  const [a, b, c] = gaps(more);
-  if (!a || !b || !c) return "";
-  const paper = (paperHighLow as Record<string, (typeof paperHighLow)["speech"]>)[task.name];
-  const printed = paper ? ` (the paper: ${points(paper.high.mean - paper.low.mean)}, without a control)` : "";
+    judgeFamily([density, plain, more].map((terms) => difference(task, runsOf(terms, all), "last", itemsOf)));
+  const found = gaps(more);
   const { terms: kept, collapsed } = withoutCollapsed(task, more, "last");
-  const [steadyDensity, steadyPlain, steadyMore] = collapsed ? gaps(kept) : [];
-  const without = !collapsed
-    ? ""
-    : ` In ${collapsed} of ${c.runs} a decoder predicts one class for every item` +
-      (steadyMore
-        ? `; without these DAAMv2 ${differenceText(steadyDensity)}, no attention ${differenceText(steadyPlain)}, larger by ${differenceText(steadyMore)}.`
-        : ": this says nothing on the layers.");
-  return (
-    `Accuracy on the three layers of highest attention less that on the three of lowest, ${task.name}, ${runsText(task, c.runs)}: ` +
-    `DAAMv2 ${differenceText(a)}${printed}; no attention on the same layers ${differenceText(b)}; DAAMv2's gap is larger by ` +
-    `${differenceText(c)}.${without}`
-  );
+  const steady = collapsed ? gaps(kept) : [];
+  const paper = (paperHighLow as Record<string, (typeof paperHighLow)["speech"]>)[task.name];
+  const titles = ["DAAMv2, high − low", "no attention, high − low", "DAAMv2's gap − that of no attention"];
+  return {
+    columns: [
+      "task",
+      "difference",
+      "runs",
+      "paper",
+      "here",
+      "found from",
+      "verdict",
+      "without collapsed runs",
+    ],
+    rows: found.flatMap((gap, i) =>
+      gap
+        ? [
+            [
+              task.name,
+              titles[i]!,
+              runsText(task, gap.runs),
+              paper && i === 0 ? points(paper.high.mean - paper.low.mean) : "–",
+              differenceText(gap),
+              smallestText(gap),
+              gap.verdict,
+              !collapsed
+                ? ""
+                : steady[i]
+                  ? `${differenceText(steady[i])} (${gap.runs - collapsed} left)`
+                  : "none left",
+            ],
+          ]
+        : [],
+    ),
+  };
 }
 
 /** Terms of the runs that all of `others` have. */

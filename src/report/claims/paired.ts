@@ -1,9 +1,10 @@
 /** Differences between rows of a table on the test items and seeds that they share. */
 import type { CellResult, Task, TestItems } from "../../experiments/types.js";
+import { differenceP, equivalenceP, interval, smallestDifference } from "../../statistics/inference.js";
+import { tidy } from "../../statistics/summary.js";
+import { type Block, crossedEstimate, overBlocks } from "../../statistics/variance-components.js";
 import { isCollapsed, predictions } from "../tables/attention-maps.js";
-import { bootstrapInterval, type GroupedDifferences, meanDifference, signFlipP } from "./resampling.js";
 import type { Protocol } from "../tables/rows.js";
-import { tidy } from "../tables/statistics.js";
 
 /** The test items of a cell; undefined where they are not known, as for cells of another preset. */
 export type ItemsOf = (result: CellResult) => TestItems | undefined;
@@ -20,15 +21,30 @@ export const less = (a: Pick<Term, "results">, b: Pick<Term, "results">): [Term,
   { results: b.results, sign: -1 },
 ];
 
+/** Differences within so many points do not count: stated before the comparisons were made. */
+export const MARGIN = 1;
+
+/** How sure a difference is, in points; by variance components of seeds and of items (actors on speech). */
+export interface Certainty {
+  /** 95 %. */
+  interval: [low: number, high: number];
+  /** Two-sided, that there is no difference. */
+  p: number;
+  /** That the difference is as large as {@link MARGIN}, by two one-sided tests. */
+  equivalence: number;
+  /** The smallest difference that would have been found with 80 % power at 5 %. */
+  smallest: number;
+}
+
 export interface Difference {
   /** Mean over the shared runs, in points. */
   mean: number;
   /** Runs that all terms have. */
   runs: number;
-  /** 95 % bootstrap interval in points, over groups and seeds; left out where the test items are not known. */
-  interval?: [low: number, high: number];
-  /** Two-sided sign-flip p over groups; with the interval. */
-  p?: number;
+  /** Over seeds and items, or over folds where each has one seed; left out for a single run and where the test items are not known. */
+  sure?: Certainty;
+  /** 95 % interval over the folds' means alone (Student's t), where a fold has several seeds. */
+  overFolds?: [low: number, high: number];
 }
 
 /** The same, and what it is without the runs in which a row learned nothing, where there are such runs and others. */
@@ -41,6 +57,10 @@ export function seedOf(run: number, { split, paperRuns }: Task): number {
   return split === "folds" ? Math.ceil(run / paperRuns.length) : run;
 }
 
+/** 0-based block of a run: its fold; all runs that share one split are one block. */
+export const blockOf = (run: number, { split, paperRuns }: Task) =>
+  split === "folds" ? (run - 1) % paperRuns.length : 0;
+
 /** The signed sum of the terms over the runs that all of them have; undefined without such runs. */
 export function difference(
   task: Task,
@@ -50,20 +70,35 @@ export function difference(
 ): Difference | undefined {
   const runs = sharedRuns(terms);
   if (!runs.length) return undefined;
-  const data = itemsOf && groupedDifferences(task, runs, protocol, itemsOf);
-  if (data)
-    return {
-      mean: tidy(100 * meanDifference(data)),
-      runs: runs.length,
-      interval: bootstrapInterval(data).map((end) => tidy(100 * end)) as [number, number],
-      p: signFlipP(data),
-    };
-  const ofRun = ({ cells }: SharedRun) =>
-    cells.reduce((sum, { result, sign }) => sum + sign * result[protocol].accuracy, 0);
+  const blocks = itemsOf && blocksOf(task, runs, protocol, itemsOf);
+  if (!blocks) {
+    const ofRun = ({ cells }: SharedRun) =>
+      cells.reduce((sum, { result, sign }) => sum + sign * result[protocol].accuracy, 0);
+    const sum = runs.reduce((all, run) => all + ofRun(run), 0);
+    return { mean: tidy((100 * sum) / runs.length), runs: runs.length };
+  }
+  const [crossed, folds] = [crossedEstimate(blocks), overBlocks(blocks)];
+  const found = crossed ?? folds;
   return {
-    mean: tidy((100 * runs.reduce((sum, run) => sum + ofRun(run), 0)) / runs.length),
+    mean: tidy(found?.mean ?? meanOf(blocks)),
     runs: runs.length,
+    ...(found && {
+      sure: {
+        interval: tidyEnds(interval(found)),
+        p: differenceP(found),
+        equivalence: equivalenceP(found, MARGIN),
+        smallest: smallestDifference(found),
+      },
+    }),
+    ...(crossed && folds && { overFolds: tidyEnds(interval(folds)) }),
   };
+}
+
+const tidyEnds = ([low, high]: [number, number]): [number, number] => [tidy(low), tidy(high)];
+
+function meanOf(blocks: readonly Block[]): number {
+  const runs = blocks.flat();
+  return runs.reduce((all, run) => all + run.reduce((a, b) => a + b, 0) / run.length, 0) / runs.length;
 }
 
 /** {@link difference} with and without collapsed runs. */
@@ -114,47 +149,60 @@ function sharedRuns(terms: readonly Term[]): SharedRun[] {
   });
 }
 
-/** Per seed and group, over the test items that all cells of a run have; undefined where one's are not known. */
-function groupedDifferences(
+/**
+ * Differences in points, a block a fold, [seeds][groups], over the test items that all cells of a block have; undefined where one's are
+ * not known. A group's value is scaled so that the mean over groups is that over items.
+ */
+function blocksOf(
   task: Task,
   runs: readonly SharedRun[],
   protocol: Protocol,
   itemsOf: ItemsOf,
-): GroupedDifferences | undefined {
-  const numbers = new Map<number, number>();
-  const shares: number[] = [];
-  const found: { seed: number; group: number; sum: number }[][] = [];
-  for (const { run, cells } of runs) {
-    const items = commonItems(cells, task.classes.length, protocol, itemsOf);
-    if (!items?.length) return undefined;
-    const seed = seedOf(run, task);
-    found.push(
-      items.map(({ group, sum }) => {
-        if (!numbers.has(group)) numbers.set(group, numbers.size);
-        const number = numbers.get(group)!;
-        shares[number] = 1 / items.length;
-        return { seed, group: number, sum };
-      }),
-    );
+): Block[] | undefined {
+  const folds = [...new Set(runs.map(({ run }) => blockOf(run, task)))].sort((a, b) => a - b);
+  const blocks: Block[] = [];
+  for (const fold of folds) {
+    const seeds = runs
+      .filter(({ run }) => blockOf(run, task) === fold)
+      .map(({ cells }) => commonItems(cells, task.classes.length, protocol, itemsOf));
+    if (seeds.includes(undefined)) return undefined;
+    const block = blockFrom(seeds as ItemSums[]);
+    if (!block) return undefined;
+    blocks.push(block);
   }
-  const seeds = [...new Set(found.map(([first]) => first!.seed))];
-  const empty = () => seeds.map(() => new Int16Array(shares.length));
-  const [sums, items] = [empty(), empty()];
-  for (const { seed, group, sum } of found.flat()) {
-    const row = seeds.indexOf(seed);
-    sums[row]![group]! += sum;
-    items[row]![group]! += 1;
-  }
-  return { sums, items, shares: Float64Array.from(shares) };
+  return blocks;
 }
 
-/** The group of every item that all cells tested, and the signed sum of the correct answers. */
+/** By item: its group and the signed sum of the correct answers. */
+type ItemSums = Map<number, { group: number; sum: number }>;
+
+function blockFrom(seeds: readonly ItemSums[]): Block | undefined {
+  const [first, ...others] = seeds;
+  const shared = [...first!.keys()].filter((index) => others.every((items) => items.has(index)));
+  if (!shared.length) return undefined;
+  const groups = new Map<number, number>();
+  for (const index of shared) {
+    const { group } = first!.get(index)!;
+    if (!groups.has(group)) groups.set(group, groups.size);
+  }
+  const scale = (100 * groups.size) / shared.length;
+  return seeds.map((items) => {
+    const row = new Array<number>(groups.size).fill(0);
+    for (const index of shared) {
+      const { group, sum } = items.get(index)!;
+      row[groups.get(group)!]! += scale * sum;
+    }
+    return row;
+  });
+}
+
+/** The items that all cells tested; undefined where a cell's are not known. */
 function commonItems(
   cells: SharedRun["cells"],
   classes: number,
   protocol: Protocol,
   itemsOf: ItemsOf,
-): { group: number; sum: number }[] | undefined {
+): ItemSums | undefined {
   const items = new Map<number, { group: number; sum: number; cells: number }>();
   for (const { result, sign } of cells) {
     const known = itemsOf(result);
@@ -168,5 +216,6 @@ function commonItems(
       item.cells += 1;
     });
   }
-  return [...items.values()].filter((item) => item.cells === cells.length);
+  for (const [index, item] of items) if (item.cells < cells.length) items.delete(index);
+  return items;
 }

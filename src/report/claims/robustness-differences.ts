@@ -2,7 +2,6 @@
 import { mean } from "simple-statistics";
 import { decodeClasses, uint16Of } from "../../experiments/outcome.js";
 import type { CellResult } from "../../experiments/types.js";
-import { shiftTitle } from "../../shifts/shift.js";
 import { type Difference, difference, type ItemsOf } from "./paired.js";
 import {
   CLEAN,
@@ -10,18 +9,19 @@ import {
   columns,
   type Robustness,
   sets,
-  shiftsOf,
   summaryOf,
   titleOf,
 } from "../tables/robustness-cells.js";
-import { majority, notRun } from "../tables/statistics.js";
+import { majority } from "../../statistics/summary.js";
+import { notRun } from "../tables/words.js";
 import type { TextTable } from "../tables/tables.js";
-import { differenceText as textOf, sideOf } from "./verdict.js";
+import { EQUIVALENT, judgeFamily, type Judged } from "./judge.js";
+import { differenceText as textOf, smallestText } from "./verdict.js";
 
 export const robustnessDifferencesNote =
-  "Differences in points of accuracy over runs that share data, batches and seeds; in brackets the 95 % bootstrap interval over test groups " +
-  "(actors on speech, items elsewhere) and seeds, over actors alone where there is one seed a fold. Change from clean: the difference at a " +
-  "shift minus the difference on clean inputs; above 0 the first row loses less. Intervals are not corrected for the number of shifts.";
+  "Differences in points of accuracy over runs that share data, batches and seeds; in brackets the 95 % interval from variance components of " +
+  "seeds and test items, over folds where each has one seed. Change from clean: the difference at a shift minus the difference on clean " +
+  "inputs; above 0 the first row loses less. Intervals are not corrected for the number of shifts, the counts of verdicts are (Holm).";
 
 /** Which shifted rows the paper's motive is about: density attention against the same decoder without it and with dot products. */
 const comparisons = [
@@ -69,10 +69,10 @@ interface Contrast {
   title: string;
   /** By set of test items: the difference between the two rows, and how it changed from clean inputs. */
   at: (Difference | undefined)[];
-  change: (Difference | undefined)[];
+  change: ((Difference & Judged) | undefined)[];
 }
 
-/** A bootstrap a figure takes seconds, and table, sentences and CSV show the same. */
+/** Tables and CSV show the same. */
 const known = new WeakMap<Robustness, Contrast[]>();
 
 /** What is compared at every shift. */
@@ -86,20 +86,17 @@ const contrastOf = (of: Robustness, pair: Contrast["pair"]): Contrast => ({
   pair,
   title: `${titleOf(pair[0])} − ${titleOf(pair[1])}`,
   at: sets(of).map((set) => contrast(of, pair, [[set, 1]])),
-  change: sets(of).map((set) =>
-    set === CLEAN
-      ? undefined
-      : contrast(of, pair, [
-          [set, 1],
-          [CLEAN, -1],
-        ]),
+  change: judgeFamily(
+    sets(of).map((set) =>
+      set === CLEAN
+        ? undefined
+        : contrast(of, pair, [
+            [set, 1],
+            [CLEAN, -1],
+          ]),
+    ),
   ),
 });
-
-/** Whether the first row loses less, by the interval. */
-function judge(found: Difference) {
-  return (["contradicted", "undecided", "holds"] as const)[1 + sideOf(found)]!;
-}
 
 const differenceText = (found: Difference | undefined) => (found ? textOf(found) : "");
 
@@ -134,32 +131,47 @@ function atFloor(of: Robustness, pair: Contrast["pair"]): boolean[] {
   return shifted.map((set) => near(set) && !near(clean!));
 }
 
-/** What the differences say of "best on non-stationary data": a sentence a task and comparison. */
-export function robustnessSentences(parts: readonly Robustness[]): string[] {
-  return parts.flatMap((of) => {
-    const shifts = shiftsOf(of);
-    return contrasts(of).map(({ pair, title, at, change }) => {
-      const changes = change.slice(1).map((found) => found && judge(found));
-      if (changes.includes(undefined)) return `${of.task.title} on shifted inputs, ${title}: ${notRun}.`;
+/** How to read {@link robustnessVerdicts}. */
+export const robustnessVerdictNote =
+  "At how many shifts the first row loses less than the second from clean inputs to shifted ones (better), more (worse), as much within 1 " +
+  `point, or nothing can be told. Not counted: shifts where both rows are within ${NEAR} points of one class for every item, so that nothing is ` +
+  "left to lose. Found from: the smallest change that would have been found at the strongest shift.";
+
+/** What the differences say of "best on non-stationary data": a line a task and comparison. */
+export function robustnessVerdicts(parts: readonly Robustness[]): TextTable {
+  const rows = parts.flatMap((of) =>
+    contrasts(of).map(({ pair, title, change }) => {
+      const changes = change.slice(1);
+      if (changes.includes(undefined))
+        return [of.task.name, title, String(changes.length), notRun, "", "", "", "", ""];
       const fallen = atFloor(of, pair);
       const told = changes.filter((_, i) => !fallen[i]);
-      const count = (verdict: string) => told.filter((found) => found === verdict).length;
-      const lost = shifts.length - told.length;
-      const floor =
-        `at ${lost} of ${shifts.length} shifts both rows are within ${NEAR} points of one class for every item ` +
-        `(${floorOf(of)?.toFixed(1)} %), so that nothing is left to lose`;
-      const outcome =
-        `${titleOf(pair[0])} loses less than ${titleOf(pair[1])} at ${count("holds")} of ${told.length} shifts, more at ` +
-        `${count("contradicted")}, and no difference can be told at ${count("undecided")}`;
-      const strongest = shifts.flatMap((shift, i) =>
-        shifts[i + 1]?.kind === shift.kind
-          ? []
-          : [`${shiftTitle(shift)} ${differenceText(at[i + 1])}, change ${differenceText(change[i + 1])}`],
-      );
-      return (
-        `${of.task.title} on shifted inputs: ${[...(lost ? [floor] : []), ...(told.length ? [outcome] : [])].join("; of the others, ")}. ` +
-        `${title}: clean ${differenceText(at[0])}; ${strongest.join("; ")}.`
-      );
-    });
-  });
+      const count = (verdict: string) => String(told.filter((found) => found!.verdict === verdict).length);
+      return [
+        of.task.name,
+        title,
+        String(changes.length),
+        count("better"),
+        count("worse"),
+        count(EQUIVALENT),
+        count("undecided"),
+        String(changes.length - told.length),
+        smallestText(changes.at(-1)!),
+      ];
+    }),
+  );
+  return {
+    columns: [
+      "task",
+      "rows",
+      "shifts",
+      "better",
+      "worse",
+      EQUIVALENT,
+      "undecided",
+      "at the floor",
+      "found from",
+    ],
+    rows,
+  };
 }

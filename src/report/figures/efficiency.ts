@@ -1,7 +1,7 @@
 /** Figures of cost: accuracy against parameters and time. Pure: numbers in, a Plotly figure out. */
 import type { Data, Layout } from "plotly.js";
 import { brief, colours, type Figure, look, symbols } from "./figure.js";
-import type { Summary } from "../tables/statistics.js";
+import type { Summary } from "../../statistics/summary.js";
 
 export interface EfficiencyPoint {
   label: string;

@@ -12,7 +12,7 @@ import { importanceHeatmap, layerShares, learnedRanges } from "./attention.js";
 import { efficiencyFigure } from "./efficiency.js";
 import { ablationFigure, verdictFigure } from "./results.js";
 import { confusionMatrix, learningCurves } from "./training.js";
-import { summarise } from "../tables/statistics.js";
+import { summarise } from "../../statistics/summary.js";
 import { curve, type ResultTable, rowOf, seesAll, summary, type TableRow } from "../tables/rows.js";
 import { runsText } from "../tables/tables.js";
 

@@ -1,7 +1,8 @@
 /** Figures of results: every row, paper beside here, and ablations. Pure: numbers in, a Plotly figure out. */
 import type { Data, Layout } from "plotly.js";
 import { brief, colours, type Figure, ink, look, muted, panelTitle } from "./figure.js";
-import { notRun, type Summary } from "../tables/statistics.js";
+import { notRun } from "../tables/words.js";
+import type { Summary } from "../../statistics/summary.js";
 
 /** A row of the verdict figure: accuracies in %, whatever is missing is left out. */
 export interface VerdictRow {

@@ -1,5 +1,5 @@
 /** Publishes a run: results/<preset>/ with tables, figures, cells and a README, whole or not at all. */
-import { cpSync, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Papa from "papaparse";
 import { guard, writeWhole } from "../../files.js";
@@ -19,13 +19,17 @@ import {
 } from "../figures/result-figures.js";
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "../tables/robustness-cells.js";
-import { layerSentences, sentencesOf, sentencesTable } from "../claims/sentences.js";
+import { findingsOf, topics, untrainedOf } from "../claims/findings.js";
+import { judge } from "../claims/judge.js";
 import { saveFigure } from "../figures/save.js";
+import { choiceTable } from "../tables/choice.js";
 import { ablationRuns, ablationTable, csvTable, toCsv } from "../tables/tables.js";
-import { choiceTable, claimsTable, judge } from "../claims/verdict.js";
+import { claimsTable, verdictTable } from "../claims/verdict.js";
 
-/** What others write: executed notebooks of presets that take hours, and the search over learning rates. */
-const KEPT = ["notebooks", "search.json"];
+/** Markdown on what changed since an earlier publication; part of the README where it is there. */
+const NOTES = "changes.md";
+/** What others write: executed notebooks of presets that take hours, the search over learning rates, notes. */
+const KEPT = ["notebooks", "search.json", NOTES];
 
 /**
  * Writes `folder` anew. It is built beside its place and renamed, so that nothing half-written is ever there; what a publisher that was
@@ -37,7 +41,8 @@ export async function publish(folder: string, publication: Publication): Promise
   const [part, old] = [beside("part"), beside("old")];
   guard(folder, () => restore(folder));
   try {
-    await write(part, publication);
+    const notes = join(folder, NOTES);
+    await write(part, publication, existsSync(notes) ? guard(notes, () => readFileSync(notes, "utf8")) : "");
     guard(folder, () => {
       for (const name of KEPT.filter((kept) => existsSync(join(folder, kept))))
         cpSync(join(folder, name), join(part, name), { recursive: true });
@@ -93,7 +98,7 @@ function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<strin
   );
 }
 
-async function write(folder: string, publication: Publication): Promise<void> {
+async function write(folder: string, publication: Publication, changes: string): Promise<void> {
   const parts = sections(publication);
   const file = (name: string, text: string) => writeWhole(join(folder, name), text);
   for (const { table } of parts) {
@@ -105,6 +110,7 @@ async function write(folder: string, publication: Publication): Promise<void> {
   }
   const tables = parts.map(({ table }) => table);
   const judgements = judge(tables, publication.items);
+  file("verdict.csv", toCsv(verdictTable(judgements)));
   file("claims.csv", toCsv(claimsTable(judgements)));
   file("choice-of-epoch.csv", toCsv(choiceTable(tables)));
   const ablations = parts.flatMap(({ table, ablations }) =>
@@ -130,9 +136,8 @@ async function write(folder: string, publication: Publication): Promise<void> {
     robustness,
   );
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
-  const layers = parts.map((part) => layerSentences(part, publication.items));
-  const sentences = sentencesOf(tables, shifted, layers.flat(), publication.items);
-  file("sentences.csv", toCsv(sentencesTable(sentences)));
+  const findings = findingsOf(parts, shifted, publication.items);
+  for (const topic of topics) if (findings[topic].rows.length) file(`${topic}.csv`, toCsv(findings[topic]));
   for (const result of [...results, ...robustness])
     file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);
   const figures = figuresOf(parts, publication.labels);
@@ -144,6 +149,10 @@ async function write(folder: string, publication: Publication): Promise<void> {
     await saveFigure(figure, join(folder, "figures", name));
   file(
     "README.md",
-    readme(publication, { parts, judgements, shifted, sentences, layers }, Object.keys(figures)),
+    readme(
+      publication,
+      { parts, judgements, shifted, findings, untrained: parts.map(untrainedOf), changes },
+      Object.keys(figures),
+    ),
   );
 }

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import Papa from "papaparse";
 import { UserError } from "../../errors.js";
 import { repository } from "../../folders.js";
-import type { Topic } from "../claims/sentences.js";
 import type { TextTable } from "../tables/tables.js";
 
 /**
@@ -30,13 +29,6 @@ export function publishedTable(
   if (!columns || rows.some((row) => row.length !== columns.length))
     throw refuse("it is empty or its rows are of unequal width");
   return { columns, rows };
-}
-
-/** The committed sentences of a preset on a topic, each marked as recorded. */
-export function publishedSentences(preset: string, topic: Topic, results?: string): string[] {
-  return publishedTable(preset, "sentences", results).rows.flatMap(([found, sentence]) =>
-    found === topic ? [`${sentence} (recorded: ${preset})`] : [],
-  );
 }
 
 function textOf(path: string, refuse: (why: string) => Error): string {

@@ -1,38 +1,52 @@
 /** The README of a published run. */
 import { chosenRates } from "../../experiments/rates.js";
 import type { CellResult, TaskBudget } from "../../experiments/types.js";
-import { chanceSentence, collapseSentence } from "../claims/claims.js";
-import { parameterSentences } from "../claims/parameter-claims.js";
+import { chanceSentence, collapseSentence, gainNote, spreadNote, stabilityNote } from "../claims/claims.js";
+import type { Topic } from "../claims/findings.js";
+import type { Judgement } from "../claims/judge.js";
+import { layersNote } from "../claims/layer-claims.js";
+import { parameterTable } from "../claims/parameter-claims.js";
+import { robustnessVerdictNote } from "../claims/robustness-differences.js";
 import type { Publication, Section } from "./publication.js";
 import { cellCounts, type TableRow } from "../tables/rows.js";
 import { searchNote, searchTable } from "../tables/search.js";
 import { robustnessBlocks } from "./robustness.js";
 import type { Robustness } from "../tables/robustness-cells.js";
-import type { Topic } from "../claims/sentences.js";
 import {
   ablationRuns,
   ablationTable,
   levelsNote,
   readableTable,
   runsText,
+  type TextTable,
   toMarkdown,
   withoutRepeats,
 } from "../tables/tables.js";
-import { choiceTable, claimsNote, claimsTable, type Judgement, verdictSummary } from "../claims/verdict.js";
+import {
+  claimParagraphs,
+  claimsNote,
+  claimsTable,
+  repeatsNote,
+  verdictNote,
+  verdictTable,
+} from "../claims/verdict.js";
+import { choiceTable } from "../tables/choice.js";
 
 /** What a publication's cells say. */
 interface Findings {
   parts: readonly Section[];
   judgements: readonly Judgement[];
   shifted: readonly Robustness[];
-  sentences: Record<Topic, string[]>;
-  /** By part, what its ablations say of the layers. */
-  layers: readonly string[][];
+  findings: Record<Topic, TextTable>;
+  /** By part, what its ablations say of the map before training. */
+  untrained: readonly string[];
+  /** Markdown on what changed since an earlier publication. */
+  changes: string;
 }
 
 export function readme(
   publication: Publication,
-  { parts, judgements, shifted, sentences, layers }: Findings,
+  { parts, judgements, shifted, findings, untrained, changes }: Findings,
   figures: readonly string[],
 ): string {
   const tables = parts.map(({ table }) => table);
@@ -42,21 +56,33 @@ export function readme(
     `# Results of \`make reproduce PRESET=${publication.preset.name}\``,
     "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
+    "## Verdict",
+    toMarkdown(verdictTable(judgements)).trimEnd(),
+    [verdictNote, repeatsNote(judgements)].filter((note) => note).join(" "),
+    ...claimParagraphs(judgements),
+    ...(changes ? ["## What changed against the earlier statistics", changes.trim()] : []),
+    "## Rows",
     rowNotes(publication),
-    ...parts.flatMap((part, i) => [...taskBlocks(part, image), ...layers[i]!]),
+    ...parts.flatMap((part, i) => [...taskBlocks(part, image), untrained[i]!]),
+    ...titled("## High against low layers", layersNote, findings.layers),
     ...robustnessBlocks(publication.preset, shifted, image),
+    ...titled("### In short", robustnessVerdictNote, findings.shifted),
     "## Paper and here",
     ...image("verdict", "Every decoder, the paper beside here"),
     ...image("verdict-lora", "LoRA and rows at its budget, the paper beside here"),
-    "## Claims",
+    "## Comparisons",
     claimsNote,
     toMarkdown(withoutRepeats(claimsTable(judgements))).trimEnd(),
-    bullets(verdictSummary(judgements, "last")),
-    bullets([
-      ...[sentences.gain, sentences.stability, sentences.order, sentences.spread].flat(),
-      ...parameterSentences(),
-    ]),
+    ...titled("## Gain over dot products", gainNote, findings.gain),
+    ...titled("## Stability", stabilityNote, findings.stability),
+    ...titled("## Order of the rows", "Rank correlation with the paper.", findings.order),
+    ...titled("## Learned ranges", spreadNote, findings.spread),
     ...image("learned-ranges", "Learned ranges of δ and c"),
+    ...titled(
+      "## Parameters",
+      "Counted from the shapes of the paper's models, without the last linear layer.",
+      parameterTable(),
+    ),
     "## What choosing the epoch on test data is worth",
     "Mean of the best test epoch less the mean of the last one, in points: what the paper's protocol adds to every row.",
     toMarkdown(choiceTable(tables)).trimEnd(),
@@ -72,7 +98,8 @@ export function readme(
   return `${blocks.filter((block) => block).join("\n\n")}\n`;
 }
 
-const bullets = (sentences: readonly string[]) => sentences.map((sentence) => `- ${sentence}`).join("\n");
+const titled = (title: string, note: string, table: TextTable) =>
+  table.rows.length ? [title, note, toMarkdown(withoutRepeats(table)).trimEnd()] : [];
 
 function rowNotes({ methods }: Publication): string {
   const notes = methods.flatMap(({ title, note }) => (note ? [`- ${title}: ${note}`] : []));

@@ -18,9 +18,8 @@ import {
   contrasts,
   robustnessDifferences,
   robustnessDifferencesNote,
-  robustnessSentences,
 } from "../claims/robustness-differences.js";
-import { notRun, plusMinus } from "../tables/statistics.js";
+import { notRun, plusMinus } from "../tables/words.js";
 import { type TextTable, toMarkdown } from "../tables/tables.js";
 
 export const robustnessNote =
@@ -111,7 +110,7 @@ export function robustnessCsv(parts: readonly Robustness[]): TextTable {
                   sets(of)[i]!,
                   fixed(found.mean),
                   "",
-                  ...(found.interval?.map(fixed) ?? ["", ""]),
+                  ...(found.sure?.interval.map(fixed) ?? ["", ""]),
                   String(found.runs),
                 ],
               ]
@@ -144,9 +143,6 @@ export function robustnessBlocks(
         ...image(`${of.task.name}-robustness`, `${of.task.title} on shifted inputs`),
       ];
     }),
-    robustnessSentences(parts)
-      .map((sentence) => `- ${sentence}`)
-      .join("\n"),
   ];
 }
 

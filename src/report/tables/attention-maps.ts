@@ -3,7 +3,7 @@ import { type DensityMap, importanceFactor, layerShares } from "../../attention/
 import { decodeMap } from "../../experiments/maps.js";
 import { decodeClasses } from "../../experiments/outcome.js";
 import type { CellResult } from "../../experiments/types.js";
-import { summarise } from "./statistics.js";
+import { summarise } from "../../statistics/summary.js";
 
 const present = <T>(list: (T | undefined)[]): T[] => list.filter((entry): entry is T => entry !== undefined);
 

@@ -2,7 +2,7 @@
 import { methods } from "../../experiments/methods.js";
 import type { CellResult, Preset, Task } from "../../experiments/types.js";
 import { shiftName, shiftTitle } from "../../shifts/shift.js";
-import { summarise, type Summary } from "./statistics.js";
+import { summarise, type Summary } from "../../statistics/summary.js";
 
 /** A task's cells that were tested on shifted inputs. */
 export interface Robustness {

@@ -1,7 +1,7 @@
 /** From finished cells to the rows of a table, beside the paper's. */
 import { printedRows, type PrintedRow } from "../../experiments/paper.js";
 import type { CellResult, EpochRecord, Method, Task } from "../../experiments/types.js";
-import { summarise, type Summary, tidy } from "./statistics.js";
+import { summarise, type Summary, tidy } from "../../statistics/summary.js";
 
 /** The paper reports the best test epoch of a run; the last epoch involves no choice on test data. */
 export type Protocol = "best" | "last";
@@ -112,6 +112,10 @@ export function curve(
   );
   return { mean: points.map(({ mean }) => mean), sd: points.map(({ sd }) => sd) };
 }
+
+/** The learning rates of a row's finished runs, ascending. */
+export const ratesOf = (row: TableRow | undefined): number[] =>
+  [...new Set(row?.results.map(({ config }) => config.learningRate))].sort((a, b) => a - b);
 
 /** Whether a row trains on all items of its task, as those that fine-tune, and those at their budget, do not. */
 export const seesAll = ({ method }: TableRow) => !method?.fineTuning && !method?.budget;

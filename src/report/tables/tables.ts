@@ -2,8 +2,9 @@
 import Papa from "papaparse";
 import { findTask } from "../../experiments/tasks.js";
 import type { Preset, Task } from "../../experiments/types.js";
-import { type Metric, type PaperRow, type ResultTable, type TableRow, summary } from "./rows.js";
-import { notRun, plusMinus, summarise, type Summary } from "./statistics.js";
+import { type Metric, type PaperRow, ratesOf, type ResultTable, type TableRow, summary } from "./rows.js";
+import { summarise, type Summary } from "../../statistics/summary.js";
+import { notRun, plusMinus, rateText } from "./words.js";
 
 /** Columns of strings: the form that Markdown, CSV and data frames are made from. */
 export interface TextTable {
@@ -32,7 +33,7 @@ function columnHeads({ task }: ResultTable): { paper: string; here: string } {
 
 /**
  * The table as it is read: accuracy in % as mean ± population sd; on folds (speech) also macro F1 and unweighted recall of the
- * last epoch; trained parameters; seconds a run.
+ * last epoch; learning rate; trained parameters; seconds a run.
  */
 export function readableTable(table: ResultTable): TextTable {
   const { paper, here } = columnHeads(table);
@@ -44,6 +45,7 @@ export function readableTable(table: ResultTable): TextTable {
       `${here}, best epoch`,
       "last epoch",
       ...(speech ? ["macro F1", "recall"] : []),
+      "rate",
       "parameters",
       "s / run",
     ],
@@ -56,6 +58,7 @@ export function readableTable(table: ResultTable): TextTable {
         accuracyText(row, runs, summary(row, "best")) || notRun,
         shown("accuracy"),
         ...(speech ? [shown("macroF1"), shown("unweightedRecall")] : []),
+        ratesOf(row).map(rateText).join(", "),
         row.results[0]?.parameters.total.toLocaleString("en") ?? "",
         row.results.length ? seconds(row).toFixed(1) : "",
       ];
@@ -112,6 +115,7 @@ export function csvTable(table: ResultTable, command: (method: string) => string
         record[`here ${protocol} ${metric} sd`] = fixed(found?.sd);
       }
     }
+    record["learning rate"] = ratesOf(row).join(" ");
     record["parameters"] = first?.parameters.total ?? "";
     record["parameters without last linear"] = first?.parameters.withoutLastLinear ?? "";
     record["parameters of attention"] = first?.parameters.attention ?? "";

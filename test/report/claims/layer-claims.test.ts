@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { layersSentence, untrainedSentence } from "#src/report/claims/layer-claims.js";
+import { layersTable, untrainedSentence } from "#src/report/claims/layer-claims.js";
 import type { TableRow } from "#src/report/tables/rows.js";
 import { cell, predicting, text } from "../fixtures.js";
 
@@ -24,25 +24,28 @@ const entries = [
 ];
 
 test("layers: density attention's gap is set against that of no attention on the same layers", () => {
-  const sentence = layersSentence(text, entries);
-  assert.match(sentence, /text, 1 run: DAAMv2 \+10\.0 \(the paper: \+0\.2, without a control\)/);
-  assert.match(sentence, /same layers \+12\.0; DAAMv2's gap is larger by −2\.0\.$/);
-  assert.equal(layersSentence(text, entries.slice(1)), "");
+  const { rows } = layersTable(text, entries);
+  assert.deepEqual(
+    rows.map(([, title, runs, paper, here]) => [title, runs, paper, here]),
+    [
+      ["DAAMv2, high − low", "1 run", "+0.2", "+10.0"],
+      ["no attention, high − low", "1 run", "–", "+12.0"],
+      ["DAAMv2's gap − that of no attention", "1 run", "–", "−2.0"],
+    ],
+  );
+  assert.deepEqual(layersTable(text, entries.slice(1)).rows, []);
 });
 
 test("layers: runs in which a decoder learned nothing are told, and what is left without them", () => {
+  const without = (found: typeof entries) => layersTable(text, found).rows.map((row) => row.at(-1));
+  assert.deepEqual(without(entries), ["", "", ""]);
   const alone = [entry("daam-v2-highest", [0.25, [3, 3, 3]]), ...entries.slice(1)];
-  assert.match(
-    layersSentence(text, alone),
-    /In 1 of 1 a decoder predicts one class .*: this says nothing on the layers\.$/,
-  );
+  assert.deepEqual(without(alone), ["none left", "none left", "none left"]);
   const twice = entries.map(({ row }, i) =>
     entry(row.method!.name, [0.5, steady], [i ? 0.5 : 0.25, i ? steady : [3, 3, 3]]),
   );
-  assert.match(
-    layersSentence(text, twice),
-    /DAAMv2 −12\.5 .*In 1 of 2 .*; without these DAAMv2 \+0\.0, no attention \+0\.0, larger by \+0\.0\.$/,
-  );
+  assert.equal(layersTable(text, twice).rows[0]![4], "−12.5");
+  assert.deepEqual(without(twice), ["+0.0 (1 left)", "+0.0 (1 left)", "+0.0 (1 left)"]);
 });
 
 test("a map that training leaves as it was has a correlation of 1", () => {

@@ -3,16 +3,16 @@ import { test } from "node:test";
 import type { CellResult } from "#src/experiments/types.js";
 import { difference, type ItemsOf, seedOf } from "#src/report/claims/paired.js";
 import { resultTable } from "#src/report/tables/rows.js";
+import { judge } from "#src/report/claims/judge.js";
 import {
-  choiceTable,
+  claimParagraphs,
   claimsBeside,
-  claimSentences,
   claimsTable,
   differenceText,
-  judge,
-  verdictOn,
-  verdictSummary,
+  repeatsNote,
+  verdictTable,
 } from "#src/report/claims/verdict.js";
+import { choiceTable } from "#src/report/tables/choice.js";
 import { cell, methods, predicting, results, speech, text } from "../fixtures.js";
 
 /** A cell whose first `right` of `n` test items, all of class 1, are right at the last epoch. */
@@ -44,28 +44,96 @@ test("the headline is what attention adds to the same decoder", () => {
   ]);
 });
 
-test("equal rows are undecided, a gain of 40 points holds, a loss of four of 200 items is not enough", () => {
+test("equal rows are equivalent, a gain of 40 points is better, a loss of four of 200 items is not enough", () => {
   const judgements = judge([table], everyItem);
   const of = (claim: string) => judgements.find((entry) => entry.claim === claim)!.last!;
   const equal = of("Density attention beats no attention");
-  assert.deepEqual([equal.mean, equal.interval, equal.p, equal.verdict], [0, [0, 0], 1, "undecided"]);
+  assert.deepEqual([equal.mean, equal.sure!.interval, equal.sure!.p], [0, [0, 0], 1]);
+  assert.equal(equal.verdict, "equivalent within 1 point");
   const gain = of("Density attention beats dot-product attention as published");
   assert.equal(gain.mean, 40);
-  assert.equal(gain.verdict, "holds");
-  // analytic: 80 of 200 items differ, sd of a mean of 200 draws sqrt(0.4 · 0.6 / 200)
-  assert.ok(Math.abs(gain.interval![0] - (40 - 1.96 * 3.464)) < 1);
+  assert.equal(gain.verdict, "better");
+  // 80 of 200 items differ, in every run: Student's interval of 200 values with variance 0.4 · 0.6
+  const standardError = 100 * Math.sqrt((0.4 * 0.6) / 199);
+  assert.ok(Math.abs(gain.sure!.interval[0] - (40 - 1.972 * standardError)) < 0.01);
   const loss = of("The mixture outperforms DAAMv1");
-  // four differences of one sign: 2 of 16 choices; three comparisons
-  assert.deepEqual([loss.mean, loss.p, loss.adjusted, loss.verdict], [-2, 0.125, 0.25, "undecided"]);
+  assert.equal(loss.mean, -2);
+  // t = 2 / (100 · √(0.02 · 0.98 / 199)) = 2.015 at 199 degrees of freedom; the second of three p
+  assert.ok(Math.abs(loss.sure!.p - 0.0452) < 1e-3);
+  assert.ok(Math.abs(loss.adjusted!.difference - 2 * loss.sure!.p) < 1e-12);
+  assert.equal(loss.verdict, "undecided");
 });
 
-test("decided needs both: a corrected p below 0.05 and an interval that leaves 0 out", () => {
-  const found = { mean: 1, runs: 5 };
-  assert.equal(verdictOn({ ...found, interval: [0.1, 2] }, 0.01), "holds");
-  assert.equal(verdictOn({ ...found, interval: [-2, -0.1] }, 0.01), "contradicted");
-  assert.equal(verdictOn({ ...found, interval: [0.1, 2] }, 0.05), "undecided");
-  assert.equal(verdictOn({ ...found, interval: [-0.1, 2] }, 0.01), "undecided");
-  assert.equal(verdictOn(found, undefined), "no interval");
+test("nothing is decided on one run, and the table says so", () => {
+  const single = resultTable(
+    text,
+    methods,
+    cells.filter(({ config }) => config.method !== "mha" || config.run === 1),
+    3,
+  );
+  const judgements = judge([single], everyItem);
+  assert.deepEqual(
+    verdictTable(judgements).rows.map(([, verdict]) => verdict),
+    ["equivalent within 1 point", "undecided (one run)", "undecided"],
+  );
+  assert.match(claimParagraphs(judgements)[1]!, /\(DAAMv1 − MHA\): undecided on text\. One run on text\.$/);
+});
+
+test("rows at different rates are marked wherever they are compared", () => {
+  const rates = cells.map((one) => ({
+    ...one,
+    config: { ...one.config, learningRate: one.config.method === "mha" ? 3e-3 : 1e-3 },
+  }));
+  const judgements = judge([resultTable(text, methods, rates, 3)], everyItem);
+  assert.equal(verdictTable(judgements).rows[1]![1], "better, at different rates (1e-3, 3e-3)");
+  const { columns, rows } = claimsTable(judgements);
+  assert.deepEqual(
+    rows.map((row) => row[columns.indexOf("rates")]),
+    ["1e-3", "1e-3 − 3e-3", "1e-3"],
+  );
+});
+
+test("comparisons of rows that predict the same count once", () => {
+  const named = (name: string) => ({ ...methods[0]!, name, title: name });
+  const rows = ["daam-v1-few", "lora-4", "lora-8"];
+  const made = rows.flatMap((name) =>
+    runs.map((run) => scored("text", name, run, name === "daam-v1-few" ? 112 : 100, 200)),
+  );
+  const judgements = judge([resultTable(text, rows.map(named), made, 3)], everyItem);
+  const [four, eight] = judgements;
+  assert.equal(judgements.length, 2);
+  assert.deepEqual([four!.repeats, eight!.repeats], [undefined, four!.claim]);
+  for (const { last } of judgements) assert.equal(last!.adjusted!.difference, last!.sure!.p);
+  assert.match(
+    repeatsNote(judgements),
+    /^On text, 1 of 2 comparisons are distinct, .*LoRA \(r=8\).* is .*LoRA \(r=4\)/,
+  );
+  assert.equal(repeatsNote(judge([table], everyItem)), "");
+});
+
+test("on folds, seeds and actors are drawn within each fold; folds alone stand beside", () => {
+  const folds = Array.from({ length: 10 }, (_, i) => i + 1);
+  // two actors a fold; the second seed of every fold is two items better
+  const made = folds.flatMap((run) => [
+    scored("speech", "daam-v1", run, run > 5 ? 14 : 12, 20),
+    scored("speech", "no-attention", run, 10, 20),
+  ]);
+  const byActor: ItemsOf = ({ config, predictions }) => {
+    const items = everyItem({ config, predictions } as CellResult)!;
+    const fold = (config.run - 1) % 5;
+    return {
+      labels: items.labels,
+      indices: range(20, 20 * fold),
+      groups: range(20).map((i) => 2 * fold + Number(i > 9)),
+    };
+  };
+  const [found] = judge([resultTable(speech, methods, made, 10)], byActor);
+  const { last } = found!;
+  assert.equal(last!.mean, 15);
+  // the folds are alike, the actors are not
+  assert.deepEqual(last!.overFolds, [15, 15]);
+  assert.ok(last!.sure!.interval[0] < 15);
+  assert.equal(claimsTable([found!]).rows[0]![5], "(+15.0 to +15.0)");
 });
 
 test("a difference that one collapsed run makes is undecided, and what is left without it stands beside it", () => {
@@ -80,12 +148,18 @@ test("a difference that one collapsed run makes is undecided, and what is left w
   );
   assert.equal(found!.last!.mean, 18.75);
   assert.deepEqual([found!.last!.steady!.collapsed, found!.last!.steady!.mean], [1, 0]);
+  // three equal runs and one of 75 points: t = 1
+  assert.ok(Math.abs(found!.last!.sure!.p - 0.39) < 0.01);
   assert.equal(found!.last!.verdict, "undecided");
   assert.match(claimsTable([found!]).rows[0]![4]!, /; without 1 collapsed run \+0\.0 \(/);
 });
 
 test("ends of an interval next to 0 keep their side", () => {
-  const text = differenceText({ mean: -0.7, runs: 3, interval: [-1.3, -0.03] });
+  const text = differenceText({
+    mean: -0.7,
+    runs: 3,
+    sure: { interval: [-1.3, -0.03], p: 0.04, equivalence: 0.1, smallest: 0.9 },
+  });
   assert.equal(text, "−0.7 (−1.30 to −0.03)");
 });
 
@@ -94,7 +168,15 @@ test("cells whose test items are not known give the difference alone", () => {
   const { rows } = claimsTable(judge(tables));
   const published = rows.find(([claim]) => claim!.includes("as published"))!;
   // every DAAMv1 run is 5 points above its MHA run; the paper's cells: 67.36 − 62.26
-  assert.deepEqual(published.slice(1), ["speech", "+5.1", "+5.0", "+5.0", "–", "–", "no interval"]);
+  assert.deepEqual(published.slice(1), [
+    "speech",
+    "+5.1",
+    "+5.0",
+    "+5.0",
+    ...new Array<string>(5).fill("–"),
+    "1e-3",
+    "undecided (test items not known)",
+  ]);
   assert.deepEqual(claimsTable(judge(tables, () => undefined)).rows, rows);
   const short: ItemsOf = () => ({ labels: [1], indices: [0], groups: [0] });
   assert.deepEqual(claimsTable(judge(tables, short)).rows, rows);
@@ -103,7 +185,11 @@ test("cells whose test items are not known give the difference alone", () => {
 test("rows that are absent are passed over, rows that are not run yet say so", () => {
   const claims = judge([table, resultTable(speech, methods, [], 5)], everyItem);
   assert.ok(claims.every(({ claim }) => !claim.includes("LoRA") && !claim.includes("GQDAAM")));
-  assert.match(claimSentences(claims)[0]!, /\(DAAMv1 − No attention\): .*speech not run yet: open\.$/);
+  assert.deepEqual(verdictTable(claims).rows[0], [
+    "Density attention beats no attention",
+    "equivalent within 1 point",
+    "–",
+  ]);
 });
 
 test("two rows that another preset recorded are judged in its tables, not here", () => {
@@ -119,19 +205,17 @@ test("two rows that another preset recorded are judged in its tables, not here",
 test("claims stand beside those that another preset published, task by task", () => {
   const judgements = judge([table], everyItem);
   const published = claimsTable(judgements);
-  const speechRow = ["Density attention beats no attention", "speech", "", "", "+9.9", "", "", "holds"];
+  const speechRow = [
+    "Density attention beats no attention",
+    "speech",
+    ...new Array<string>(published.columns.length - 2).fill(""),
+  ];
   const beside = claimsBeside(judgements, { ...published, rows: [...published.rows, speechRow] }, ["a", "b"]);
   assert.equal(beside.rows.length, published.rows.length);
-  const [claim, task, here, verdict, there, verdictThere] = beside.rows[1]!;
+  const [claim, task, ...rest] = beside.rows[1]!;
   assert.deepEqual([claim, task], ["Density attention beats dot-product attention as published", "text"]);
-  assert.deepEqual([here, verdict], [there, verdictThere]);
-});
-
-test("the summary counts comparisons under a protocol", () => {
-  assert.deepEqual(
-    verdictSummary(judge([table], everyItem), "last").map((line) => line.split(":")[0]),
-    ["holds, 1 of 3", "contradicted, 0 of 3", "undecided, 2 of 3"],
-  );
+  assert.match(rest[0]!, /^\+40\.0 \(/);
+  assert.deepEqual(rest.slice(0, 3), rest.slice(3));
 });
 
 test("only the test items that both cells have are compared", () => {
@@ -157,7 +241,7 @@ test("a difference of differences cancels what both have", () => {
     { results: row("mha"), sign: 1 },
   ] as const;
   const found = difference(text, terms, "last", everyItem)!;
-  assert.deepEqual([found.mean, found.interval, found.p], [0, [0, 0], 1]);
+  assert.deepEqual([found.mean, found.sure!.interval, found.sure!.p], [0, [0, 0], 1]);
 });
 
 test("on folds, runs 1–5 are the first seed and 6–10 the second; elsewhere a run is a seed", () => {

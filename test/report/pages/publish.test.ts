@@ -90,7 +90,8 @@ test("the README has the tables, how settings were chosen, the machine and the c
     "### Heads (1 run, incomplete)",
     "## What choosing the epoch on test data is worth",
     "| mean of the rows | +2.0 | +2.0 |",
-    "contradicted by count",
+    "| contradicted |",
+    "## Verdict",
   ])
     assert.ok(readme.includes(part), part);
   assert.ok(!/## .*incomplete/.test(readme.replace(/### .*/g, "")));
@@ -109,12 +110,18 @@ test("tables of unfinished presets are marked incomplete", async () => {
   assert.match(readme, /^## Speech emotion$/m);
 });
 
-test("publishing replaces what was there, but keeps executed notebooks", async () => {
+test("publishing replaces what was there, but keeps executed notebooks and notes on what changed", async () => {
   const folder = quickFolder();
   mkdirSync(join(folder, "notebooks"), { recursive: true });
   writeFileSync(join(folder, "notebooks", "a.ipynb"), "{}");
+  writeFileSync(join(folder, "changes.md"), "Other intervals than before.\n");
   writeFileSync(join(folder, "stale.csv"), "");
   await publish(folder, publication);
+  assert.ok(existsSync(join(folder, "changes.md")));
+  assert.match(
+    readFileSync(join(folder, "README.md"), "utf8"),
+    /^## What changed against the earlier statistics\n\nOther intervals than before\.$/m,
+  );
   assert.ok(existsSync(join(folder, "notebooks", "a.ipynb")));
   assert.ok(!existsSync(join(folder, "stale.csv")));
 });

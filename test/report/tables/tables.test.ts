@@ -62,6 +62,12 @@ test("recorded rows carry the paper's figure and that they were not run", () => 
   assert.deepEqual(lora.slice(1, 4), ["53.0 ± 2.79", "not run yet", ""]);
 });
 
+test("the rate of a row stands in its table", () => {
+  const { columns, rows } = readableTable(table);
+  const rates = rows.map((row) => row[columns.indexOf("rate")]);
+  assert.deepEqual([...new Set(rates)].sort(), ["", "1e-3"]);
+});
+
 test("speech alone has macro F1 and unweighted recall", () => {
   assert.ok(readableTable(table).columns.includes("macro F1"));
   assert.ok(!readableTable(resultTable(text, methods, results, 3)).columns.includes("macro F1"));
