@@ -3,7 +3,7 @@ import { mean, sampleRankCorrelation, sum } from "simple-statistics";
 import type { CellResult, Task } from "../../experiments/types.js";
 import { ratioOfSds } from "../../statistics/spread.js";
 import { majority, summarise } from "../../statistics/summary.js";
-import { isCollapsed, learnedRange } from "../tables/attention-maps.js";
+import { collapsedOf, learnedRange } from "../tables/attention-maps.js";
 import { type Protocol, type ResultTable, rowOf, seesAll, summary, type TableRow } from "../tables/rows.js";
 import type { TextTable } from "../tables/tables.js";
 import { plusMinus, points, rateText } from "../tables/words.js";
@@ -32,7 +32,7 @@ function floorOf({ classes }: Task, results: readonly CellResult[]): number {
 /** Rows that learned nothing in some runs: at the last epoch one class is predicted for every test item. */
 export function collapseSentence({ task, rows }: Pick<ResultTable, "task" | "rows">): string {
   const collapsed = rows.flatMap(({ title, results }) => {
-    const n = results.filter((result) => isCollapsed(result, task.classes.length)).length;
+    const n = collapsedOf(results, task.classes.length);
     return n ? [`${title} (${n} of ${results.length} runs)`] : [];
   });
   return collapsed.length

@@ -47,9 +47,12 @@ export interface Difference {
   overFolds?: [low: number, high: number];
 }
 
-/** The same, and what it is without the runs in which a row learned nothing, where there are such runs and others. */
+/** The same, and what it is without the runs in which a row learned nothing. */
 export interface Steadied extends Difference {
-  steady?: Difference & { collapsed: number };
+  /** Runs in which a row learned nothing. */
+  collapsed: number;
+  /** Without them, where there are such runs and others. */
+  steady?: Difference;
 }
 
 /** 1-based seed of a run: on folds every fold is run once a seed, fold by fold. */
@@ -111,7 +114,7 @@ export function steadied(
   const all = difference(task, terms, protocol, itemsOf);
   const { terms: kept, collapsed } = withoutCollapsed(task, terms, protocol);
   const steady = collapsed ? difference(task, kept, protocol, itemsOf) : undefined;
-  return all && { ...all, ...(steady && { steady: { ...steady, collapsed } }) };
+  return all && { ...all, collapsed, ...(steady && { steady }) };
 }
 
 /** The terms without the runs in which a cell of theirs predicts one class for every item, and how many runs these are. */

@@ -13,9 +13,10 @@ export const collapsedRuns = (n: number) => `${n} collapsed ${n === 1 ? "run" : 
 
 /** The same, and what it is without the runs in which a row learned nothing. */
 export function judgedText(found: Steadied | undefined): string {
-  const { steady } = found ?? {};
-  const without = steady && `; without ${collapsedRuns(steady.collapsed)} ${differenceText(steady)}`;
-  return differenceText(found) + (without ?? "");
+  if (!found?.collapsed) return differenceText(found);
+  const { collapsed, steady } = found;
+  const without = steady ? differenceText(steady) : "none is left";
+  return `${differenceText(found)}; without ${collapsedRuns(collapsed)} ${without}`;
 }
 
 /** "3.1": the smallest difference that would have been found; a second digit below 1. */
@@ -178,7 +179,7 @@ export function claimParagraphs(judgements: readonly Judgement[]): string[] {
       ...because("One run", ({ last }) => last!.reason === "one run"),
       ...because("Test items that are not known", ({ last }) => last!.reason === "test items not known"),
       ...because("Different rates", apart),
-      ...because("Collapsed runs, which are counted,", ({ last }) => last!.steady),
+      ...because("Collapsed runs, which are counted,", ({ last }) => last!.collapsed > 0),
     ];
     const smallest = entries.flatMap(({ task, last }) =>
       last!.sure ? [`${smallestText(last!)} (${task})`] : [],

@@ -1,6 +1,8 @@
 /** From result tables to the figures of notebooks and of published results. */
 import { paperLearned } from "../../experiments/paper.js";
+import type { Task } from "../../experiments/types.js";
 import {
+  collapsedOf,
   confusionCounts,
   importanceFactors,
   learnedRange,
@@ -123,7 +125,7 @@ export function verdictOf(
       rows: rows.filter(shown).map((row) => {
         const [best, last] = [summary(row, "best"), summary(row, "last")];
         return {
-          label: row.title,
+          label: marked(row.title, row, task, "here "),
           group: row.group,
           ...(row.paper && { paper: row.paper.cells }),
           ...(best && { best }),
@@ -132,6 +134,12 @@ export function verdictOf(
       }),
     })),
   );
+}
+
+/** "MHA (here 21 of 25 collapsed)". */
+function marked(label: string, { results }: TableRow, { classes }: Task, here = ""): string {
+  const n = collapsedOf(results, classes.length);
+  return n ? `${label} (${here}${n} of ${results.length} collapsed)` : label;
 }
 
 /** A variant of an ablation and its cells. */
@@ -148,7 +156,7 @@ export function ablationOf(title: string, entries: readonly AblationEntry[], tab
     title,
     entries.map(({ label, row }) => {
       const [best, last] = [summary(row, "best"), summary(row, "last")];
-      return { label, ...(best && { best }), ...(last && { last }) };
+      return { label: marked(label, row, table.task), ...(best && { best }), ...(last && { last }) };
     }),
     value === undefined ? undefined : { label: "no attention, run 1, last epoch", value },
   );

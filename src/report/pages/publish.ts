@@ -23,6 +23,7 @@ import { findingsOf, topics, untrainedOf } from "../claims/findings.js";
 import { judge } from "../claims/judge.js";
 import { saveFigure } from "../figures/save.js";
 import { choiceTable } from "../tables/choice.js";
+import { itemsTable } from "../tables/items.js";
 import { ablationRuns, ablationTable, csvTable, toCsv } from "../tables/tables.js";
 import { claimsTable, verdictTable } from "../claims/verdict.js";
 
@@ -144,6 +145,11 @@ async function write(folder: string, publication: Publication, changes: string):
   for (const part of shifted) {
     const figure = robustnessFigure(part);
     if (figure) figures[`${part.task.name}-robustness`] = figure;
+  }
+  for (const { task } of tables) {
+    const own = results.filter(({ config }) => config.task === task.name);
+    const items = itemsTable(task, own, publication.items ?? (() => undefined));
+    if (items.rows.length) file(`items/${task.name}.csv`, toCsv(items));
   }
   for (const [name, figure] of Object.entries(figures))
     await saveFigure(figure, join(folder, "figures", name));

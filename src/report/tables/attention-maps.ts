@@ -65,6 +65,10 @@ export const isCollapsed = (
   protocol: "best" | "last" = "last",
 ): boolean => new Set(predictions(result, classes, protocol)).size === 1;
 
+/** How many cells of a row learned nothing by the last epoch. */
+export const collapsedOf = (results: readonly CellResult[], classes: number): number =>
+  results.filter((result) => isCollapsed(result, classes)).length;
+
 /** Labels of a cell's test items, in the order of the feature file. */
 export type TestLabels = (result: CellResult) => ArrayLike<number>;
 

@@ -147,11 +147,21 @@ test("a difference that one collapsed run makes is undecided, and what is left w
     claim.endsWith("as published"),
   );
   assert.equal(found!.last!.mean, 18.75);
-  assert.deepEqual([found!.last!.steady!.collapsed, found!.last!.steady!.mean], [1, 0]);
+  assert.deepEqual([found!.last!.collapsed, found!.last!.steady!.mean], [1, 0]);
   // three equal runs and one of 75 points: t = 1
   assert.ok(Math.abs(found!.last!.sure!.p - 0.39) < 0.01);
   assert.equal(found!.last!.verdict, "undecided");
   assert.match(claimsTable([found!]).rows[0]![4]!, /; without 1 collapsed run \+0\.0 \(/);
+});
+
+test("where every run collapsed, nothing is left without them, and that is said", () => {
+  const rows = [1, 2].flatMap((run) => [
+    scored("text", "daam-v1", run, 150, 200),
+    scored("text", "mha", run, 0, 200),
+  ]);
+  const judgements = judge([resultTable(text, methods, rows, 2)], everyItem);
+  assert.match(claimsTable(judgements).rows[0]![4]!, /^\+75\.0 .*; without 2 collapsed runs none is left$/);
+  assert.match(claimParagraphs(judgements)[0]!, /Collapsed runs, which are counted, on text\./);
 });
 
 test("ends of an interval next to 0 keep their side", () => {

@@ -18,7 +18,7 @@ import {
 import { resultTable } from "#src/report/tables/rows.js";
 import { saveFigure } from "#src/report/figures/save.js";
 import { toHtml, toPng, toSvg } from "#src/report/figures/static.js";
-import { methods, results, speech } from "../fixtures.js";
+import { methods, predicting, results, speech } from "../fixtures.js";
 import { freshFolder } from "../../support/files.js";
 
 const table = resultTable(speech, methods, results, 5);
@@ -55,6 +55,17 @@ const cases: Record<string, { figure: Figure; words: string[] }> = {
   verdict: {
     figure: verdictOf([table])!,
     words: ["DAAMv1", "MHA over the layers", "here, last epoch"],
+  },
+  "verdict with a run that learned nothing": {
+    figure: verdictOf([
+      resultTable(
+        speech,
+        methods,
+        results.map((one) => (one.name === "speech/mha/run-2" ? predicting(one, [3, 3, 3]) : one)),
+        5,
+      ),
+    ])!,
+    words: ["MHA (here 1 of 5 collapsed)", "DAAMv1"],
   },
   "verdict of few items": {
     figure: verdictOf([table], "few items")!,
