@@ -1,4 +1,4 @@
-/** Student's t for any degrees of freedom, whole or not: what simple-statistics lacks. */
+/** Student's t for any degrees of freedom, whole or not: simple-statistics lacks it, @stdlib has it in 230 packages. */
 import { gammaln } from "simple-statistics";
 
 /** P(T ≤ t) at `df` > 0 degrees of freedom. */

@@ -88,7 +88,8 @@ describe("recorded rows", () => {
   const task = findTask("text");
 
   it("show the published cells of small, say so, and do not count", () => {
-    const cell = { ...madeCell("text/lora-4/run-1"), config: { task: "text", method: "lora-4", run: 1 } };
+    const config = { task: "text", method: "lora-4", run: 1, learningRate: 3e-4 };
+    const cell = { ...madeCell("text/lora-4/run-1"), config };
     const folder = join(home, "results", "small", "cells", "text", "lora-4");
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "run-1.json"), JSON.stringify(cell));

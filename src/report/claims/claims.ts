@@ -80,7 +80,7 @@ const beside = ["mha", "mha-layers", "no-attention"];
 /** How to read {@link stabilityTable}. */
 export const stabilityNote =
   "Sd of DAAMv1 ÷ sd of another row at the last epoch, below 1 where DAAMv1 is more stable; in brackets the 95 % interval of paired runs (Pitman " +
-  "and Morgan). It takes them for normal, so that there is none where runs collapsed, which are a spread of their own: what is left " +
+  "and Morgan), for these test items. It takes runs for normal, so that there is none where runs collapsed, which are a spread of their own: what is left " +
   "without these stands beside it.";
 
 /** Spread of DAAMv1 against other rows: a line a task and row. */

@@ -1,10 +1,9 @@
 /** What cells say of the paper's claims beyond the comparisons of rows: a table a topic. */
-import type { Section } from "../pages/publication.js";
 import type { Robustness } from "../tables/robustness-cells.js";
 import { type ResultTable, rowOf } from "../tables/rows.js";
 import type { TextTable } from "../tables/tables.js";
 import { gainTable, orderTable, spreadTable, stabilityTable } from "./claims.js";
-import { layersTable, untrainedSentence } from "./layer-claims.js";
+import { type LayerEntries, layersTable, untrainedSentence } from "./layer-claims.js";
 import type { ItemsOf } from "./paired.js";
 import { robustnessVerdicts } from "./robustness-differences.js";
 
@@ -12,13 +11,19 @@ import { robustnessVerdicts } from "./robustness-differences.js";
 export const topics = ["gain", "stability", "order", "spread", "layers", "shifted"] as const;
 export type Topic = (typeof topics)[number];
 
+/** A task's table and the cells of its ablations. */
+interface Part {
+  table: ResultTable;
+  ablations: readonly { rows: LayerEntries }[];
+}
+
 /** A table a topic; without rows on what was not run. */
 export function findingsOf(
-  parts: readonly Section[],
+  parts: readonly Part[],
   shifted: readonly Robustness[],
   items?: ItemsOf,
 ): Record<Topic, TextTable> {
-  const tables = parts.map(({ table }): ResultTable => table);
+  const tables = parts.map(({ table }) => table);
   const layers = parts.map(({ table, ablations }) =>
     layersTable(
       table.task,
@@ -37,7 +42,7 @@ export function findingsOf(
 }
 
 /** What a task's ablations say of the map before training; empty without their cells. */
-export function untrainedOf({ table, ablations }: Section): string {
+export function untrainedOf({ table, ablations }: Part): string {
   const rows = ablations.flatMap((ablation) => ablation.rows);
   const frozen = rows.find(({ row }) => row.method?.name === "frozen")?.row.results ?? [];
   return untrainedSentence(table.task, frozen, rowOf(table, "daam-v1")?.results ?? []);

@@ -2,7 +2,7 @@
 import { mean } from "simple-statistics";
 import { decodeClasses, uint16Of } from "../../experiments/outcome.js";
 import type { CellResult } from "../../experiments/types.js";
-import { type Difference, difference, type ItemsOf } from "./paired.js";
+import { type Difference, difference, type ItemsOf, MARGIN } from "./paired.js";
 import {
   CLEAN,
   cellsOf,
@@ -133,8 +133,8 @@ function atFloor(of: Robustness, pair: Contrast["pair"]): boolean[] {
 
 /** How to read {@link robustnessVerdicts}. */
 export const robustnessVerdictNote =
-  "At how many shifts the first row loses less than the second from clean inputs to shifted ones (better), more (worse), as much within 1 " +
-  `point, or nothing can be told. Not counted: shifts where both rows are within ${NEAR} points of one class for every item, so that nothing is ` +
+  "At how many shifts the first row loses less than the second from clean inputs to shifted ones (better), more (worse), as much within " +
+  `${MARGIN} point, or nothing can be told. Not counted: shifts where both rows are within ${NEAR} points of one class for every item, so that nothing is ` +
   "left to lose. Found from: the smallest change that would have been found at the strongest shift.";
 
 /** What the differences say of "best on non-stationary data": a line a task and comparison. */
