@@ -104,12 +104,17 @@ export function columns4x4(a: usize, lda: usize, b: usize, ldb: usize, c: usize,
 }
 
 /**
- * C[4×8] of packed operands a[k][4], b[k][8], eight steps a turn. The exits between them are more than the loop's end: without a branch
+ * C[4×8] of packed operands a[k][4], b[k][8], eight steps a turn; what C holds is left out (`held` 0), added after
+ * the sum over k (1), or what the sum begins with (2). The exits between them are more than the loop's end: without a branch
  * V8 loads the operands of all steps first, and runs out of registers.
  */
-export function packed4x8(a: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+export function packed4x8(a: usize, b: usize, c: usize, ldc: usize, k: i32, held: i32): void {
   const d = c + ldc, e = d + ldc, f = e + ldc;
   let c0 = f32x4.splat(0), c1 = c0, d0 = c0, d1 = c0, e0 = c0, e1 = c0, f0 = c0, f1 = c0;
+  if (held == 2) {
+    c0 = v128.load(c), c1 = v128.load(c, 16), d0 = v128.load(d), d1 = v128.load(d, 16);
+    e0 = v128.load(e), e1 = v128.load(e, 16), f0 = v128.load(f), f1 = v128.load(f, 16);
+  }
   let b0 = c0, b1 = c0, s = c0;
   for (; k > 0; k -= 8, a += 128, b += 256) {
     b0 = v128.load(b, 0), b1 = v128.load(b, 16);
@@ -192,7 +197,7 @@ export function packed4x8(a: usize, b: usize, c: usize, ldc: usize, k: i32, add:
     s = v128.load32_splat(a, 124);
     f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
   }
-  if (add) {
+  if (held == 1) {
     c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c, 16));
     d0 = f32x4.add(d0, v128.load(d)), d1 = f32x4.add(d1, v128.load(d, 16));
     e0 = f32x4.add(e0, v128.load(e)), e1 = f32x4.add(e1, v128.load(e, 16));
