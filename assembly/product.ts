@@ -61,14 +61,14 @@ export function product(args: usize, task: i32, scratch: usize): void {
 }
 
 /** panel[k] of rows of a matrix, `step` bytes apart: `wide` of its columns. */
-function packRows(from: usize, ld: usize, wide: i32, step: usize, deep: i32, panel: usize): void {
+export function packRows(from: usize, ld: usize, wide: i32, step: usize, deep: i32, panel: usize): void {
   if (wide == 8) for (; deep > 0; deep--, from += ld, panel += step) v128.store(panel, v128.load(from)), v128.store(panel, v128.load(from, 16), 16);
   else if (wide == 4) for (; deep > 0; deep--, from += ld, panel += step) v128.store(panel, v128.load(from));
   else for (; deep > 0; deep--, from += ld, panel += step) memory.copy(panel, from, 4 * wide);
 }
 
 /** Four lanes of panel[k], `step` bytes apart, of columns of a matrix, given as `wide` rows of its transpose. Lanes beyond repeat the last row. */
-function packTransposed(b0: usize, ld: usize, wide: i32, deep: i32, to: usize, step: usize): void {
+export function packTransposed(b0: usize, ld: usize, wide: i32, deep: i32, to: usize, step: usize): void {
   const b1 = b0 + ld * min(1, wide - 1), b2 = b0 + ld * min(2, wide - 1), b3 = b0 + ld * min(3, wide - 1);
   let k = 0;
   for (; k + 4 <= deep; k += 4) {
@@ -88,7 +88,8 @@ function packTransposed(b0: usize, ld: usize, wide: i32, deep: i32, to: usize, s
   }
 }
 
-function copyEdge(from: usize, ldFrom: usize, to: usize, ldTo: usize, high: i32, wide: i32): void {
+/** `high` rows of `wide` floats. */
+export function copyEdge(from: usize, ldFrom: usize, to: usize, ldTo: usize, high: i32, wide: i32): void {
   for (; high > 0; high--, from += ldFrom, to += ldTo)
     for (let j: usize = 0; j < 4 * <usize>wide; j += 4) store<f32>(to + j, load<f32>(from + j));
 }

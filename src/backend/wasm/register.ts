@@ -1,5 +1,7 @@
 import { registerBlocks } from "./blocks.js";
 import { registerConvolutions } from "./convolution.js";
+import { registerElementwise } from "./elementwise.js";
+import { registerEncoderKernels } from "./encoder.js";
 import { registerFused } from "./fused.js";
 import { registerLayout } from "./layout.js";
 import { registerMissing } from "./missing.js";
@@ -16,6 +18,8 @@ export async function registerWasm(threads: number): Promise<void> {
   registerBlocks();
   registerLayout(native);
   registerUnary(native);
+  registerElementwise(native);
+  registerEncoderKernels(native);
   registerFused(native);
   registerMissing();
 }
