@@ -128,11 +128,7 @@ function run(
  * A convolution along one axis without padding: a product whose rows of A overlap in memory. Digits are those of XNNPACK, which is
  * slower. Undefined for any other.
  */
-function convolveInTime(
-  native: Native,
-  { inputs, backend }: Call,
-  c: ConvInfo,
-): tf.TensorInfo | undefined {
+function convolveInTime(native: Native, { inputs, backend }: Call, c: ConvInfo): tf.TensorInfo | undefined {
   const { x, filter } = inputs as { x: tf.TensorInfo; filter: tf.TensorInfo };
   const alone =
     c.dataFormat === "channelsLast" && [c.inHeight, c.filterHeight, c.dilationWidth].every((n) => n === 1);

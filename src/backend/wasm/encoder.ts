@@ -71,12 +71,16 @@ export function registerEncoderKernels(native: Native): void {
       tensor ? address(backend, tensor) : 0,
     );
     const strides = [heads, keyHeads, keyHeads].flatMap((n) => [tokens * n * d, d, n * d]);
-    native.run(
-      "attention",
-      batch * heads * Math.ceil(tokens / QUERIES.value),
-      attentionScratch(tokens, d),
-      [...tensors, heads, heads / keyHeads, tokens, d, float(1 / Math.sqrt(d)), ...strides, ...biasStrides],
-    );
+    native.run("attention", batch * heads * Math.ceil(tokens / QUERIES.value), attentionScratch(tokens, d), [
+      ...tensors,
+      heads,
+      heads / keyHeads,
+      tokens,
+      d,
+      float(1 / Math.sqrt(d)),
+      ...strides,
+      ...biasStrides,
+    ]);
     return y;
   });
 }
