@@ -96,10 +96,14 @@ function addBias(row: usize, bias: usize, gate: f32, mask: usize, count: i32): v
 
 /** In place, with the digits of XNNPACK's softmax: its exp, and sums in four lanes. */
 function softmax(row: usize, count: i32): void {
-  let most = load<f32>(row);
-  for (let i = 1; i < count; i++) most = max(most, load<f32>(row + 4 * i));
-  const largest = f32x4.splat(most);
-  let sums = f32x4.splat(0), i = 0;
+  let largest = v128.load32_splat(row), i = 0;
+  for (; i + 4 <= count; i += 4) largest = f32x4.max(largest, v128.load(row + 4 * i));
+  for (; i < count; i++) largest = f32x4.max(largest, v128.load32_splat(row + 4 * i));
+  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
+  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2));
+  const most = f32x4.extract_lane(largest, 0);
+  let sums = f32x4.splat(0);
+  i = 0;
   for (; i + 4 <= count; i += 4) {
     const e = exp(f32x4.sub(v128.load(row + 4 * i), largest));
     v128.store(row + 4 * i, e);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { chooseBackend } from "#src/backend/choose.js";
 import { openEncoder } from "#src/encoders/encoder.js";
+import { meanStates } from "#src/encoders/stream.js";
 import { openCheckpoint } from "#src/formats/checkpoint.js";
 import { bytesPer } from "#src/formats/safetensors.js";
 import { publishedModels, type PublishedModel } from "#src/synthetic/models.js";
@@ -54,7 +55,7 @@ for (const [name, { model, input }] of Object.entries(tiny))
     const [shape, dtype] = input;
     const n = shape.reduce((a, b) => a * b, 1);
     const data = dtype === "int32" ? new Int32Array(n).map((_, i) => 3 + i) : new Float32Array(n).map((_, i) => Math.sin(i)); // prettier-ignore
-    const mean = await encoder.meanStates([{ values: { shape, dtype, data } }]);
+    const mean = await meanStates(encoder, [{ values: { shape, dtype, data } }]);
     assert.equal(mean.length, 2 * 3 * 32);
     assert.ok(mean.every(Number.isFinite));
     assert.notDeepEqual(mean.subarray(0, 32), mean.subarray(32, 64));
