@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { Stopped, UserError } from "../errors.js";
 import { dataCommands } from "./data.js";
+import { encoderCommands } from "./encoders.js";
 import { generativeCommands } from "./generative.js";
 import {
   backendOf,
@@ -155,6 +156,7 @@ function program(signal: AbortSignal): Command {
     });
 
   dataCommands(daam, signal);
+  encoderCommands(daam, signal);
   generativeCommands(daam, signal);
   return daam;
 }

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
 import { rawFolder } from "../folders.js";
 import type { Dataset, SourceFile } from "./dataset.js";
-import { download, type DownloadOptions } from "./download.js";
+import { download, type Patience } from "../download.js";
 
 export interface LocateOptions {
   /** `DAAM_DATA`: a folder with raw data; `DAAM_MIRROR`: an address that takes the place of the official folder. */
@@ -13,7 +13,7 @@ export interface LocateOptions {
   /** False: only look. */
   fetch?: boolean;
   progress?: (file: string, received: number, total: number | undefined) => void;
-  connection?: Pick<DownloadOptions, "attempts" | "pause" | "stall">;
+  connection?: Patience;
 }
 
 /**
@@ -47,6 +47,30 @@ export async function locate(dataset: Dataset, options: LocateOptions = {}): Pro
     throw new UserError(`${dataset.title}: ${half}; otherwise: ${error.message}`);
   }
   return paths;
+}
+
+/**
+ * What {@link locate} would fetch of a data set; nothing where it is here.
+ * @throws UserError as that does, where it is not here and cannot be fetched
+ */
+export async function toFetch(
+  dataset: Dataset,
+  options: LocateOptions = {},
+): Promise<{ url: string; bytes?: number }[]> {
+  try {
+    await locate(dataset, { ...options, fetch: false });
+    return [];
+  } catch (error) {
+    const [first] = dataset.source.kind === "files" ? dataset.source.alternatives : [];
+    if (!first?.every(({ url }) => url)) throw error;
+    const folder = dataPlaces(options).at(-1)!;
+    return first
+      .filter(({ name }) => !isFile(join(folder, name)))
+      .map((file) => ({
+        url: addressOf(file, options)!,
+        ...(file.bytes !== undefined && { bytes: file.bytes }),
+      }));
+  }
 }
 
 /** Says which files are missing beside those that the user has, where he has some; what was fetched goes on by itself. */
@@ -83,8 +107,7 @@ async function fetched(
   const remedy = `fetch ${file.url ?? file.name} yourself and put it at ${target}, or set DAAM_DATA to a folder that holds it`;
   if (options.fetch === false || !file.url)
     throw new UserError(`${dataset.title} is not there (${target}): ${remedy}`);
-  const mirror = (options.env ?? process.env).DAAM_MIRROR;
-  const url = mirror ? `${mirror.replace(/\/$/, "")}/${basename(file.name)}` : file.url;
+  const url = addressOf(file, options)!;
   if (!URL.canParse(url) || !/^https?:/.test(url))
     throw new UserError(`DAAM_MIRROR gives ${url}, which is not an address; correct it`);
   try {
@@ -99,6 +122,11 @@ async function fetched(
     throw new UserError(`${dataset.title}: ${error.message} (or ${remedy})`);
   }
   return target;
+}
+
+function addressOf({ name, url }: SourceFile, { env = process.env }: LocateOptions): string | undefined {
+  const mirror = env.DAAM_MIRROR;
+  return mirror ? `${mirror.replace(/\/$/, "")}/${basename(name)}` : url;
 }
 
 function isFile(path: string): boolean {
