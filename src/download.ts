@@ -160,7 +160,7 @@ export function fetchPatiently(
   init: RequestInit = {},
   options: Patience = {},
 ): Promise<Response> {
-  return patiently(url, options, async () => {
+  return patiently(url.split("?")[0]!, options, async () => {
     const watch = new Watch(options);
     try {
       const response = await watch.fetch(url, init);

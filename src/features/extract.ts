@@ -52,9 +52,9 @@ export async function plannedFile(settings: ExtractionSettings, cache: string, o
   return { dataset, paths, located, ...place(settings), place };
 }
 
-/** A published encoder goes by its commit too, which its hidden states record. */
+/** A published encoder goes by its commit: other files of the repository, which other clients fetch, do not matter. */
 const idOf = ({ folder, repository, commit }: LocatedEncoder) =>
-  commit ? `${encoderId(folder)} ${repository} ${commit}` : encoderId(folder);
+  commit ? `${repository}@${commit}` : encoderId(folder);
 
 /**
  * Raw data → hidden states of every layer → mean over time, tokens or patches → a feature file in the cache. Goes on where it
