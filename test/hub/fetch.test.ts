@@ -9,6 +9,7 @@ import {
   readlinkSync,
   readdirSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import type { ServerResponse } from "node:http";
@@ -19,7 +20,7 @@ import { findEncoder, locateEncoder, lookUpEncoder } from "#src/encoders/locate.
 import { Stopped } from "#src/errors.js";
 import { repositoryName } from "#src/hub/hub.js";
 import { freshFolder, refusal } from "../support/files.js";
-import { answer, cutAfter, etagOf, FakeHub, folderFiles, useHub } from "../support/hub.js";
+import { answer, type Behaviour, cutAfter, etagOf, FakeHub, folderFiles, useHub } from "../support/hub.js";
 
 const mini = folderFiles("data/encoders/llama-mini");
 const NAME = "lab/llama-mini";
@@ -110,6 +111,21 @@ describe("an encoder of the hub", () => {
     assert.ok(readFileSync(join(folder, "model.safetensors")).equals(weights));
     const ranges = fake.seen.flatMap(({ path, range }) => (path.startsWith("/cdn") && range) || []);
     assert.deepEqual(ranges, ["bytes=40000-"]);
+  });
+
+  it("goes on however often it is cut, while bytes come", async () => {
+    const weights = mini["model.safetensors"]!;
+    const some: Behaviour = ({ headers: { range } }, response) => {
+      const from = Number(/\d+/.exec(range ?? "")?.[0] ?? 0);
+      const head = { "content-length": weights.length - from };
+      if (from) response.writeHead(206, { ...head, "content-range": `bytes ${from}-/${weights.length}` });
+      else response.writeHead(200, head);
+      response.write(weights.subarray(from, from + 50_000), () => setTimeout(() => response.destroy(), 20));
+    };
+    fake.next("cdn/lab/llama-mini/model.safetensors", some, some, some, some);
+    const { folder } = await locateEncoder(NAME, { ...quick, attempts: 2 });
+    assert.ok(readFileSync(join(folder, "model.safetensors")).equals(weights));
+    assert.equal(fake.seen.at(-1)!.range, "bytes=200000-");
   });
 
   it("goes on after kill -9", async () => {
@@ -214,10 +230,13 @@ describe("an encoder of the hub", () => {
   });
 
   it("waits as long as the server asks for", async () => {
+    const soon = new Date(Date.now() + 2_000).toUTCString(); // whole seconds
     fake.next("/revision/main", answer(429, { "retry-after": "1" }));
+    fake.next("cdn/lab/llama-mini/model.safetensors", answer(503, { "retry-after": soon }));
     const before = performance.now();
     await locateEncoder(NAME, quick);
     assert.ok(performance.now() - before >= 990);
+    assert.ok(Date.now() >= Date.parse(soon));
   });
 
   it("stops at a signal, and keeps what came", async () => {
@@ -307,6 +326,14 @@ describe("what cannot be had is refused in one line, with what to do", () => {
     const listed = [huge, { ...huge, path: "config.json" }, { ...huge, path: "tokenizer.json" }];
     fake.next(`/tree/${fake.commit(NAME)}`, (_, response) => void response.end(JSON.stringify(listed)));
     await refused(NAME, /GB are to be fetched, \S+ has room for [\d.]+ \w+: make room, or set HF_HOME/);
+  });
+
+  it("a disk that is full", { skip: !existsSync("/dev/full") && "needs /dev/full" }, async () => {
+    mkdirSync(cached("blobs"), { recursive: true });
+    symlinkSync("/dev/full", `${blob("model.safetensors")}.incomplete`);
+    const full = /\.incomplete: the disk is full; make room and run again to go on with it$/;
+    await assert.rejects(locateEncoder(NAME, quick), refusal(full));
+    assert.equal(findEncoder(NAME), undefined);
   });
 
   it("anything while HF_HUB_OFFLINE is set", async () => {

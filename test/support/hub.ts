@@ -18,7 +18,7 @@ export interface Seen {
   authorization?: string;
 }
 
-type Behaviour = (request: IncomingMessage, response: ServerResponse) => void;
+export type Behaviour = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Files of at least so many bytes are stored as LFS has them, by SHA-256. */
 const LARGE = 2_000;
