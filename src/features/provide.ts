@@ -37,6 +37,7 @@ export async function provide(
   const refused = looked.flatMap((found) => (found.status === "rejected" ? [found.reason as Error] : []));
   const unexpected = refused.find((error) => !(error instanceof UserError));
   if (unexpected) throw unexpected;
+  if (refused.length === 1 && !absent.length) throw refused[0]!;
   if (refused.length) {
     const also = absent.map(({ line }) => `${line} could be fetched`);
     throw new UserError(

@@ -225,7 +225,8 @@ describe("an encoder of the hub", () => {
   });
 
   it("is given to the account that has accepted its licence", async () => {
-    process.env.HF_TOKEN = "hf_member";
+    // as hf auth login leaves it
+    writeFileSync(join(home, "token"), "hf_member\n");
     assert.equal((await locateEncoder("lab/closed", quick)).name, "closed");
   });
 
