@@ -87,7 +87,7 @@ function projections({ layers, layer }: Pick<Blueprint, "layers" | "layer">): Ma
   );
   return new Map(
     Object.entries(needs)
-      .filter(([, { transposed, derived }]) => transposed && !derived)
+      .filter(([, { linear, derived }]) => linear && !derived)
       .map(([name, { shape }]) => [name.replace(/\.weight$/, ""), shape as [number, number]]),
   );
 }
@@ -103,7 +103,7 @@ export function adapt({ form, parameters }: LowRankUpdate): Adapt {
   };
 }
 
-/** Adds the update to the projections [in, out] among a layer's weights, which then need no `adapt`, for as long as they are loaded. */
+/** Adds the update to the projections [out, in] among a layer's weights, which then need no `adapt`, for as long as they are loaded. */
 export function merge({ form, parameters }: LowRankUpdate, { tensors }: Weights): void {
   const scale = scaleOf(form);
   for (const [name, frozen] of tensors) {
@@ -112,7 +112,7 @@ export function merge({ form, parameters }: LowRankUpdate, { tensors }: Weights)
     if (!a || !b) continue;
     tensors.set(
       name,
-      tf.tidy(() => tf.keep(frozen.add(a.matMul(b, true, true).mul(scale)))),
+      tf.tidy(() => tf.keep(frozen.add(b.matMul(a).mul(scale)))),
     );
     frozen.dispose();
   }

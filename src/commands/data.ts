@@ -3,7 +3,15 @@ import { ExtractionStopped, oneOf } from "../errors.js";
 import { extracts, findPreset, presets } from "../experiments/presets.js";
 import { shiftedExtractions } from "../experiments/robustness.js";
 import { withCounts } from "../features/extraction.js";
-import { backendOf, backendOption, examples, perClassCounts, taskNames, wholeNumber } from "./options.js";
+import {
+  apart,
+  backendOf,
+  backendOption,
+  examples,
+  perClassCounts,
+  taskNames,
+  wholeNumber,
+} from "./options.js";
 
 const extractingNames = presets
   .filter(extracts)
@@ -71,10 +79,7 @@ export function dataCommands(daam: Command, signal: AbortSignal): void {
         backend,
       }) => {
         // What is written survives any end, so that there is nothing to wait for.
-        signal.addEventListener("abort", () => {
-          console.error(`daam: ${new ExtractionStopped().message}`);
-          process.exit(130);
-        });
+        if (await apart(signal, new ExtractionStopped())) return;
         const { withLocalData } = await import("../experiments/local-data.js");
         const settled = await withLocalData(findPreset(preset));
         const budget = settled.tasks[oneOf("task", task, Object.keys(settled.tasks))]!;

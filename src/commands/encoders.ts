@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { Stopped } from "../errors.js";
 import { examples } from "./options.js";
 
 /** Adds the commands that list and fetch published encoders. */
@@ -28,16 +27,11 @@ export function encoderCommands(daam: Command, signal: AbortSignal): void {
       examples("encoders fetch wavlm-base-plus beit-base", "encoders fetch microsoft/wavlm-base@main"),
     )
     .action(async (names: string[]) => {
-      // What is fetched survives any end, so that there is nothing to wait for.
-      signal.addEventListener("abort", () => {
-        console.error(`daam: ${new Stopped("what was fetched is kept, the same command goes on").message}`);
-        process.exit(130);
-      });
       const { fetchEncoder, fetchLine, lookUpEncoder } = await import("../encoders/locate.js");
-      const encoders = await Promise.all(names.map((name) => lookUpEncoder(name)));
+      const encoders = await Promise.all(names.map((name) => lookUpEncoder(name, { signal })));
       for (const encoder of encoders)
         console.error("plan" in encoder ? `to fetch: ${fetchLine(encoder)}` : `${encoder.name}: is here`);
       for (const encoder of encoders)
-        console.log(("plan" in encoder ? await fetchEncoder(encoder) : encoder).folder);
+        console.log(("plan" in encoder ? await fetchEncoder(encoder, { signal }) : encoder).folder);
     });
 }

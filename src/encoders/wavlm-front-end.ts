@@ -41,6 +41,16 @@ export function frameCount({ kernels, strides }: FrontEnd, samples: number): num
   );
 }
 
+/**
+ * Bytes that an item takes at most on its way to hidden state 0: copies of its widest tensor, the first convolution's output, and
+ * some of the frames'.
+ */
+export function frontEndBytes(settings: FrontEnd, samples: number): number {
+  const { kernels, strides, channels, groupNorm, features } = settings;
+  const widest = Math.floor((samples - kernels[0]!) / strides[0]!) + 1;
+  return 4 * (widest * channels[0]! * (groupNorm ? 12 : 8) + 8 * frameCount(settings, samples) * features);
+}
+
 /** The tensors up to hidden state 0. */
 export function embedNeeds(settings: FrontEnd): Needs {
   const { channels, kernels, convBias, groupNorm, normFirst, features, positions } = settings;
