@@ -50,26 +50,24 @@ export async function locate(dataset: Dataset, options: LocateOptions = {}): Pro
 }
 
 /**
- * What {@link locate} would fetch of a data set; nothing where it is here.
+ * What {@link locate} would fetch of a data set, and why: what it says where it may not; undefined where the data set is here.
  * @throws UserError as that does, where it is not here and cannot be fetched
  */
 export async function toFetch(
   dataset: Dataset,
   options: LocateOptions = {},
-): Promise<{ url: string; bytes?: number }[]> {
+): Promise<{ files: { url: string; bytes?: number }[]; why: string } | undefined> {
   try {
     await locate(dataset, { ...options, fetch: false });
-    return [];
+    return undefined;
   } catch (error) {
     const [first] = dataset.source.kind === "files" ? dataset.source.alternatives : [];
     if (!first?.every(({ url }) => url)) throw error;
     const folder = dataPlaces(options).at(-1)!;
-    return first
+    const files = first
       .filter(({ name }) => !isFile(join(folder, name)))
-      .map((file) => ({
-        url: addressOf(file, options)!,
-        ...(file.bytes !== undefined && { bytes: file.bytes }),
-      }));
+      .map((file) => ({ ...file, url: addressOf(file, options)! }));
+    return { files, why: (error as Error).message };
   }
 }
 

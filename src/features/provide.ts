@@ -58,25 +58,24 @@ async function absentEncoder(reference: string, patience: Patience): Promise<Abs
 
 async function absentData(name: string, patience: Patience): Promise<Absent | undefined> {
   const dataset = datasetNamed(name);
-  const files = await toFetch(dataset);
-  if (!files.length) return undefined;
+  const absent = await toFetch(dataset);
+  if (!absent) return undefined;
+  const { files, why } = absent;
   const bytes = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
   const addresses = files.map(({ url }) => url);
   const line = `${dataset.title}: ${readableBytes(bytes)} from ${addresses.join(", ")}`;
-  for (const address of addresses) await checkReachable(dataset.title, address, patience);
+  for (const address of addresses) await checkReachable(why, address, patience);
   const fetch = () => locate(dataset, { progress: downloadProgress(), connection: patience });
   return { line, fetch };
 }
 
 /** @throws UserError where nobody answers; whatever is answered, the download will tell. */
-async function checkReachable(title: string, address: string, patience: Patience): Promise<void> {
+async function checkReachable(why: string, address: string, patience: Patience): Promise<void> {
   try {
     await fetchPatiently(address, { method: "HEAD" }, { ...patience, attempts: 1 });
   } catch (error) {
     if (!(error instanceof GaveUp)) throw error;
     if (/^status/.test(error.reason)) return;
-    throw new UserError(
-      `${title} is not here, and ${address} cannot be reached (${error.reason}): put it into DAAM_DATA, or name a mirror in DAAM_MIRROR`,
-    );
+    throw new UserError(`${why} (${address} cannot be reached: ${error.reason})`);
   }
 }

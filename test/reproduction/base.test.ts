@@ -90,7 +90,7 @@ describe("preset base", () => {
     await assert.rejects(
       provide(paper, { attempts: 1, pause: 1 }),
       refusal(
-        /^nothing is fetched, since .*microsoft\/wavlm-large.*Llama-2-13b-hf is gated.*microsoft\/beit-large.*IEMOCAP is not in.*AG News is not here.*CIFAR-100 is not here/,
+        /^nothing is fetched, since .*microsoft\/wavlm-large.*Llama-2-13b-hf is gated.*microsoft\/beit-large.*IEMOCAP is not in.*AG News is not there .*csv cannot be reached: .*CIFAR-100 is not there .*cannot be reached: /,
       ),
     );
     delete process.env.DAAM_MIRROR;
