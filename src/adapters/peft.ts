@@ -3,7 +3,8 @@ import { basename, join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import type { Tensors } from "../parameters.js";
 import { Config } from "../encoders/config.js";
-import { publishedNames, type Encoder } from "../encoders/encoder.js";
+import type { Encoder } from "../encoders/encoder.js";
+import { publishedNames } from "../encoders/names.js";
 import { checkNeeds, type Needs } from "../encoders/weights.js";
 import { UserError } from "../errors.js";
 import { guard, writeWhole } from "../files.js";
@@ -147,6 +148,7 @@ async function storedTensors(path: string, encoder: Encoder): Promise<Checkpoint
   return publishedNames(
     encoder.architecture,
     new Map([...stored].map(([name, tensor]) => [name.slice(PREFIX.length), tensor])),
+    path,
   );
 }
 

@@ -23,9 +23,11 @@ const SHARED_BIAS = "beit.encoder.relative_position_bias.relative_position_bias_
  * scale, mean pooling of the patches (or the class token).
  */
 export const beit: Architecture = {
+  kin: /vit|deit|dino|swin|data2vec-vision|convnext|clip_vision|ijepa|resnet|image/,
   modality: "image",
   inputName: "pixel_values",
   prefix: "beit.",
+  layerPart: "encoder\\.layer|layers",
   classifier: "classifier.weight",
   withHead: "BeitForImageClassification",
   // transformers 5 in memory → as published

@@ -15,9 +15,12 @@ const FINAL_NORM = "model.norm";
  * grouped key-value heads, causal attention with a mask of padding on either side.
  */
 export const llama: Architecture = {
+  kin: /llama|mistral|mixtral|ministral|qwen|gemma|phi|gpt|olmo|falcon|bloom|granite|cohere|deepseek|glm|smollm|stablelm|exaone|yi|opt|mamba|t5|bert|electra|xlnet/,
   modality: "text",
   inputName: "input_ids",
   prefix: "model.",
+  layerPart: "layers",
+  tied: { name: EMBEDDING, as: "lm_head.weight" },
   classifier: "score.weight",
   withHead: "LlamaForSequenceClassification",
   blueprint,
