@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Tensors } from "../parameters.js";
 import { UserError } from "../errors.js";
 import { openCheckpoint } from "../formats/checkpoint.js";
-import type { Checkpoint } from "../formats/stored-tensor.js";
+import type { Checkpoint, StoredTensor } from "../formats/stored-tensor.js";
 import type { Architecture, Blueprint, Context, EncoderInput, Stage } from "./architecture.js";
 import { Config } from "./config.js";
 import { declaredClass, findHead } from "./heads.js";
@@ -81,6 +81,9 @@ export class Encoder {
   private readonly stages: Pick<Blueprint, "context" | "embed" | "pool"> & { layers: LayerStage[] };
   private readonly head?: ReturnType<Blueprint["head"]>;
   private readonly noHead?: string;
+  /** the checkpoint's own tensors, and those that others stand in for now */
+  private readonly own: Checkpoint;
+  private replaced: readonly string[] = [];
 
   constructor(
     readonly folder: string,
@@ -88,13 +91,14 @@ export class Encoder {
     readonly modelType: string,
     readonly architecture: Architecture,
     readonly blueprint: Blueprint,
-    private readonly checkpoint: Checkpoint,
+    private checkpoint: Checkpoint,
     resident: boolean,
     /** the class that config.json names in `architectures` */
     declared?: string,
   ) {
     ({ modality: this.modality, inputName: this.inputName } = architecture);
     ({ layers: this.layers, features: this.features } = blueprint);
+    this.own = checkpoint;
     const check = <S extends Stage<unknown>>(stage: S): S => {
       checkNeeds(folder, checkpoint, stage.needs);
       return stage;
@@ -252,6 +256,22 @@ export class Encoder {
       }
     });
     return out;
+  }
+
+  /**
+   * Puts tensors in the place of the checkpoint's own, by published name, until the next call: what an adapter brings that is no
+   * low-rank update, such as biases or embeddings. Kept weights of the stages concerned are read anew.
+   * @throws UserError for one that does not have its shape; the encoder then is as it was.
+   */
+  replace(changes: ReadonlyMap<string, (stored: StoredTensor) => StoredTensor>): void {
+    const changed = new Map([...changes].map(([name, change]) => [name, change(this.own.get(name)!)]));
+    for (const name of changed.keys())
+      checkNeeds(this.folder, changed, { [name]: { shape: this.own.get(name)!.shape } });
+    const concerned = new Set([...this.replaced, ...changed.keys()]);
+    this.checkpoint = new Map([...this.own, ...changed]);
+    this.replaced = [...changed.keys()];
+    for (const [stage, weights] of this.kept)
+      if (Object.keys(stage.needs).some((name) => concerned.has(name))) weights.renew(this.load(stage));
   }
 
   /** Frees what a resident encoder keeps. */

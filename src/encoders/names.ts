@@ -11,14 +11,21 @@ type Naming = Pick<Architecture, "prefix" | "layerPart" | "published">;
  * @throws UserError where it holds several encoders.
  */
 export function publishedNames(naming: Naming, tensors: Checkpoint, where: string): Checkpoint {
+  const publish = publisher(naming, [...tensors.keys()], where);
+  return new Map([...tensors].map(([name, tensor]) => [publish(name), tensor]));
+}
+
+/** The same for names: from those of one file to the published. */
+export function publisher(naming: Naming, names: string[], where: string): (name: string) => string {
   const { prefix, published } = naming;
-  const stem = stemOf(naming, [...tensors.keys()], where);
+  const stem = stemOf(naming, names, where);
   const wrapper = stem.endsWith(prefix) ? stem.slice(0, -prefix.length) : stem.replace(/[^.]+\.$/, "");
-  const publish = (name: string) => {
-    if (name.startsWith(stem)) return prefix + name.slice(stem.length);
-    return name.startsWith(wrapper) ? name.slice(wrapper.length) : name;
+  return (name) => {
+    const inside = name.startsWith(stem);
+    const bare = name.startsWith(wrapper) ? name.slice(wrapper.length) : name;
+    const own = inside ? prefix + name.slice(stem.length) : bare;
+    return published?.(own) ?? own;
   };
-  return new Map([...tensors].map(([name, tensor]) => [published?.(publish(name)) ?? publish(name), tensor]));
 }
 
 /** What stands before the encoder's own names: before its layers, or where it names none, the prefix if any name begins with it. */
