@@ -4,7 +4,7 @@ import type { Needs } from "../encoders/weights.js";
 import { UserError } from "../errors.js";
 import type { StoredTensor } from "../formats/stored-tensor.js";
 import { projections } from "./low-rank.js";
-import { formsOf, isSaved, targets, tokenIndices } from "./peft-config.js";
+import { formsOf, isOn, isSaved, MERGE, targets, tokenIndices } from "./peft-config.js";
 import { split, type AdapterFile } from "./peft-file.js";
 
 /** What an adapter makes of one of the encoder's own tensors. */
@@ -40,9 +40,14 @@ export function baseChanges(
       saved(module) || saved(file.called(module)) || (part === "bias" ? withBiases : EMBEDDING.test(module))
     );
   };
+  const { trainable_token_indices: tokens } = config.fields;
+  if (tokens && ![...file.tensors.keys()].some((name) => split(name)[1].startsWith("token_adapter")))
+    throw new UserError(
+      `${file.path} holds no trained tokens, which trainable_token_indices says there are; fetch it again`,
+    );
   const changes = new Map<string, Change>();
   // a tensor of the file's own comes before what is added to it
-  const order = ["weight", "bias", "lora", "token"];
+  const order = ["bias", "weight", "lora", "token"];
   const rank = ([name]: [string, StoredTensor]) =>
     order.findIndex((start) => split(name)[1].startsWith(start));
   for (const [name, tensor] of [...file.tensors].sort((a, b) => rank(a) - rank(b))) {
@@ -65,8 +70,8 @@ export function baseChanges(
 const EMBEDDING = /(^|\.)(embed_tokens|lm_head)$/;
 
 /** Names the settings that leave out some of `target_modules`. */
-function within({ fields }: Config): string {
-  const set = ["layers_to_transform", "exclude_modules"].filter((field) => fields[field] !== null && fields[field] !== undefined); // prettier-ignore
+function within(config: Config): string {
+  const set = ["layers_to_transform", "exclude_modules"].filter((field) => isOn(config, field));
   return set.length ? ` within ${set.join(" and ")}` : "";
 }
 
@@ -93,7 +98,15 @@ function changeBy(
     return other;
   };
   const { scale } = formsOf(config).of(called(module));
-  if (part === "weight" || part === "bias") return () => tensor;
+  if (part === "weight" || part === "bias")
+    return (stored) => {
+      if (EMBEDDING.test(module) && tensor.shape[0] !== stored.shape[0])
+        throw new UserError(
+          `${path} has embeddings of ${tensor.shape[0]} tokens, the encoder ${stored.shape[0]}: its vocabulary was changed before the ` +
+            `training; after base.resize_token_embeddings(${tensor.shape[0]}) ${MERGE}`,
+        );
+      return tensor;
+    };
   if (part === "lora_A.weight") return plusProduct(tensor, pair("lora_B.weight"), scale, false, path);
   if (part === "lora_embedding_A") return plusProduct(tensor, pair("lora_embedding_B"), scale, true, path);
   if (part.startsWith("token_adapter")) return withRows(tensor, tokenIndices(config, called(module)), path);

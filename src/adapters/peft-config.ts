@@ -88,9 +88,11 @@ function isOff(value: unknown): boolean {
   return value === null || value === false;
 }
 
+export const isOn = ({ fields }: Config, field: string) => !isOff(fields[field] ?? null);
+
 /** A list of modules by name; none where the field is off. */
 export function listOf(config: Config, field: string): string[] {
-  if (isOff(config.fields[field] ?? null)) return [];
+  if (!isOn(config, field)) return [];
   const value = config.fields[field];
   if (Array.isArray(value) && value.every((name) => typeof name === "string")) return value;
   throw new UserError(
@@ -107,7 +109,7 @@ export function formsOf(config: Config): {
   const form = { rank: config.count("r"), alpha: config.number("lora_alpha"), scaling };
   const patterned = (field: string, module: string, fallback: number) => {
     const patterns = (config.fields[field] ?? {}) as Record<string, unknown>;
-    const key = Object.keys(patterns).find((key) => pythonPattern(`(?:.*\\.)?(?:${key})`)?.test(module));
+    const key = Object.keys(patterns).find((key) => wholePattern(`(?:.*\\.)?(?:${key})`)?.test(module));
     const value = key === undefined ? fallback : patterns[key];
     if (typeof value !== "number" || !(value > 0))
       throw new UserError(
@@ -125,25 +127,23 @@ export function formsOf(config: Config): {
   };
 }
 
-/** Python's expression as one that has to match a whole name; undefined where JavaScript cannot read it. */
+/** Python's expression at the beginning of a name; undefined where JavaScript cannot read it. */
 function pythonPattern(source: string): RegExp | undefined {
-  const insensitive = source.includes("(?i)");
+  const translated = source.replace("(?i)", "").replaceAll("(?P<", "(?<");
   try {
-    return new RegExp(
-      `^(?:${source.replace("(?i)", "").replaceAll("(?P<", "(?<")})$`,
-      insensitive ? "i" : "",
-    );
+    return new RegExp(`^(?:${translated})`, source.includes("(?i)") ? "i" : "");
   } catch {
     return undefined;
   }
 }
 
-/** Whether the config names a module in its pick of layers at all, beyond a plain list of `target_modules`. */
-export const picksLayers = ({ fields }: Config) =>
-  typeof fields["target_modules"] === "string" ||
-  ["exclude_modules", "layers_to_transform"].some(
-    (field) => typeof fields[field] === "number" || !isOff(fields[field] ?? null),
-  );
+/** The same for whole names. */
+const wholePattern = (source: string) => pythonPattern(`(?:${source})$`);
+
+/** Whether `target_modules` alone, as a list, does not say what is targeted. */
+export const picksLayers = (config: Config) =>
+  typeof config.fields["target_modules"] === "string" ||
+  ["exclude_modules", "layers_to_transform"].some((field) => isOn(config, field));
 
 /**
  * Which projections the config targets, as peft 0.21 decides, by any of the names that they have had.
@@ -161,7 +161,7 @@ export function targets(
       const names = listOf(config, field);
       return (name) => names.some((end) => endsIn(name, end));
     }
-    const pattern = pythonPattern(value);
+    const pattern = wholePattern(value);
     return pattern && ((name) => pattern.test(name));
   };
   const [included, excluded] = [matcher("target_modules"), matcher("exclude_modules")];
@@ -171,7 +171,7 @@ export function targets(
   const inLayers = (name: string) => {
     if (!indices.length || typeof wanted === "string") return true;
     const found = (layerPatterns.length ? layerPatterns : ["[^.]*"])
-      .map((pattern) => new RegExp(`^(?:.*?\\.)?${pattern}\\.(\\d+)\\.`).exec(name)?.[1])
+      .map((pattern) => pythonPattern(`(?:.*?\\.)?${pattern}\\.(\\d+)\\.`)?.exec(name)?.[1])
       .find((index) => index !== undefined);
     return found !== undefined && indices.includes(Number(found));
   };
@@ -188,15 +188,8 @@ export function targets(
 export function isSaved(config: Config): (module: string) => boolean {
   const saved = listOf(config, "modules_to_save");
   return (module) => {
-    const parts = module.split(".");
-    return parts.some((_, i) =>
-      saved.some((end) =>
-        parts
-          .slice(0, i + 1)
-          .join(".")
-          .endsWith(end),
-      ),
-    );
+    const outer = module.split(".").map((_, i, parts) => parts.slice(0, i + 1).join("."));
+    return outer.some((name) => saved.some((end) => name.endsWith(end)));
   };
 }
 

@@ -22,6 +22,7 @@ import {
 import {
   formsOf,
   hasOtherHead,
+  isOn,
   isSaved,
   listOf,
   picksLayers,
@@ -50,7 +51,7 @@ export async function loadAdapter(folder: string, encoder: Encoder): Promise<Ada
   const { form, update } = updateOf(config, file, encoder);
   const head = headOf(config, file, encoder);
   const handled = { ...update, ...head };
-  checkNeeds(folder, file.tensors, handled);
+  checkFile(folder, config, file, handled);
   checkBiases(config, file, encoder, update);
   encoder.replace(baseChanges(folder, config, file, encoder, handled, head !== undefined));
   const read = (name: string) => {
@@ -66,6 +67,19 @@ export async function loadAdapter(folder: string, encoder: Encoder): Promise<Ada
   const each = (names: object, make: (name: string) => tf.Tensor): Tensors =>
     Object.fromEntries(Object.keys(names).map((name) => [name, make(name)]));
   return { form, parameters: each(update, evened), head: each(head ?? {}, read) };
+}
+
+/** @throws UserError for a tensor that is missing or has another shape, with the settings that ask for it. */
+function checkFile(folder: string, config: Config, { tensors }: AdapterFile, needs: Needs): void {
+  try {
+    checkNeeds(folder, tensors, needs);
+  } catch (error) {
+    const patterns = ["rank_pattern", "layers_to_transform", "exclude_modules"].filter((field) =>
+      isOn(config, field),
+    );
+    if (!(error instanceof UserError) || !patterns.length) throw error;
+    throw new UserError(`${error.message} (${patterns.join(" and ")} in ${CONFIG} counted in)`);
+  }
 }
 
 /** A or B at the rank and scale of the whole update: zeros fill it up, and B takes the scale. */
