@@ -7,8 +7,8 @@ import { projections } from "./low-rank.js";
 import { formsOf, isOn, isSaved, MERGE, targets, tokenIndices } from "./peft-config.js";
 import { split, type AdapterFile } from "./peft-file.js";
 
-/** What an adapter makes of one of the encoder's own tensors. */
-export type Change = (stored: StoredTensor) => StoredTensor;
+/** What an adapter makes of one of the encoder's own tensors, which may be missing. */
+export type Change = (stored: StoredTensor | undefined) => StoredTensor;
 
 /**
  * What an adapter's file brings besides its update and its head: biases, saved modules, embeddings, and updates of linear layers
@@ -100,7 +100,7 @@ function changeBy(
   const { scale } = formsOf(config).of(called(module));
   if (part === "weight" || part === "bias")
     return (stored) => {
-      if (EMBEDDING.test(module) && tensor.shape[0] !== stored.shape[0])
+      if (stored && EMBEDDING.test(module) && tensor.shape[0] !== stored.shape[0])
         throw new UserError(
           `${path} has embeddings of ${tensor.shape[0]} tokens, the encoder ${stored.shape[0]}: its vocabulary was changed before the ` +
             `training; after base.resize_token_embeddings(${tensor.shape[0]}) ${MERGE}`,
@@ -135,12 +135,13 @@ function plusProduct(
     const [rank = 0, inputs] = a.shape;
     const fits = [b.shape[0], inputs];
     if (
+      !stored ||
       a.shape.length !== 2 ||
       b.shape[1] !== rank ||
       stored.shape.join() !== (embedding ? fits.reverse() : fits).join()
     )
       throw new UserError(
-        `${path}: an update of [${b.shape.join(", ")}] [${a.shape.join(", ")}] does not fit weights of [${stored.shape.join(", ")}]; ` +
+        `${path}: an update of [${b.shape.join(", ")}] [${a.shape.join(", ")}] does not fit weights of [${stored?.shape.join(", ")}]; ` +
           "is it another encoder's adapter?",
       );
     return changed(stored, () => {
@@ -155,8 +156,12 @@ function plusProduct(
 /** W [ids, features] with the rows of `indices` from [indices, features]. */
 function withRows(rows: StoredTensor, indices: readonly number[], path: string): Change {
   return (stored) => {
-    const [ids = 0, features = 0] = stored.shape;
-    if (rows.shape.join() !== [indices.length, features].join() || !indices.every((index) => index < ids))
+    const [ids = 0, features = 0] = stored?.shape ?? [];
+    if (
+      !stored ||
+      rows.shape.join() !== [indices.length, features].join() ||
+      !indices.every((index) => index < ids)
+    )
       throw new UserError(
         `${path}: ${rows.shape[0]} trained tokens do not fit trainable_token_indices of ${indices.length} in embeddings of [${ids}, ${features}]`,
       );

@@ -110,7 +110,8 @@ export function formsOf(config: Config): {
   const patterned = (field: string, module: string, fallback: number) => {
     const patterns = (config.fields[field] ?? {}) as Record<string, unknown>;
     const key = Object.keys(patterns).find((key) => wholePattern(`(?:.*\\.)?(?:${key})`)?.test(module));
-    const value = key === undefined ? fallback : patterns[key];
+    if (key === undefined) return fallback;
+    const value = patterns[key];
     if (typeof value !== "number" || !(value > 0))
       throw new UserError(
         `${config.path}: ${field} gives ${module} ${JSON.stringify(value)} and must give a positive number`,

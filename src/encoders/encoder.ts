@@ -9,7 +9,7 @@ import { Config } from "./config.js";
 import { declaredClass, findHead } from "./heads.js";
 import { publishedNames } from "./names.js";
 import { average } from "./ops.js";
-import { modelTypeOf, refuseQuantised, refuseUnmerged } from "./refusals.js";
+import { modelTypeOf, refuseOtherFolder, refuseQuantised, refuseUnmerged } from "./refusals.js";
 import { architectures } from "./registry.js";
 import { checkDepth, checkNeeds, loadWeights, Weights, type Adapt } from "./weights.js";
 
@@ -45,6 +45,7 @@ export interface OpenOptions {
  *   that contradict the config; all of that from the files' headers, before any weight is read.
  */
 export async function openEncoder(folder: string, { resident = false }: OpenOptions = {}): Promise<Encoder> {
+  refuseOtherFolder(folder);
   const config = Config.read(folder, "config.json");
   const modelType = modelTypeOf(config);
   const architecture = architectures[modelType]!;
@@ -263,10 +264,12 @@ export class Encoder {
    * low-rank update, such as biases or embeddings. Kept weights of the stages concerned are read anew.
    * @throws UserError for one that does not have its shape; the encoder then is as it was.
    */
-  replace(changes: ReadonlyMap<string, (stored: StoredTensor) => StoredTensor>): void {
-    const changed = new Map([...changes].map(([name, change]) => [name, change(this.own.get(name)!)]));
-    for (const name of changed.keys())
-      checkNeeds(this.folder, changed, { [name]: { shape: this.own.get(name)!.shape } });
+  replace(changes: ReadonlyMap<string, (stored: StoredTensor | undefined) => StoredTensor>): void {
+    const changed = new Map([...changes].map(([name, change]) => [name, change(this.own.get(name))]));
+    for (const name of changed.keys()) {
+      const own = this.own.get(name);
+      if (own) checkNeeds(this.folder, changed, { [name]: { shape: own.shape } });
+    }
     const concerned = new Set([...this.replaced, ...changed.keys()]);
     this.checkpoint = new Map([...this.own, ...changed]);
     this.replaced = [...changed.keys()];

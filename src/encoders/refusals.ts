@@ -1,7 +1,21 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { oneOf, UserError } from "../errors.js";
 import type { Checkpoint } from "../formats/stored-tensor.js";
 import type { Config } from "./config.js";
 import { architectures } from "./registry.js";
+
+/** @throws UserError for a folder that holds something else than an encoder. */
+export function refuseOtherFolder(folder: string): void {
+  const has = (name: string) => existsSync(join(folder, name));
+  if (has("config.json")) return;
+  if (has("adapter_config.json"))
+    throw new UserError(`${folder} holds an adapter, no encoder: name its base model's folder`);
+  if (has("params.json"))
+    throw new UserError(
+      `${folder} is in Meta's own layout (params.json): take the repository whose name ends in -hf, or convert it with transformers`,
+    );
+}
 
 /** config.json's `model_type`. @throws UserError for one that is not implemented, with the nearest that is. */
 export function modelTypeOf(config: Config): string {

@@ -88,6 +88,17 @@ test("refused: a truncated checkpoint, a folder without config or weights, a con
   await assert.rejects(openEncoder(folder), /truncated/);
   const empty = freshFolder();
   await assert.rejects(openEncoder(empty), /config\.json is missing/);
+  await assert.rejects(
+    openEncoder("test/fixtures/reference/llama/adapter"),
+    refusal(/holds an adapter, no encoder: name its base model's folder/),
+  );
+  writeFileSync(join(empty, "params.json"), "{}");
+  await assert.rejects(openEncoder(empty), refusal(/in Meta's own layout/));
+  writeFileSync(
+    join(empty, "config.json"),
+    "version https://git-lfs.github.com/spec/v1\noid sha256:a\nsize 9\n",
+  );
+  await assert.rejects(openEncoder(empty), refusal(/config\.json is a git-LFS pointer/));
   writeFileSync(join(empty, "config.json"), "{\n");
   await assert.rejects(openEncoder(empty), /config\.json is not JSON/);
   writeFileSync(join(empty, "config.json"), JSON.stringify({ ...tinyLlama, num_hidden_layers: 1 }));
