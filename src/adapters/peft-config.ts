@@ -167,6 +167,10 @@ export function targets(
   };
   const [included, excluded] = [matcher("target_modules"), matcher("exclude_modules")];
   if (!included || !excluded) return undefined;
+  // what is saved whole is not adapted
+  const saved = listOf(config, "modules_to_save");
+  const isLeftOut = (name: string) =>
+    excluded(name) || saved.some((module) => `.${name}.`.includes(`.${module}.`));
   const indices = layers === null || layers === undefined ? [] : [layers].flat();
   const layerPatterns = [config.fields["layers_pattern"] ?? []].flat().map(String);
   const inLayers = (name: string) => {
@@ -182,7 +186,7 @@ export function targets(
     );
   return (projection) =>
     spellings(projection).some((name) => included(name) && inLayers(name)) &&
-    !spellings(projection).some(excluded);
+    !spellings(projection).some(isLeftOut);
 }
 
 /** Whether a module is one of `modules_to_save` or lies in one: as peft decides, by the end of a name. */

@@ -240,6 +240,24 @@ test("other kinds of adapters say whether they can be merged", async () => {
     await assert.rejects(loadAdapter(changed("beit", config), encoder), refusal(message));
 });
 
+test("a projection that was saved whole is not adapted too", async () => {
+  const encoder = await openEncoder(join(fixtures, "beit"));
+  const module = "encoder.layer.1.attention.attention.value";
+  const folder = changed("beit", { modules_to_save: ["classifier", module] }, (tensor) =>
+    tensor.includes(module) ? undefined : tensor,
+  );
+  const path = join(folder, "adapter_model.safetensors");
+  const saved = { shape: [32, 32], data: new Float32Array(1024).fill(0.5) };
+  writeTensors(path, {
+    ...(Object.fromEntries(readSafetensors(path).tensors) as Arrays),
+    [`base_model.model.beit.${module}.weight`]: saved,
+  });
+  const { parameters } = await loadAdapter(folder, encoder);
+  assert.ok(!Object.keys(parameters).some((name) => name.includes(module)));
+  const layer = encoder.layer(1);
+  await assertClose(layer.weights.get(`beit.${module}.weight`), tf.fill([32, 32], 0.5), 0);
+});
+
 test("the head of another class is passed over: the adapter serves for hidden states", async () => {
   const llama = await openEncoder(join(fixtures, "llama"));
   for (const config of [

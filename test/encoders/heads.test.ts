@@ -123,6 +123,17 @@ test("a head is read where the config still names the class that the encoder was
   }
 });
 
+test("a head over a weighted sum of the layers is refused only for logits", async () => {
+  const { encoder, state } = await opens(
+    changed("wavlm_large_style", (arrays) => arrays, { use_weighted_layer_sum: true }),
+    "wavlm_large_style",
+  );
+  assert.throws(
+    () => encoder.logits(state),
+    refusal(/reads a weighted sum of all layers .*gives hidden states/),
+  );
+});
+
 test("a head of other shapes than the config's is refused only for logits", async () => {
   const { encoder, state } = await opens(
     changed("llama", (arrays) => ({ ...arrays, "score.weight": zeros(4, 8) })),
