@@ -6,6 +6,7 @@
  *  16  kernel    i32
  *  20  scratch   address
  *  24  bytes of scratch of one thread
+ *  28  not 0: a thread died, its task will never be finished
  *  32  the kernel's arguments
  * A thread takes a task by counting the tickets down; the generation in the same word keeps a thread that wakes late from
  * taking a task of a later job under the arguments of an earlier one. Which thread runs a task changes no digit.
@@ -13,6 +14,9 @@
 import { runTask } from "./kernels";
 
 const FINISHED: usize = 8;
+const DIED: usize = 28;
+/** A second, in ns: nobody waits for longer without looking who is alive. */
+const PATIENCE: i64 = 1_000_000_000;
 
 function takeTasks(job: usize, thread: i32): void {
   for (;;) {
@@ -25,7 +29,7 @@ function takeTasks(job: usize, thread: i32): void {
   }
 }
 
-/** Runs a job whose words 16 and up are set; returns when all of its tasks are done. */
+/** Runs a job whose words 16 and up are set; returns when all of its tasks are done, or when a thread has died. */
 export function runJob(job: usize, tasks: i32): void {
   store<i32>(job, tasks, 12);
   atomic.store<i32>(job + FINISHED, 0);
@@ -35,8 +39,8 @@ export function runJob(job: usize, tasks: i32): void {
   takeTasks(job, 0);
   for (;;) {
     const finished = atomic.load<i32>(job + FINISHED);
-    if (finished == tasks) return;
-    atomic.wait<i32>(job + FINISHED, finished, -1);
+    if (finished == tasks || atomic.load<i32>(job + DIED) != 0) return;
+    atomic.wait<i32>(job + FINISHED, finished, PATIENCE);
   }
 }
 

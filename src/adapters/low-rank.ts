@@ -90,7 +90,7 @@ export function projections({
   );
   return new Map(
     Object.entries(needs)
-      .filter(([, { transposed, derived }]) => transposed && !derived)
+      .filter(([, { linear, derived }]) => linear && !derived)
       .map(([name, { shape }]) => [name.replace(/\.weight$/, ""), shape as [number, number]]),
   );
 }
@@ -106,7 +106,7 @@ export function adapt({ form, parameters }: LowRankUpdate): Adapt {
   };
 }
 
-/** Adds the update to the projections [in, out] among a layer's weights, which then need no `adapt`, for as long as they are loaded. */
+/** Adds the update to the projections [out, in] among a layer's weights, which then need no `adapt`, for as long as they are loaded. */
 export function merge({ form, parameters }: LowRankUpdate, { tensors }: Weights): void {
   const scale = scaleOf(form);
   for (const [name, frozen] of tensors) {
@@ -115,7 +115,7 @@ export function merge({ form, parameters }: LowRankUpdate, { tensors }: Weights)
     if (!a || !b) continue;
     tensors.set(
       name,
-      tf.tidy(() => tf.keep(frozen.add(a.matMul(b, true, true).mul(scale)))),
+      tf.tidy(() => tf.keep(frozen.add(b.matMul(a).mul(scale)))),
     );
     frozen.dispose();
   }

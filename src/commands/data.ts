@@ -3,7 +3,15 @@ import { ExtractionStopped, oneOf } from "../errors.js";
 import { findPreset, presets } from "../experiments/presets.js";
 import { shiftedExtractions } from "../experiments/robustness.js";
 import { withCounts } from "../features/extraction.js";
-import { backendOf, backendOption, examples, perClassCounts, taskNames, wholeNumber } from "./options.js";
+import {
+  apart,
+  backendOf,
+  backendOption,
+  examples,
+  perClassCounts,
+  taskNames,
+  wholeNumber,
+} from "./options.js";
 
 /** Presets whose hidden states are made from raw data. */
 const extracting = presets.filter(({ tasks }) => Object.values(tasks).some(({ extraction }) => extraction));
@@ -60,10 +68,7 @@ export function dataCommands(daam: Command, signal: AbortSignal): void {
         backend,
       }) => {
         // What is written survives any end, so that there is nothing to wait for.
-        signal.addEventListener("abort", () => {
-          console.error(`daam: ${new ExtractionStopped().message}`);
-          process.exit(130);
-        });
+        if (await apart(signal, new ExtractionStopped())) return;
         const { tasks } = findPreset(preset);
         const budget = tasks[oneOf("task", task, Object.keys(tasks))]!;
         const shifted = shiftedExtractions(findPreset(preset), task);

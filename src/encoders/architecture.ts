@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { HostTensor } from "../formats/safetensors.js";
 import type { Config } from "./config.js";
+import type { ItemSize } from "./size.js";
 import type { Needs, Weights } from "./weights.js";
 
 /**
@@ -34,6 +35,8 @@ export interface Stage<Apply> {
 export interface Blueprint {
   layers: number;
   features: number;
+  /** What an item takes whose values are of this shape, [samples], [tokens] or [channels, height, width]. */
+  size(item: number[]): ItemSize;
   /** @throws UserError for an input that does not fit: too short, an id beyond the vocabulary, another image size. */
   context: Stage<(weights: Weights, input: EncoderInput) => Context>;
   /** hidden state 0 [batch, tokens, features] */

@@ -11,6 +11,7 @@ import {
   splitHeads,
   splitHeadsTransposed,
 } from "./ops.js";
+import { layerBytes } from "./size.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
 const PATCHES = "beit.embeddings.patch_embeddings.projection";
@@ -107,6 +108,17 @@ function blueprint(config: Config): Blueprint {
   return {
     layers,
     features,
+    size: () => {
+      const tokens = 1 + window[0] * window[1];
+      const pixels = settings.channels * image[0] * image[1];
+      const layer = layerBytes(tokens, features, settings.inner, heads);
+      return {
+        tokens,
+        embed: 4 * (3 * pixels + 6 * tokens * features),
+        layer,
+        operations: 2 * pixels * features,
+      };
+    },
     context: {
       needs: bias.shared ? { [SHARED_BIAS]: tableNeed(settings) } : {},
       apply: (weights, input) => context(settings, weights, input),
@@ -114,7 +126,7 @@ function blueprint(config: Config): Blueprint {
     embed: {
       needs: embedNeeds(settings),
       prepare: (weights) => ({
-        [`${PATCHES}.weight`]: weights.get(`${PATCHES}.weight`).reshape([features, -1]).transpose(),
+        [`${PATCHES}.weight`]: weights.get(`${PATCHES}.weight`).reshape([features, -1]),
       }),
       apply: (weights, input) => embed(settings, weights, input),
     },
@@ -130,16 +142,15 @@ function blueprint(config: Config): Blueprint {
           layerScale ? x.mul<tf.Tensor3D>(weights.get(`${at}.${lambda}`)) : x;
         const own = bias.perLayer ? weights.get(biasTable(index)) : undefined;
         const scores = own && tensors["bias"] ? own.add(tensors["bias"]) : (own ?? tensors["bias"]);
-        const attended = hidden.add<tf.Tensor3D>(
-          scaled(
-            "lambda_1",
-            selfAttention(heads, weights, at, normed(weights, `${at}.layernorm_before`, hidden), scores),
-          ),
-        );
-        const inner = act(
-          weights.project(`${at}.intermediate.dense`, normed(weights, `${at}.layernorm_after`, attended)),
-        );
-        return attended.add(scaled("lambda_2", weights.project(`${at}.output.dense`, inner)));
+        const attend = (x: tf.Tensor3D) =>
+          selfAttention(heads, weights, at, normed(weights, `${at}.layernorm_before`, x), scores);
+        const feed = (x: tf.Tensor3D) =>
+          weights.project(
+            `${at}.output.dense`,
+            act(weights.project(`${at}.intermediate.dense`, normed(weights, `${at}.layernorm_after`, x))),
+          );
+        const attended = hidden.add<tf.Tensor3D>(tf.tidy(() => scaled("lambda_1", attend(hidden))));
+        return attended.add(tf.tidy(() => scaled("lambda_2", feed(attended))));
       },
     }),
     pool: {

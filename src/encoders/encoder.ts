@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import type { Tensors } from "../parameters.js";
 import { UserError } from "../errors.js";
@@ -8,7 +7,6 @@ import type { Architecture, Blueprint, Context, EncoderInput, Stage } from "./ar
 import { Config } from "./config.js";
 import { declaredClass, findHead } from "./heads.js";
 import { publishedNames } from "./names.js";
-import { average } from "./ops.js";
 import { modelTypeOf, refuseOtherFolder, refuseQuantised, refuseUnmerged } from "./refusals.js";
 import { architectures } from "./registry.js";
 import { checkDepth, checkNeeds, loadWeights, Weights, type Adapt } from "./weights.js";
@@ -22,7 +20,7 @@ export type State = {
   context: Context;
 };
 
-/** A loaded layer. Its weights are frozen tensors; linear ones are kept as [in, out]. */
+/** A loaded layer. Its weights are frozen tensors; linear ones are [out, in] as in the checkpoint. */
 export interface Layer {
   readonly weights: Weights;
   /**
@@ -30,6 +28,14 @@ export interface Layer {
    * layer until the gradients are computed). The caller owns the result; `state` is left as it is.
    */
   apply(state: State, adapt?: Adapt): tf.Tensor3D;
+  /** Frees the weights, unless the encoder is resident. */
+  dispose(): void;
+}
+
+/** What makes hidden state 0, loaded. */
+export interface Embedding {
+  /** [batch, tokens, features], which the caller owns. */
+  apply(input: EncoderInput, context: Context): tf.Tensor3D;
   /** Frees the weights, unless the encoder is resident. */
   dispose(): void;
 }
@@ -131,9 +137,21 @@ export class Encoder {
   /** Hidden state 0 and its context. @throws UserError for an input that does not fit the encoder. */
   embed(input: EncoderInput): State {
     const context = this.context(input);
+    const embedding = this.embedding();
+    try {
+      return { hidden: embedding.apply(input, context), context };
+    } finally {
+      embedding.dispose();
+    }
+  }
+
+  /** Loads what makes hidden state 0 of an input. */
+  embedding(): Embedding {
+    const stage = this.stages.embed;
+    const weights = this.kept.get(stage) ?? this.load(stage);
     return {
-      hidden: this.with(this.stages.embed, (weights, stage) => stage.apply(weights, input, context)),
-      context,
+      apply: (input, context) => tf.tidy(() => stage.apply(weights, input, context)),
+      dispose: () => this.release(stage, weights),
     };
   }
 
@@ -196,67 +214,6 @@ export class Encoder {
     const missing = Object.fromEntries(Object.entries(needs).filter(([name]) => !(name in replaced)));
     checkNeeds(this.folder, this.checkpoint, missing);
     return { ...stage, needs: missing };
-  }
-
-  /**
-   * Streams a chunk through the encoder: each layer is loaded once, passes every batch, and is freed, so that memory holds one
-   * layer and one chunk, however many layers there are.
-   * @param visit sees every hidden state (0 to `layers`) of every batch, and must not keep it.
-   */
-  async stream(
-    chunk: readonly EncoderInput[],
-    visit: (state: State, index: number, batch: number) => void | Promise<void>,
-  ): Promise<void> {
-    const states: State[] = [];
-    try {
-      this.with(this.stages.embed, (weights, stage) => {
-        for (const input of chunk) {
-          const context = this.context(input);
-          states.push({ hidden: tf.tidy(() => stage.apply(weights, input, context)), context });
-        }
-        return states;
-      });
-      for (const [batch, state] of states.entries()) await visit(state, 0, batch);
-      for (let i = 0; i < this.layers; i++) {
-        const layer = this.layer(i);
-        try {
-          for (const [batch, state] of states.entries()) {
-            const hidden = layer.apply(state);
-            state.hidden.dispose();
-            state.hidden = hidden;
-            await visit(state, i + 1, batch);
-          }
-        } finally {
-          layer.dispose();
-        }
-      }
-    } finally {
-      tf.dispose(states);
-    }
-  }
-
-  /**
-   * The paper's features of a chunk: every layer's hidden state (the embedding output is left out) averaged over its tokens,
-   * padding apart.
-   * @returns [items, layers, features], row by row, the items of all batches in order.
-   */
-  async meanStates(chunk: readonly EncoderInput[]): Promise<Float32Array> {
-    const starts = [0];
-    for (const { values } of chunk) starts.push(starts.at(-1)! + values.shape[0]!);
-    const { layers, features } = this;
-    const out = new Float32Array(starts.at(-1)! * layers * features);
-    await this.stream(chunk, async ({ hidden, context }, index, batch) => {
-      await setImmediate(); // timers run between layers: one keeps the caller's lock
-      if (index === 0) return;
-      const mean = tf.tidy(() => average(hidden, context.mean)); // [batch, features]
-      const values = await mean.data();
-      mean.dispose();
-      for (let item = 0; item * features < values.length; item++) {
-        const row = ((starts[batch]! + item) * layers + index - 1) * features;
-        out.set(values.subarray(item * features, (item + 1) * features), row);
-      }
-    });
-    return out;
   }
 
   /**

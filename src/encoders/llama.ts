@@ -5,6 +5,7 @@ import type { Architecture, Blueprint, Context, EncoderInput } from "./architect
 import type { HostTensor } from "../formats/safetensors.js";
 import { Config } from "./config.js";
 import { activation, activationNames, attention, average, keyMask, rmsNorm, splitHeads } from "./ops.js";
+import { layerBytes } from "./size.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
 const EMBEDDING = "model.embed_tokens.weight";
@@ -71,6 +72,12 @@ function blueprint(config: Config): Blueprint {
   return {
     layers,
     features,
+    size: ([tokens]) => ({
+      tokens: tokens!,
+      embed: 8 * tokens! * features,
+      layer: layerBytes(tokens!, features, settings.inner, heads),
+      operations: 0,
+    }),
     context: { needs: {}, apply: (_, input) => context(settings, input) },
     embed: {
       needs: { [EMBEDDING]: { shape: [settings.vocabulary, features] } },
@@ -87,20 +94,16 @@ function blueprint(config: Config): Blueprint {
       apply: (weights, hidden, shared) => {
         const at = `model.layers.${index}`;
         const normed = (name: string, x: tf.Tensor3D) => rmsNorm(x, weights.get(`${name}.weight`), epsilon);
-        const attended = hidden.add<tf.Tensor3D>(
-          selfAttention(
-            settings,
-            weights,
-            `${at}.self_attn`,
-            normed(`${at}.input_layernorm`, hidden),
-            shared,
-          ),
+        const attend = (x: tf.Tensor3D) =>
+          selfAttention(settings, weights, `${at}.self_attn`, normed(`${at}.input_layernorm`, x), shared);
+        const feed = (x: tf.Tensor3D) => {
+          const gate = act(weights.project(`${at}.mlp.gate_proj`, x));
+          return weights.project(`${at}.mlp.down_proj`, gate.mul(weights.project(`${at}.mlp.up_proj`, x)));
+        };
+        const attended = hidden.add<tf.Tensor3D>(tf.tidy(() => attend(hidden)));
+        const fed = attended.add<tf.Tensor3D>(
+          tf.tidy(() => feed(normed(`${at}.post_attention_layernorm`, attended))),
         );
-        const x = normed(`${at}.post_attention_layernorm`, attended);
-        const gated = act(weights.project(`${at}.mlp.gate_proj`, x)).mul<tf.Tensor3D>(
-          weights.project(`${at}.mlp.up_proj`, x),
-        );
-        const fed = attended.add<tf.Tensor3D>(weights.project(`${at}.mlp.down_proj`, gated));
         return index === layers - 1 ? normed(FINAL_NORM, fed) : fed;
       },
     }),

@@ -16,12 +16,12 @@ function withGradient<T extends tf.Tensor>(
   return op(x) as T;
 }
 
-/** x W + b for frozen W [in, out] and b [out]: [rows, in] → [rows, out]. Keep W until gradients are computed. */
+/** x Wᵀ + b for frozen W [out, in] and b [out]: [rows, in] → [rows, out]. Keep W until gradients are computed. */
 export function frozenLinear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor2D {
   return withGradient(
     x,
-    (rows) => tf.fused.matMul({ a: rows as tf.Tensor2D, b: weight, bias }),
-    (dy) => dy.matMul(weight, false, true),
+    (rows) => tf.fused.matMul({ a: rows as tf.Tensor2D, b: weight, transposeB: true, bias }),
+    (dy) => dy.matMul(weight),
   );
 }
 

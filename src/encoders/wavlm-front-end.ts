@@ -41,6 +41,28 @@ export function frameCount({ kernels, strides }: FrontEnd, samples: number): num
   );
 }
 
+/**
+ * Bytes that an item takes at most on its way to hidden state 0: copies of its widest tensor, the first convolution's output, and
+ * some of the frames'.
+ */
+export function frontEndBytes(settings: FrontEnd, samples: number): number {
+  const { kernels, strides, channels, groupNorm, features } = settings;
+  const widest = Math.floor((samples - kernels[0]!) / strides[0]!) + 1;
+  return 4 * (widest * channels[0]! * (groupNorm ? 12 : 8) + 8 * frameCount(settings, samples) * features);
+}
+
+/** Multiplications and additions of an item on that way. */
+export function frontEndOperations(settings: FrontEnd, samples: number): number {
+  const { channels, kernels, strides, features, positions } = settings;
+  let [length, sum] = [samples, 0];
+  kernels.forEach((kernel, i) => {
+    length = Math.floor((length - kernel) / strides[i]!) + 1;
+    sum += 2 * length * (channels[i - 1] ?? 1) * kernel * channels[i]!;
+  });
+  const ofFrame = channels.at(-1)! + (features / positions.groups) * positions.kernel;
+  return sum + 2 * length * features * ofFrame;
+}
+
 /** The tensors up to hidden state 0. */
 export function embedNeeds(settings: FrontEnd): Needs {
   const { channels, kernels, convBias, groupNorm, normFirst, features, positions } = settings;

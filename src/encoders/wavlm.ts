@@ -17,9 +17,12 @@ import {
   embedNeeds,
   FINAL_NORM,
   frameCount,
+  frontEndBytes,
+  frontEndOperations,
   prepareConvolutions,
   type FrontEnd,
 } from "./wavlm-front-end.js";
+import { layerBytes } from "./size.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
 const POSITION_TABLE = "wavlm.encoder.layers.0.attention.rel_attn_embed.weight";
@@ -84,6 +87,16 @@ function blueprint(config: Config): Blueprint {
   return {
     layers,
     features,
+    size: ([samples]) => {
+      const tokens = frameCount(settings, samples!);
+      const layer = layerBytes(tokens, features, settings.inner, heads);
+      return {
+        tokens,
+        embed: frontEndBytes(settings, samples!),
+        layer,
+        operations: frontEndOperations(settings, samples!),
+      };
+    },
     context: {
       needs: { [POSITION_TABLE]: { shape: [settings.buckets.count, heads] } },
       apply: (weights, input) => context(settings, weights, input),
@@ -100,11 +113,14 @@ function blueprint(config: Config): Blueprint {
         const { normFirst, epsilon } = settings;
         const at = `wavlm.encoder.layers.${index}`;
         const normed = (name: string, x: tf.Tensor3D) => affineNorm(weights, name, x, epsilon);
-        const attend = (x: tf.Tensor3D) => selfAttention(heads, weights, `${at}.attention`, x, shared);
+        const attend = (x: tf.Tensor3D) =>
+          tf.tidy(() => selfAttention(heads, weights, `${at}.attention`, x, shared));
         const feed = (x: tf.Tensor3D) =>
-          weights.project(
-            `${at}.feed_forward.output_dense`,
-            act(weights.project(`${at}.feed_forward.intermediate_dense`, x)),
+          tf.tidy(() =>
+            weights.project(
+              `${at}.feed_forward.output_dense`,
+              act(weights.project(`${at}.feed_forward.intermediate_dense`, x)),
+            ),
           );
         if (!normFirst) {
           const attended = normed(`${at}.layer_norm`, hidden.add<tf.Tensor3D>(attend(hidden)));
@@ -204,12 +220,12 @@ function gate(name: string, inputs: number): Needs {
   return { ...needs, [`${name}.weight`]: { ...needs[`${name}.weight`]!, derived: true } };
 }
 
-/** The gate sums its 8 outputs in two fours before the sigmoid; summing its weights instead leaves 2 outputs: [d, 8] → [d, 2]. */
+/** The gate sums its 8 outputs in two fours before the sigmoid; summing its weights instead leaves 2 outputs: [8, d] → [2, d]. */
 function prepareGate(heads: number, weights: Weights, index: number): Record<string, tf.Tensor> {
   const at = `wavlm.encoder.layers.${index}.attention`;
   const gate = weights.get(`${at}.gru_rel_pos_linear.weight`);
   return {
-    [`${at}.gru_rel_pos_linear.weight`]: gate.reshape([gate.shape[0]!, 2, 4]).sum(-1),
+    [`${at}.gru_rel_pos_linear.weight`]: gate.reshape([2, 4, gate.shape[1]!]).sum(1),
     [`${at}.gru_rel_pos_linear.bias`]: weights.get(`${at}.gru_rel_pos_linear.bias`).reshape([2, 4]).sum(-1),
     [`${at}.gru_rel_pos_const`]: weights.get(`${at}.gru_rel_pos_const`).reshape([1, 1, heads]),
   };

@@ -4,20 +4,21 @@ import type { Tensors } from "../parameters.js";
 import { UserError } from "../errors.js";
 import type { Checkpoint } from "../formats/stored-tensor.js";
 import { frozenLinear } from "./ops.js";
+import { upload } from "./upload.js";
 
 /** The tensors that a stage of an encoder needs: shape in the checkpoint, by published name. */
 export type Needs = Record<string, Need>;
 export interface Need {
   shape: number[];
-  /** a linear layer's matrix [out, in], which is kept as [in, out] */
-  transposed?: boolean;
+  /** a linear layer's matrix [out, in] */
+  linear?: boolean;
   /** `prepare` makes something else of it, which no low-rank update fits */
   derived?: boolean;
 }
 
 /** A linear layer's tensors: `name.weight` [outputs, inputs] and, unless `bias` is false, `name.bias` [outputs]. */
 export function linear(name: string, inputs: number, outputs: number, bias = true): Needs {
-  const weight = { [`${name}.weight`]: { shape: [outputs, inputs], transposed: true } };
+  const weight = { [`${name}.weight`]: { shape: [outputs, inputs], linear: true } };
   return bias ? { ...weight, [`${name}.bias`]: { shape: [outputs] } } : weight;
 }
 
@@ -145,13 +146,7 @@ export function loadWeights(
   prepare: (weights: Weights) => Record<string, tf.Tensor> = () => ({}),
 ): Weights {
   const loaded = tf.tidy(() => {
-    const raw = new Map(
-      Object.entries(needs).map(([name, { transposed }]) => {
-        const { data, shape, dtype } = checkpoint.get(name)!.read();
-        const read = () => tf.tensor(data, shape, dtype);
-        return [name, transposed ? tf.tidy(() => read().transpose()) : read()];
-      }),
-    );
+    const raw = new Map(Object.keys(needs).map((name) => [name, upload(checkpoint.get(name)!)]));
     // derived tensors take the place of what they are derived from
     return { ...Object.fromEntries(raw), ...prepare(new Weights(raw)) };
   });

@@ -69,7 +69,7 @@ export class Run {
    */
   static async open(preset: string, options: RunOptions = {}): Promise<Run> {
     const found = presetAt(preset, options.lora);
-    return new Run(found, await featureFiles(found, options.tasks ?? [], options.shifts), options);
+    return new Run(found, await featureFiles(found, options.tasks ?? [], options), options);
   }
 
   private constructor(

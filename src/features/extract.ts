@@ -10,19 +10,18 @@ import {
   type Item,
 } from "../datasets/index.js";
 import { openEncoder } from "../encoders/encoder.js";
+import { meanStates } from "../encoders/stream.js";
 import { UserError } from "../errors.js";
 import { readHeader } from "../formats/safetensors.js";
 import { Lock } from "../lock.js";
 import { shiftInput } from "../shifts/shift.js";
-import { cacheName, encoderBytes, encoderId, type ExtractionSettings } from "./extraction.js";
+import { chunksOf } from "./chunks.js";
+import { cacheName, encoderId, PAD_TOGETHER, type ExtractionSettings } from "./extraction.js";
+import { staysInMemory } from "./cost.js";
+import { HalfwayFile } from "./halfway.js";
 import { chosenItems, itemsNamed, preparation } from "./inputs.js";
 import { RecordWriter, type ItemNote } from "./records.js";
 
-/** Encoders of at most so many bytes are kept in memory; of larger ones one layer at a time. */
-const RESIDENT = 2 ** 29;
-/** Items that pass a layer together, and batches a layer is loaded for where the encoder does not fit. */
-const BATCH = 16;
-const STREAMED_BATCHES = 32;
 /** Of why items are left out, those named in one line. */
 const REASONS = 3;
 
@@ -101,7 +100,7 @@ async function extract(
   folder: string,
   options: ExtractOptions,
 ): Promise<string> {
-  const resident = encoderBytes(settings.encoder) <= RESIDENT;
+  const resident = staysInMemory(settings.encoder);
   const encoder = await openEncoder(settings.encoder, { resident });
   let writer: RecordWriter | undefined;
   try {
@@ -118,20 +117,31 @@ async function extract(
     if (known.some((id, i) => id !== chosen[i])) {
       throw new UserError(`${folder} was begun with other items: remove it and start again`);
     }
-    // Inputs are padded by batch: going on within one would pad them otherwise.
-    const kept = known.length < chosen.length ? known.length - (known.length % BATCH) : known.length;
+    const { padTogether = PAD_TOGETHER } = settings;
+    // Going on within a group would pad it otherwise.
+    const kept = known.length < chosen.length ? known.length - (known.length % padTogether) : known.length;
     writer.keep(kept);
     const inputOf = ({ id, input }: Item) => (settings.shift ? shiftInput(input, settings.shift, id) : input);
-    const chunkItems = BATCH * (resident ? 1 : STREAMED_BATCHES);
+    const cut = {
+      prepare: (items: Item[]) => prepare(items.map(inputOf)),
+      padTogether,
+      streamed: !resident,
+    };
+    const halfway = new HalfwayFile(folder);
     options.onProgress?.(kept, chosen.length);
     let done = kept;
-    for await (const chunk of chunks(itemsNamed(dataset, paths, chosen.slice(done)), chunkItems)) {
-      const batches = Array.from({ length: Math.ceil(chunk.length / BATCH) }, (_, i) =>
-        prepare(chunk.slice(i * BATCH, (i + 1) * BATCH).map(inputOf)),
-      );
-      writer.append(await encoder.meanStates(batches), chunk.map(noteOf));
-      options.onProgress?.((done += chunk.length), chosen.length);
+    for await (const chunk of chunksOf(itemsNamed(dataset, paths, chosen.slice(kept)), encoder, cut)) {
+      const means = await meanStates(encoder, chunk.batches, {
+        from: halfway.read(chunk),
+        onStep: async (share, stand) => {
+          if (share < 1) options.onProgress?.(done + share * chunk.items.length, chosen.length);
+          await halfway.write(chunk, stand);
+        },
+      });
+      writer.append(means, chunk.items.map(noteOf));
+      options.onProgress?.((done += chunk.items.length), chosen.length);
     }
+    halfway.remove();
     return writer.finish(about(dataset, settings));
   } finally {
     writer?.close();
@@ -158,17 +168,6 @@ async function usableItems(
   throw new UserError(
     `${paths.join(", ")}: no item of a class of ${dataset.title} is usable${why}; put a whole copy there${asked}`,
   );
-}
-
-async function* chunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let chunk: T[] = [];
-  for await (const item of items) {
-    chunk.push(item);
-    if (chunk.length < size) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length) yield chunk;
 }
 
 function noteOf({ id, label, split, fold, group }: Item): ItemNote {

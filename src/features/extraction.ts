@@ -15,6 +15,8 @@ export interface ExtractionSettings {
   normalise?: boolean;
   /** Text: the first so many ids, `<s>` among them. */
   maxTokens?: number;
+  /** Text: so many items in file order are padded to a common length; {@link PAD_TOGETHER} where it is left out, 1 for no padding. */
+  padTogether?: number;
   /** The first so many items of every class of each split, in file order. */
   perClass?: { train?: number; test?: number };
   /** The first so many items of each split, in file order. */
@@ -32,6 +34,9 @@ export function withCounts(
   const counts = perClass ?? (limit === undefined ? own : unlimited);
   return { ...settings, ...(counts && { perClass: counts }), ...(limit !== undefined && { limit }) };
 }
+
+/** Of features that were made before it was a setting. */
+export const PAD_TOGETHER = 16;
 
 /** Clips are padded with zeros to 5 s at 16 kHz. */
 export const CLIP_SAMPLES = 80_000;

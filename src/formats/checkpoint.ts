@@ -3,7 +3,7 @@ import { basename, extname, join } from "node:path";
 import { UserError } from "../errors.js";
 import { refuseImpostor, UNFINISHED } from "./impostor.js";
 import { openPytorch } from "./pytorch.js";
-import { readEntry, readHeader } from "./safetensors.js";
+import { readEntry, readEntryInto, readHeader } from "./safetensors.js";
 import type { Checkpoint } from "./stored-tensor.js";
 
 /** What `save_pretrained` writes, in the order in which it is looked for. */
@@ -87,7 +87,12 @@ export async function openTensorFile(path: string): Promise<Checkpoint> {
   return new Map(
     [...entries].map(([name, entry]) => [
       name,
-      { dtype: entry.dtype, shape: entry.shape, read: () => readEntry(path, entry) },
+      {
+        dtype: entry.dtype,
+        shape: entry.shape,
+        read: () => readEntry(path, entry),
+        readInto: (values: Float32Array) => readEntryInto(path, entry, values),
+      },
     ]),
   );
 }

@@ -160,23 +160,27 @@ export function readSafetensors(
   return { tensors, metadata };
 }
 
+type Named = readonly [name: string, tensor: { shape: readonly number[]; data: Float32Array }];
+
 /** The bytes of a file of float32 tensors, in the order given. */
-export function safetensorsOf(
-  tensors: Iterable<readonly [string, { shape: number[]; data: Float32Array }]>,
+export const safetensorsOf = (tensors: Iterable<Named>, metadata?: Record<string, string>): Buffer =>
+  Buffer.concat([...safetensorsParts([...tensors], metadata)]);
+
+/** The same one after the other: the header, then each tensor where it lies. */
+export function* safetensorsParts(
+  tensors: readonly Named[],
   metadata: Record<string, string> = {},
-): Buffer {
+): Generator<Uint8Array> {
   const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
-  const bodies: Uint8Array[] = [];
   let end = 0;
-  for (const [name, { shape, data }] of tensors) {
+  for (const [name, { shape, data }] of tensors)
     header[name] = { dtype: "F32", shape, data_offsets: [end, (end += data.byteLength)] };
-    bodies.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
   const json = Buffer.from(JSON.stringify(header));
   const text = Buffer.concat([json, Buffer.alloc(-json.length & 7, " ")]); // tensors begin at a multiple of 8
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
-  return Buffer.concat([length, text, ...bodies]);
+  yield Buffer.concat([length, text]);
+  for (const [, { data }] of tensors) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** Reads one tensor of a file whose header is known. @throws UserError for a dtype that is only listed. */
@@ -184,6 +188,19 @@ export function readEntry(path: string, { dtype, shape, begin, end }: SafeEntry)
   if (!isReadable(dtype))
     throw new UserError(`${path} holds a tensor of ${dtype}, which is not computed with; convert it to F32`);
   return decode(dtype, shape, readRange(path, begin, end));
+}
+
+/** Values that are widened at a time. */
+const PIECE = 2 ** 22;
+
+/** Reads one float tensor of a file whose header is known into an array of as many values, holding 32 MB of it at most. */
+export function readEntryInto(path: string, { dtype, begin, end }: SafeEntry, values: Float32Array): void {
+  const width = (end - begin) / values.length;
+  for (let from = 0; from < values.length; from += PIECE) {
+    const to = Math.min(from + PIECE, values.length);
+    const bytes = readRange(path, begin + from * width, begin + to * width);
+    values.set(decode(dtype as SafeDtype, [to - from], bytes).data, from);
+  }
 }
 
 /**

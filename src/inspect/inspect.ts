@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { UserError } from "../errors.js";
+import { refuseImpostor } from "../formats/impostor.js";
 import { firstBytes } from "../formats/read.js";
 import { fileInspectors, HEAD, inspectorOf } from "./files.js";
 import { inspectFolder } from "./folders.js";
@@ -30,7 +31,7 @@ async function facts(path: string): Promise<string[]> {
   if (!stat) throw new UserError(`${path}: is not there; check the path`);
   if (stat.isDirectory()) return inspectFolder(path);
   if (!stat.isFile()) throw new UserError(`${path}: is neither a file nor a folder`);
-  if (stat.size === 0) throw new UserError(`${path}: is empty; fetch it again`);
+  refuseImpostor(path);
   const chosen = inspectorOf(path, firstBytes(path, HEAD), stat.size);
   if (!chosen)
     throw new UserError(

@@ -204,6 +204,7 @@ function project(env: Record<string, string> = {}) {
 const single = (url: string | undefined): Dataset => ({
   ...datasetNamed("ravdess"),
   source: {
+    ...datasetNamed("ravdess").source,
     kind: "files",
     alternatives: [[{ name: "set/a.zip", bytes: bytes.length, md5, ...(url && { url }) }]],
   },

@@ -1,6 +1,12 @@
 import { workerData } from "node:worker_threads";
-import type { NativeExports, Helper } from "./native.js";
+import { type Helper, tellDeath } from "./job.js";
+import type { NativeExports } from "./native.js";
 
-const { module, memory, job, thread } = workerData as Helper;
-const { serve } = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as NativeExports;
-serve(job, thread);
+const helper = workerData as Helper;
+const { module, memory, job, thread } = helper;
+try {
+  const { serve } = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as NativeExports;
+  serve(job, thread);
+} finally {
+  tellDeath(helper);
+}

@@ -2,6 +2,8 @@ import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs";
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
+import { DIED, type Helper, HEADER, WORDS } from "./job.js";
+import type { Heap } from "./memory.js";
 import type { WasmModule } from "./threads.js";
 
 /** Kernels by their number in assembly/kernels.ts. */
@@ -38,18 +40,6 @@ export interface NativeExports {
   transformFilter(w: number, u: number, inputs: number, outputs: number, rotate: boolean): void;
 }
 
-/** What a helper thread is started with. */
-export interface Helper {
-  module: WebAssembly.Module;
-  memory: WebAssembly.Memory;
-  job: number;
-  thread: number;
-}
-
-/** Words of a job before its arguments, and all of them (assembly/threads.ts). */
-const HEADER = 8;
-const WORDS = 64;
-
 /**
  * The project's own wasm kernels, on the memory of tfjs's wasm backend: tensors are addresses to both. Work is cut into
  * tasks by shapes alone and shared with helper threads, so that digits do not depend on the number of threads.
@@ -62,10 +52,10 @@ export class Native {
 
   constructor(
     private readonly wasm: WasmModule,
+    { memory }: Heap,
     readonly threads: number,
   ) {
     const module = new WebAssembly.Module(readFileSync(new URL("../kernels.wasm", import.meta.url)));
-    const memory = wasm.wasmMemory;
     this.exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as NativeExports;
     this.job = wasm._malloc(4 * WORDS);
     wasm.HEAP32.fill(0, this.job >>> 2, (this.job >>> 2) + WORDS);
@@ -89,12 +79,15 @@ export class Native {
     HEAP32[words + 6] = scratchBytes;
     HEAP32.set(args, words + HEADER);
     this.exports.runJob(this.job, tasks);
+    if (HEAP32[words + DIED])
+      throw new Error(`a thread of the wasm backend died in kernel ${kernel}: run again`);
   }
 
   /** Scratch memory, valid until the next call. */
   private reserve(bytes: number): number {
     if (bytes > this.scratchBytes) {
-      if (this.scratch) this.wasm._free(this.scratch);
+      this.wasm._free(this.scratch);
+      this.scratch = this.scratchBytes = 0; // where the next line throws
       this.scratch = this.wasm._malloc(bytes);
       this.scratchBytes = bytes;
     }

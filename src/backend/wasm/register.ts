@@ -2,15 +2,19 @@ import { registerBlocks } from "./blocks.js";
 import { registerConvolutions } from "./convolution.js";
 import { registerFused } from "./fused.js";
 import { registerLayout } from "./layout.js";
+import { Heap, nameKernels } from "./memory.js";
 import { registerMissing } from "./missing.js";
 import { Native } from "./native.js";
 import { registerProducts } from "./product.js";
 import { registerThreadedWasm } from "./threads.js";
 import { registerUnary } from "./unary.js";
 
-/** Makes "wasm" the current backend, with SIMD, threads, and the kernels that tfjs lacks or has only slowly. */
-export async function registerWasm(threads: number): Promise<void> {
-  const native = new Native(await registerThreadedWasm(threads), threads);
+/**
+ * Makes "wasm" the current backend, with SIMD, threads, and the kernels that tfjs lacks or has only slowly.
+ * @param heap its memory; with a limit of its own in tests
+ */
+export async function registerWasm(threads: number, heap = new Heap()): Promise<void> {
+  const native = new Native(await registerThreadedWasm(threads, heap), heap, threads);
   registerConvolutions(native);
   registerProducts(native);
   registerBlocks();
@@ -18,4 +22,5 @@ export async function registerWasm(threads: number): Promise<void> {
   registerUnary(native);
   registerFused(native);
   registerMissing();
+  nameKernels(heap);
 }

@@ -1,18 +1,22 @@
 import * as tf from "@tensorflow/tfjs";
 import * as wasm from "@tensorflow/tfjs-backend-wasm";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Heap } from "./memory.js";
 
 const require = createRequire(import.meta.url);
 
+type Imports = { env: Record<string, any> };
+
 /** What this project uses of the Emscripten module behind the wasm backend. */
 export interface WasmModule {
-  wasmMemory: WebAssembly.Memory;
   HEAP32: Int32Array;
   HEAPF32: Float32Array;
   _malloc(bytes: number): number;
+  asm: { malloc(bytes: number): number };
   _free(address: number): void;
   cwrap(name: string, result: string | null, args: string[]): (...args: number[]) => number;
   PThread: { runningWorkers: { unref(): void }[]; unusedWorkers: { unref(): void }[] };
@@ -22,16 +26,25 @@ export interface WasmModule {
  * Registers tfjs's threaded SIMD build as the backend "wasm" and makes it the current one. tfjs itself takes the build
  * without threads under Node; this gives it what it lacks there. The threads do not keep the process alive.
  * @param threads of XNNPACK, at most 8
+ * @param heap its memory
  */
-export async function registerThreadedWasm(threads: number): Promise<WasmModule> {
+export async function registerThreadedWasm(threads: number, heap: Heap): Promise<WasmModule> {
   const folder = join(dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json")), "wasm-out");
   const main = join(folder, "tfjs-backend-wasm-threaded-simd.js");
   const create = require(main) as (options: object) => Promise<WasmModule>;
-  const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
+  const binary = new WebAssembly.Module(readFileSync(join(folder, "tfjs-backend-wasm-threaded-simd.wasm")));
   const module = await withListenersKept(() =>
     withCores(2 * threads, () =>
       create({
-        wasmMemory: memory,
+        wasmMemory: heap.memory,
+        instantiateWasm: (
+          imports: Imports,
+          received: (instance: WebAssembly.Instance, module: object) => void,
+        ) => {
+          const instance = new WebAssembly.Instance(binary, { ...heap.watched(imports) });
+          received(instance, binary);
+          return instance.exports;
+        },
         mainScriptUrlOrBlob: main,
         locateFile: (file: string) =>
           file.endsWith(".worker.js")
@@ -40,7 +53,7 @@ export async function registerThreadedWasm(threads: number): Promise<WasmModule>
       }),
     ),
   );
-  module.wasmMemory = memory;
+  heap.guard(module);
   Object.assign(module, {
     tfjs: {
       init: module.cwrap("init", null, []),
