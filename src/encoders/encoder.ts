@@ -47,7 +47,8 @@ export interface OpenOptions {
 
 /**
  * Opens an encoder from a Hugging Face folder (config.json, and weights as safetensors or pytorch_model.bin, sharded or not).
- * @throws UserError for an unknown `model_type`, a damaged or unsafe checkpoint, a missing tensor, or shapes or a number of layers
+ * Its names may be those of any class with any head, of whatever wrapped it; see `publishedNames`.
+ * @throws UserError for an unknown `model_type`, a damaged, unsafe or quantised checkpoint, a missing tensor, or shapes or a number of layers
  *   that contradict the config; all of that from the files' headers, before any weight is read.
  */
 export async function openEncoder(folder: string, { resident = false }: OpenOptions = {}): Promise<Encoder> {

@@ -18,9 +18,17 @@ export class TextInput {
 
   /** @throws UserError if tokenizer.json is missing, damaged, of a kind that the library does not know, or another model's. */
   static open(folder: string): TextInput {
+    const isThere = (name: string) => existsSync(join(folder, name));
+    const older = ["tokenizer.model", "vocab.json", "vocab.txt"].find(isThere);
+    if (older && !isThere("tokenizer.json"))
+      throw new UserError(
+        `${folder} has ${older}, but no tokenizer.json: fetch that too, or write it in Python with ` +
+          "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)",
+      );
     const { path, fields } = Config.read(folder, "tokenizer.json");
-    const hasSettings = existsSync(join(folder, "tokenizer_config.json"));
-    const settings = hasSettings ? Config.read(folder, "tokenizer_config.json").fields : {};
+    const settings = isThere("tokenizer_config.json")
+      ? Config.read(folder, "tokenizer_config.json").fields
+      : {};
     const config = Config.read(folder, "config.json");
     const vocabulary = config.count("vocab_size");
     const padding = config.tokenId("pad_token_id") ?? 0;

@@ -184,6 +184,15 @@ test("refused: a tokenizer of another model or of an unknown kind, before any te
   );
 });
 
+test("refused: a tokenizer in an older form alone", () => {
+  const folder = freshFolder();
+  writeFileSync(join(folder, "tokenizer.model"), "");
+  assert.throws(
+    () => TextInput.open(folder),
+    refusal(/has tokenizer\.model, but no tokenizer\.json: .*AutoTokenizer/),
+  );
+});
+
 test("a token that was added beyond the vocabulary is refused only where a text has it", () => {
   const folder = freshFolder();
   cpSync("data/encoders/llama-mini", folder, {
