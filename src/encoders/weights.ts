@@ -71,6 +71,12 @@ export class Weights {
     return adapted.reshape([...x.shape.slice(0, -1), adapted.shape[1]!]);
   }
 
+  /** Takes over the tensors of others, and frees its own. */
+  renew(others: Weights): void {
+    this.dispose();
+    for (const [name, tensor] of others.tensors) this.tensors.set(name, tensor);
+  }
+
   dispose(): void {
     for (const tensor of this.tensors.values()) tensor.dispose();
     this.tensors.clear();

@@ -1,5 +1,6 @@
 import { Float16Array } from "@petamoriken/float16";
 import { UserError } from "../errors.js";
+import { refuseImpostor } from "./impostor.js";
 import { fileSize, readRange } from "./read-range.js";
 
 /** Bytes of one element of each dtype that can be read. */
@@ -64,12 +65,23 @@ const MAX_HEADER = 100_000_000;
  * @throws UserError naming the file and the first entry that does not hold.
  */
 export function readHeader(path: string): SafeHeader {
+  refuseImpostor(path);
   const size = fileSize(path);
   if (size < 8) throw refuse(path, `${size} bytes are too few for a header`);
   const length = Number(readRange(path, 0, 8).readBigUInt64LE());
   if (length > MAX_HEADER || 8 + length > size)
-    throw refuse(path, `its header of ${length} bytes does not fit in ${size} bytes`);
+    throw refuse(path, otherFormat(path) ?? `its header of ${length} bytes does not fit in ${size} bytes`);
   return parseHeader(path, readRange(path, 8, 8 + length).toString("utf8"), 8 + length, size);
+}
+
+/** Files of tensors that go by a wrong name. */
+function otherFormat(path: string): string | undefined {
+  const head = readRange(path, 0, 8).toString("latin1");
+  if (head.startsWith("PK")) return "it is PyTorch's zip: call it pytorch_model.bin";
+  if (head.startsWith("GGUF")) return "it is llama.cpp's GGUF: take the safetensors that it was made from";
+  if (head.startsWith("\x80"))
+    return "it is a pickle, as PyTorch wrote before 1.6: call it pytorch_model.bin";
+  return undefined;
 }
 
 function parseHeader(path: string, text: string, start: number, size: number): SafeHeader {
@@ -98,7 +110,8 @@ function parseHeader(path: string, text: string, start: number, size: number): S
     if (end - begin !== bytes || end > size) {
       throw refuse(
         path,
-        `tensor ${JSON.stringify(name)} needs ${bytes} bytes at ${begin} of ${size}; the file is truncated or damaged`,
+        `tensor ${JSON.stringify(name)} needs ${bytes} bytes at ${begin} of ${size}; the file is truncated` +
+          (end > size ? ", as an unfinished download is" : " or damaged"),
       );
     }
     entries.set(name, { dtype, shape, begin, end });
