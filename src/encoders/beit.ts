@@ -2,15 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import type { Architecture, Blueprint, Context, EncoderInput } from "./architecture.js";
 import type { Config } from "./config.js";
-import {
-  activation,
-  activationNames,
-  attention,
-  average,
-  layerNorm,
-  splitHeads,
-  splitHeadsTransposed,
-} from "./ops.js";
+import { attention } from "./attention.js";
+import { activation, activationNames, average, layerNorm } from "./ops.js";
 import { layerBytes } from "./size.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
@@ -293,10 +286,11 @@ function selfAttention(
 ): tf.Tensor3D {
   const projection = `${at}.attention.attention`;
   const mixed = attention(
-    splitHeads(weights.project(`${projection}.query`, x), heads),
-    splitHeadsTransposed(weights.project(`${projection}.key`, x), heads),
-    splitHeads(weights.project(`${projection}.value`, x), heads),
-    bias,
+    weights.project(`${projection}.query`, x),
+    weights.project(`${projection}.key`, x),
+    weights.project(`${projection}.value`, x),
+    heads,
+    bias && { matrix: bias as tf.Tensor4D },
   );
   return weights.project(`${at}.attention.output.dense`, mixed);
 }

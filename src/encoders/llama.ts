@@ -4,7 +4,8 @@ import { UserError } from "../errors.js";
 import type { Architecture, Blueprint, Context, EncoderInput } from "./architecture.js";
 import type { HostTensor } from "../formats/safetensors.js";
 import { Config } from "./config.js";
-import { activation, activationNames, attention, average, keyMask, rmsNorm, splitHeads } from "./ops.js";
+import { attention, keyMask } from "./attention.js";
+import { activation, activationNames, average, rmsNorm } from "./ops.js";
 import { layerBytes } from "./size.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
@@ -189,7 +190,6 @@ function context(settings: Settings, { values, mask }: EncoderInput): Context {
     );
   const causal = new Float32Array(tokens * tokens);
   for (let t = 0; t < tokens; t++) causal.fill(-1e9, t * tokens + t + 1, (t + 1) * tokens);
-  const causalMask = tf.tensor4d(causal, [1, 1, tokens, tokens]);
   const real = mask ? mask.data : new Int32Array(batch * tokens).fill(1);
   const present = tf.tensor3d(Float32Array.from(real), [batch, 1, tokens]);
   return {
@@ -197,12 +197,13 @@ function context(settings: Settings, { values, mask }: EncoderInput): Context {
     pool: lastToken(values.data, real, [batch, tokens], settings.padding),
     tensors: {
       ...rotaryTables(settings, tokens),
-      mask: mask ? causalMask.add(keyMask(real, batch, tokens)) : causalMask,
+      causal: tf.tensor4d(causal, [1, 1, tokens, tokens]),
+      ...(mask && { keys: keyMask(real, batch, tokens) }),
     },
   };
 }
 
-/** cos and sin of position × frequency [tokens, d], the frequencies twice; sin with the sign of the rotation (−x₂, x₁). */
+/** cos and sin of position × frequency [tokens, 1, d], the frequencies twice; sin with the sign of the rotation (−x₂, x₁). */
 function rotaryTables({ d, frequencies }: Settings, tokens: number): { cos: tf.Tensor; sin: tf.Tensor } {
   const half = d / 2;
   const [cos, sin] = [new Float32Array(tokens * d), new Float32Array(tokens * d)];
@@ -215,7 +216,7 @@ function rotaryTables({ d, frequencies }: Settings, tokens: number): { cos: tf.T
       sin[t * d + half + i] = Math.sin(angle);
     }
   }
-  return { cos: tf.tensor2d(cos, [tokens, d]), sin: tf.tensor2d(sin, [tokens, d]) };
+  return { cos: tf.tensor3d(cos, [tokens, 1, d]), sin: tf.tensor3d(sin, [tokens, 1, d]) };
 }
 
 /** One-hot [batch, 1, tokens] of the token that the head reads: the last that is not the padding id (or not masked). */
@@ -251,19 +252,25 @@ function layerNeeds({ features, heads, keyHeads, d, inner, biases }: Settings, i
 }
 
 function selfAttention(
-  { heads, keyHeads }: Settings,
+  { heads, keyHeads, d }: Settings,
   weights: Weights,
   at: string,
   x: tf.Tensor3D,
-  { tensors: { cos, sin, mask } }: Context,
+  { tensors: { cos, sin, causal, keys } }: Context,
 ): tf.Tensor3D {
-  const rotate = (y: tf.Tensor4D): tf.Tensor4D => {
-    const [first, second] = tf.split(y, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
-    return y.mul<tf.Tensor4D>(cos!).add(tf.concat([second, first], 3).mul(sin!));
+  const [batch, tokens] = x.shape;
+  const rotate = (y: tf.Tensor3D, heads: number): tf.Tensor3D => {
+    const split = y.reshape<tf.Tensor4D>([batch, tokens, heads, d]);
+    const [first, second] = tf.split(split, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
+    const turned = split.mul<tf.Tensor4D>(cos!).add(tf.concat([second, first], 3).mul(sin!));
+    return turned.reshape(y.shape);
   };
-  const query = rotate(splitHeads(weights.project(`${at}.q_proj`, x), heads));
-  const key = rotate(splitHeads(weights.project(`${at}.k_proj`, x), keyHeads));
-  const value = splitHeads(weights.project(`${at}.v_proj`, x), keyHeads);
-  const mixed = attention(query, key.transpose<tf.Tensor4D>([0, 1, 3, 2]), value, mask);
+  const query = rotate(weights.project(`${at}.q_proj`, x), heads);
+  const key = rotate(weights.project(`${at}.k_proj`, x), keyHeads);
+  const value = weights.project(`${at}.v_proj`, x);
+  const mixed = attention(query, key, value, heads, {
+    matrix: causal as tf.Tensor4D,
+    keys: keys as tf.Tensor4D | undefined,
+  });
   return weights.project(`${at}.o_proj`, mixed);
 }
