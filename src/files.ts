@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { UserError } from "./errors.js";
 
@@ -6,18 +6,29 @@ import { UserError } from "./errors.js";
  * Writes a file beside its place, then renames it there: readers see the old one or the whole new one.
  * @throws UserError where the folder is read-only or full; nothing is left behind.
  */
-export function writeWhole(path: string, content: string | Uint8Array): void {
+export function writeWhole(path: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
   const part = `${path}.${process.pid}.part`;
   guard(path, () => {
     mkdirSync(dirname(path), { recursive: true });
     try {
-      writeFileSync(part, content);
+      if (typeof content === "string" || content instanceof Uint8Array) writeFileSync(part, content);
+      else writeParts(part, content);
       renameSync(part, path);
     } catch (error) {
       rmSync(part, { force: true });
       throw error;
     }
   });
+}
+
+function writeParts(path: string, parts: Iterable<Uint8Array>): void {
+  const file = openSync(path, "w");
+  try {
+    for (const part of parts)
+      for (let done = 0; done < part.length;) done += writeSync(file, part, done, part.length - done);
+  } finally {
+    closeSync(file);
+  }
 }
 
 const reasons: Record<string, string> = {

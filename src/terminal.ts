@@ -11,16 +11,20 @@ export interface Unit {
   size: number;
 }
 
+/** Milliseconds without a line in a log. */
+const SILENCE = 10_000;
+
 /**
- * Counts items on `stream` with the time left: one line that is redrawn on a terminal, a line every tenth elsewhere; where the total is
- * not known, without the time and a line every 50 units.
+ * Counts items on `stream` with the time left: one line that is redrawn on a terminal, a line every tenth and every ten seconds
+ * elsewhere; where the total is not known, without the time and a line every 50 units.
  * @returns what to call with the items done and their total
  */
 export function itemCounter(label: string, stream: NodeJS.WriteStream = process.stderr, unit?: Unit) {
   const update = stream.isTTY ? createLogUpdate(stream) : undefined;
-  const amount = (items: number) => (unit ? (items / unit.size).toFixed(1) : String(items));
+  const amount = (items: number) =>
+    unit ? (items / unit.size).toFixed(1) : String(Math.round(10 * items) / 10);
   let start: { time: number; done: number } | undefined;
-  let drawn = -1;
+  let drawn = { part: -1, time: 0 };
   return (done: number, total?: number): void => {
     start ??= { time: Date.now(), done };
     const seconds =
@@ -32,8 +36,8 @@ export function itemCounter(label: string, stream: NodeJS.WriteStream = process.
     if (update) {
       update(line);
       if (done === total) update.done();
-    } else if (part > drawn) {
-      drawn = part;
+    } else if (part > drawn.part || Date.now() - drawn.time > SILENCE) {
+      drawn = { part, time: Date.now() };
       stream.write(`${line}\n`);
     }
   };

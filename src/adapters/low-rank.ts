@@ -80,14 +80,17 @@ export const projectionNames = (blueprint: Pick<Blueprint, "layers" | "layer">) 
 ];
 
 /** [out, in] of the linear layers that an update can act on, by name. */
-function projections({ layers, layer }: Pick<Blueprint, "layers" | "layer">): Map<string, [number, number]> {
+export function projections({
+  layers,
+  layer,
+}: Pick<Blueprint, "layers" | "layer">): Map<string, [number, number]> {
   const needs = Array.from({ length: layers }, (_, i) => layer(i).needs).reduce<Needs>(
     (all, some) => Object.assign(all, some),
     {},
   );
   return new Map(
     Object.entries(needs)
-      .filter(([, { transposed, derived }]) => transposed && !derived)
+      .filter(([, { linear, derived }]) => linear && !derived)
       .map(([name, { shape }]) => [name.replace(/\.weight$/, ""), shape as [number, number]]),
   );
 }
@@ -103,7 +106,7 @@ export function adapt({ form, parameters }: LowRankUpdate): Adapt {
   };
 }
 
-/** Adds the update to the projections [in, out] among a layer's weights, which then need no `adapt`, for as long as they are loaded. */
+/** Adds the update to the projections [out, in] among a layer's weights, which then need no `adapt`, for as long as they are loaded. */
 export function merge({ form, parameters }: LowRankUpdate, { tensors }: Weights): void {
   const scale = scaleOf(form);
   for (const [name, frozen] of tensors) {
@@ -112,12 +115,13 @@ export function merge({ form, parameters }: LowRankUpdate, { tensors }: Weights)
     if (!a || !b) continue;
     tensors.set(
       name,
-      tf.tidy(() => tf.keep(frozen.add(a.matMul(b, true, true).mul(scale)))),
+      tf.tidy(() => tf.keep(frozen.add(b.matMul(a).mul(scale)))),
     );
     frozen.dispose();
   }
 }
 
-function scaleOf({ alpha, rank, scaling }: LowRankForm): number {
+/** What the update is multiplied with. */
+export function scaleOf({ alpha, rank, scaling }: Omit<LowRankForm, "targets">): number {
   return factors[scaling](alpha, rank);
 }

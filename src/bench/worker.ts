@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { chooseBackend } from "../backend/choose.js";
 import { UserError } from "../errors.js";
 import { openEncoder } from "../encoders/encoder.js";
+import { meanStates } from "../encoders/stream.js";
 import { Model } from "../models/model.js";
 import { randomStream } from "../random.js";
 import { AdamW } from "../training/adamw.js";
@@ -60,7 +61,7 @@ async function extraction({ folder, shape }: EncoderCase): Promise<() => Promise
           data: Float32Array.from({ length: size }, () => random.normal()),
         };
   return async () => {
-    await encoder.meanStates([{ values }]);
+    await meanStates(encoder, [{ values }]);
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { settings } from "../generative/settings.js";
-import { backendOf, backendOption, examples, wholeNumber } from "./options.js";
+import { Stopped } from "../errors.js";
+import { apart, backendOf, backendOption, examples, wholeNumber } from "./options.js";
 
 /** Adds the command that trains the VQ-VAE. */
 export function generativeCommands(daam: Command, signal: AbortSignal): void {
@@ -16,13 +17,13 @@ export function generativeCommands(daam: Command, signal: AbortSignal): void {
     .addHelpText("after", examples("vq-vae", "vq-vae --images 500 --epochs 2 --seeds 1"))
     .addHelpText("after", "\nWith other than the default settings nothing is published: see runs/vq-vae/.")
     .action(async ({ epochs, images, seeds, backend }) => {
+      if (await apart(signal, new Stopped())) return;
       const given = { epochs, trainImages: images, seeds };
       const { runVqVae } = await import("../generative/run.js");
       await runVqVae({
         changes: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
         backend: backendOf(backend),
         command: `node dist/cli.js ${process.argv.slice(2).join(" ")}`,
-        signal,
       });
     });
 }

@@ -1,14 +1,28 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { CHOICES } from "../backend/names.js";
-import { oneOf } from "../errors.js";
+import { isApart, runApart } from "../apart.js";
+import { oneOf, Stopped } from "../errors.js";
 import type { Scope } from "../experiments/cells.js";
 import { presets } from "../experiments/presets.js";
 import { tasks } from "../experiments/tasks.js";
 import { type Part, parts } from "../experiments/types.js";
 
+/**
+ * Hands a command that computes over to a process of its own.
+ * @returns false in that process, which is to go on
+ */
+export async function apart(signal: AbortSignal, stopped = new Stopped("run it again")): Promise<boolean> {
+  if (isApart()) return false;
+  process.exitCode = await runApart(process.argv.slice(2), stopped, signal);
+  return true;
+}
+
 export const taskNames = tasks.map(({ name }) => name).join(", ");
 export const presetOption = () =>
-  new Option("--preset <preset>", presets.map(({ name }) => name).join(", ")).default("quick");
+  new Option(
+    "--preset <preset>",
+    `${presets.map(({ name }) => name).join(", ")}; base-16: 16 items of base`,
+  ).default("quick");
 export const backendOption = () =>
   new Option("--backend <backend>", `${CHOICES.join(", ")} (default: DAAM_BACKEND, else auto)`);
 export const jobsOption = () =>

@@ -1,8 +1,11 @@
 import { Command } from "commander";
+import { endWithParent, isApart } from "../apart.js";
 import { Stopped, UserError } from "../errors.js";
 import { dataCommands } from "./data.js";
+import { encoderCommands } from "./encoders.js";
 import { generativeCommands } from "./generative.js";
 import {
+  apart,
   backendOf,
   backendOption,
   examples,
@@ -17,12 +20,20 @@ import {
 /** Runs the command line; a {@link UserError} becomes one line and exit code 1. */
 export async function main(argv: string[]): Promise<void> {
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(signal, () => {
-      stop.abort();
-      // workers end with the process, whatever it is in the middle of
-      setTimeout(() => process.exit(130), 3000).unref();
-    });
+  // whoever reads has read enough, as `head` does
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
+  // Who computes for another process has no handlers: no main thread that is busy would run them.
+  if (isApart()) endWithParent();
+  else
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.on(signal, () => {
+        stop.abort();
+        // workers end with the process, whatever it is in the middle of
+        setTimeout(() => process.exit(130), 3000).unref();
+      });
   try {
     await program(stop.signal).parseAsync(argv);
   } catch (error) {
@@ -132,6 +143,7 @@ function program(signal: AbortSignal): Command {
     .addOption(backendOption())
     .addHelpText("after", examples("parity test/fixtures"))
     .action(async (folder: string, options) => {
+      if (await apart(signal)) return;
       const { chooseBackend } = await import("../backend/choose.js");
       const { line } = await chooseBackend(backendOf(options.backend));
       const { runParity } = await import("../parity/run.js");
@@ -155,6 +167,7 @@ function program(signal: AbortSignal): Command {
     });
 
   dataCommands(daam, signal);
+  encoderCommands(daam, signal);
   generativeCommands(daam, signal);
   return daam;
 }

@@ -1,12 +1,10 @@
-import { createReadStream } from "node:fs";
 import { basename } from "node:path";
-import type { Readable } from "node:stream";
 import { decodeHTML } from "entities";
 import { UserError } from "../errors.js";
-import { archiveEntries } from "../formats/archive.js";
-import { csvRows } from "../formats/csv.js";
 import { newsTopics } from "./classes.js";
-import type { Dataset, Item, Split } from "./dataset.js";
+import { archivesOf, type Dataset, type Item, type Split } from "./dataset.js";
+import { members } from "./members.js";
+import { newsRows } from "./news-rows.js";
 
 const splits = ["train", "test"] as const;
 const OFFICIAL = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv";
@@ -36,8 +34,13 @@ export const agNews: Dataset = {
         },
       ],
       [{ name: "train.csv" }, { name: "test.csv" }],
-      [{ name: "ag_news_csv.tar.gz" }],
+      ...archivesOf("ag_news_csv"),
     ],
+    lookalikes: {
+      hint: /ag[-_ ]?news/i,
+      wanted: "train.csv and test.csv, in a folder or an archive ag_news_csv",
+      holds: [[/^train\.csv$/i, /^test\.csv$/i]],
+    },
   },
   async *items(paths, options = {}) {
     for (const split of options.split ? [options.split] : splits) yield* splitItems(paths, split);
@@ -45,34 +48,16 @@ export const agNews: Dataset = {
 };
 
 async function* splitItems(paths: readonly string[], split: Split): AsyncGenerator<Item> {
-  for await (const { file, name, source } of sources(paths)) {
-    if (basename(file) !== `${split}.csv`) continue;
+  for await (const { file, name, stream } of members(paths)) {
+    if (basename(file).toLowerCase() !== `${split}.csv`) continue;
     let row = 0;
-    for await (const fields of csvRows(source, name)) {
-      const label = newsTopics[Number(fields[0]) - 1] === undefined ? -1 : Number(fields[0]) - 1;
-      if (fields.length !== 3 || label < 0)
-        throw new UserError(
-          `${name}: row ${row + 1} begins with ${JSON.stringify(fields[0]!.slice(0, 20))} and has ${fields.length} fields, ` +
-            `not a class from 1 to 4, a title and a description; fetch it again`,
-        );
-      const text = cleanText(fields[1]!, fields[2]!);
+    for await (const { label, title, description } of newsRows(await stream(), name)) {
+      const text = cleanText(title, description);
       yield { id: `${split}/${row++}`, label, split, input: { kind: "text", text } };
     }
     return;
   }
   throw new UserError(`${paths.join(", ")}: holds no ${split}.csv; fetch AG News again`);
-}
-
-/** The files as they lie, or those in the archive. */
-async function* sources(
-  paths: readonly string[],
-): AsyncGenerator<{ file: string; name: string; source: Readable }> {
-  if (paths.length > 1) {
-    for (const path of paths) yield { file: path, name: path, source: createReadStream(path) };
-    return;
-  }
-  for await (const entry of archiveEntries(paths[0]!))
-    yield { file: entry.name, name: `${paths[0]}: ${entry.name}`, source: await entry.stream() };
 }
 
 /**

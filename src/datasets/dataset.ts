@@ -62,17 +62,43 @@ export interface SourceFile {
   md5?: string;
 }
 
+/** A folder of many files, of which a data set is made. */
+export interface FolderLayout {
+  /** Whether this folder is it. */
+  is: (root: string) => boolean;
+  /** The files in it that items are made of, relative to it and in a fixed order. */
+  files: (root: string) => string[];
+}
+
+/** How a data set may lie other than officially, and what is said of what lies there instead. */
+export interface Lookalikes {
+  /** Names of folders and archives that may hold it. */
+  hint: RegExp;
+  /** What it should be. */
+  wanted: string;
+  /** Files that make it up, by their names in a folder or an archive: the first set of which all are there. */
+  holds: RegExp[][];
+  /** Whether no other data set has files of these names, so that an archive of any name is looked into where it is the only one. */
+  telling?: boolean;
+}
+
 /** Files that can be fetched, or a folder that the user has under a licence of his own. */
 export type Source =
   | {
       kind: "files";
       /** The first is downloaded; the others are read where they lie. */ alternatives: SourceFile[][];
+      lookalikes: Lookalikes;
+      /** Where it may lie unpacked as a folder of many files. */
+      folder?: FolderLayout;
     }
   | {
       kind: "folder";
       /** Names it may have. */ names: string[];
-      /** A folder in it that tells it. */ marker: string;
-      /** The files in it that items are made of, relative to it and in a fixed order. */
-      files: (root: string) => string[];
+      lookalikes: Lookalikes;
+      folder: FolderLayout;
       how: string;
     };
+
+/** One archive of these files, in any of the formats that are read. */
+export const archivesOf = (name: string): SourceFile[][] =>
+  ["tar.gz", "tgz", "tar", "zip"].map((ending) => [{ name: `${name}.${ending}` }]);

@@ -1,11 +1,13 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { UserError } from "../errors.js";
+import { readRecording } from "../formats/audio.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
-import { MAX_UTTERANCE_BYTES, readWav } from "../formats/wav.js";
+import { MAX_UTTERANCE_BYTES } from "../formats/recording.js";
 import { type Emotion, emotions } from "./classes.js";
 import type { Dataset, ItemOptions } from "./dataset.js";
+import { pathIn, placeIn } from "./lookup.js";
 import { clipItems } from "./speech.js";
 
 /** Excited counts as happy, as in the paper; every other label is left out. */
@@ -17,6 +19,7 @@ const emotionCodes: Record<string, Emotion> = {
   exc: "happiness",
 };
 const SESSIONS = [1, 2, 3, 4, 5];
+const [TXT, WAV] = [/\.txt$/i, /\.wav$/i];
 const MAX_TEXT = 4 * 2 ** 20;
 
 /** Interactive Emotional Dyadic Motion Capture Database (Busso et al. 2008): one fold a session. */
@@ -30,13 +33,20 @@ export const iemocap: Dataset = {
   source: {
     kind: "folder",
     names: ["IEMOCAP_full_release", "IEMOCAP", "iemocap", "."],
-    marker: "Session1/dialog/EmoEvaluation",
-    files: sessionFiles,
+    lookalikes: {
+      hint: /iemocap/i,
+      wanted: "the folder IEMOCAP_full_release with Session1/dialog/EmoEvaluation, unpacked",
+      holds: [],
+    },
+    folder: {
+      is: (root) => pathIn(root, "Session1/dialog/EmoEvaluation") !== undefined,
+      files: sessionFiles,
+    },
     how: "ask for it at https://sail.usc.edu/iemocap/ and put the folder IEMOCAP_full_release there",
   },
   async *items([root], options = {}) {
     for (const session of SESSIONS) {
-      const folder = join(root!, `Session${session}`);
+      const folder = placeIn(root!, `Session${session}`);
       if (existsSync(folder)) yield* sessionItems(folder, session, options);
       else options.warn?.(`${folder}: missing, so fold ${session - 1} is empty`);
     }
@@ -44,11 +54,12 @@ export const iemocap: Dataset = {
 };
 
 async function* sessionItems(folder: string, session: number, options: ItemOptions) {
-  const labels = join(folder, "dialog", "EmoEvaluation");
+  const labels = placeIn(folder, "dialog/EmoEvaluation");
+  const wavs = placeIn(folder, "sentences/wav");
   const seen = new Map<string, string>();
   for (const file of textFiles(labels)) {
     const path = join(labels, file);
-    const dialogue = basename(file, ".txt");
+    const dialogue = file.replace(TXT, "");
     for (const turn of parseEmoEvaluation(readBounded(path, MAX_TEXT).toString("utf8"), path)) {
       const elsewhere = seen.get(turn.name);
       if (elsewhere)
@@ -56,31 +67,32 @@ async function* sessionItems(folder: string, session: number, options: ItemOptio
       seen.set(turn.name, file);
       const emotion = emotionCodes[turn.emotion];
       if (!emotion) continue;
-      const wav = join(folder, "sentences", "wav", dialogue, `${turn.name}.wav`);
+      const wav = placeIn(wavs, `${dialogue}/${turn.name}.wav`);
       if (!existsSync(wav))
         throw new UserError(
           `${wav}: missing, though ${path} labels it ${turn.emotion}; copy Session${session} again`,
         );
-      const recording = readWav(readBounded(wav, MAX_UTTERANCE_BYTES), wav);
+      const recording = await readRecording(readBounded(wav, MAX_UTTERANCE_BYTES), wav);
       yield* clipItems(recording, { id: turn.name, emotion, fold: session - 1, group: session }, options);
     }
   }
-  warnUnlabelled(join(folder, "sentences", "wav"), seen, options);
+  warnUnlabelled(wavs, seen, options);
 }
 
 /** Annotations and recordings; the release's videos, motions and transcripts are not read. */
 function sessionFiles(root: string): string[] {
-  const inside = (folder: string, ending: string, recursive: boolean) => {
+  const inside = (place: string, ending: RegExp, recursive: boolean) => {
+    const folder = relative(root, placeIn(root, place));
     if (!existsSync(join(root, folder))) return [];
     return readdirSync(join(root, folder), { recursive, encoding: "utf8" })
-      .filter((name) => name.endsWith(ending) && !basename(name).startsWith("."))
+      .filter((name) => ending.test(name) && !basename(name).startsWith("."))
       .map((name) => join(folder, name))
       .filter((name) => statSync(join(root, name), { throwIfNoEntry: false })?.isFile())
       .sort();
   };
   return SESSIONS.flatMap((session) => [
-    ...inside(join(`Session${session}`, "dialog", "EmoEvaluation"), ".txt", false),
-    ...inside(join(`Session${session}`, "sentences", "wav"), ".wav", true),
+    ...inside(`Session${session}/dialog/EmoEvaluation`, TXT, false),
+    ...inside(`Session${session}/sentences/wav`, WAV, true),
   ]);
 }
 
@@ -94,16 +106,17 @@ function textFiles(folder: string): string[] {
       `${folder}: cannot be listed (${(error as NodeJS.ErrnoException).code}); copy IEMOCAP again`,
     );
   }
-  const files = names.filter((name) => name.endsWith(".txt") && !name.startsWith(".")).sort();
+  const files = names.filter((name) => TXT.test(name) && !name.startsWith(".")).sort();
   if (files.length === 0) throw new UserError(`${folder}: holds no EmoEvaluation files; copy IEMOCAP again`);
   return files;
 }
 
 function warnUnlabelled(folder: string, labelled: Map<string, string>, { warn }: ItemOptions): void {
   if (!warn || !existsSync(folder)) return;
+  const known = new Set([...labelled.keys()].map((name) => name.toLowerCase()));
   for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" }).sort()) {
-    const name = basename(file, ".wav");
-    if (file.endsWith(".wav") && !name.startsWith(".") && !labelled.has(name))
+    const name = basename(file).replace(WAV, "");
+    if (WAV.test(file) && !name.startsWith(".") && !known.has(name.toLowerCase()))
       warn(`${join(folder, file)}: left out: no EmoEvaluation file labels it`);
   }
 }

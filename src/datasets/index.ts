@@ -4,13 +4,14 @@ import { oneOf, UserError } from "../errors.js";
 import { agNews } from "./ag-news.js";
 import { cifar100 } from "./cifar-100.js";
 import type { Dataset } from "./dataset.js";
-import { md5Of } from "./download.js";
+import { md5Of } from "../download.js";
 import { iemocap } from "./iemocap.js";
 import { locate, type LocateOptions } from "./locate.js";
+import { isFolder } from "./members.js";
 import { ravdess } from "./ravdess.js";
 
 export type { Dataset, Item, ItemOptions, RawInput, Source, Split } from "./dataset.js";
-export { locate, type LocateOptions } from "./locate.js";
+export { locate, toFetch, type LocateOptions } from "./locate.js";
 export { downloadProgress } from "./progress.js";
 
 /** Every data set by name. */
@@ -31,8 +32,10 @@ export function datasetNamed(name: string): Dataset {
 export async function fingerprint({ source }: Dataset, paths: readonly string[]): Promise<string> {
   const hash = createHash("md5");
   for (const path of paths) {
-    if (source.kind === "files") hash.update(await md5Of(path));
-    else for (const file of source.files(path)) hash.update(`${file} ${await md5Of(join(path, file))}\n`);
+    if (!isFolder(path)) hash.update(await md5Of(path));
+    else
+      for (const file of source.folder?.files(path) ?? [])
+        hash.update(`${file} ${await md5Of(join(path, file))}\n`);
   }
   return hash.digest("hex");
 }
@@ -64,6 +67,7 @@ export async function prepareData(
 
 async function remark({ source }: Dataset, paths: readonly string[]): Promise<string> {
   if (source.kind === "folder") return "";
+  if (paths.some(isFolder)) return ", unpacked, read as it is";
   const official = source.alternatives[0]!.map(({ md5 }) => md5);
   const sums = await Promise.all(paths.map(md5Of));
   return sums.every((sum, index) => sum === official[index]) ? "" : ", not the official file, read as it is";

@@ -1,9 +1,12 @@
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
-import { archiveEntries, defaultLimits } from "../formats/archive.js";
-import { MAX_UTTERANCE_BYTES, readWav } from "../formats/wav.js";
+import { defaultLimits } from "../formats/archive.js";
+import { readRecording } from "../formats/audio.js";
+import { MAX_UTTERANCE_BYTES } from "../formats/recording.js";
 import { type Emotion, emotions } from "./classes.js";
-import type { Dataset } from "./dataset.js";
+import { archivesOf, type Dataset } from "./dataset.js";
+import { namesIn } from "./lookup.js";
+import { members } from "./members.js";
 import { clipItems } from "./speech.js";
 
 /** Third field of a file's name; calm, fearful, disgust and surprised (02, 06, 07, 08) are left out. */
@@ -14,7 +17,8 @@ const emotionCodes: Record<string, Emotion> = {
   "05": "anger",
 };
 /** Modality 03 is audio alone, vocal channel 01 is speech; the last field is the actor. */
-const NAME = /^03-01-(0[1-8])-0[12]-0[12]-0[12]-(\d{2})\.wav$/;
+const NAME = /^03-01-(0[1-8])-0[12]-0[12]-0[12]-(\d{2})\.wav$/i;
+const ACTOR = /^actor_\d{2}$/i;
 const FOLDS = 5;
 const ACTORS = 24;
 
@@ -37,42 +41,63 @@ export const ravdess: Dataset = {
           md5: "bc696df654c87fed845eb13823edef8a",
         },
       ],
+      ...archivesOf("Audio_Speech_Actors_01-24"),
     ],
+    lookalikes: {
+      hint: /ravdess|(audio|video)_(speech|song)/i,
+      wanted:
+        "Audio_Speech_Actors_01-24.zip, or its folders Actor_01 to Actor_24 with recordings like 03-01-01-01-01-01-01.wav",
+      holds: [[NAME]],
+      telling: true,
+    },
+    folder: { is: (root) => recordingsIn(root).length > 0, files: recordingsIn },
   },
-  async *items([path], options = {}) {
+  async *items(paths, options = {}) {
+    const [path] = paths;
     const seen = new Set<string>();
-    let count = 0;
-    for await (const entry of archiveEntries(path!, { ...defaultLimits, entry: MAX_UTTERANCE_BYTES })) {
-      const file = basename(entry.name);
+    const actors = new Set<number>();
+    let twice = 0;
+    const limits = { ...defaultLimits, entry: MAX_UTTERANCE_BYTES };
+    for await (const entry of members(paths, { list: recordingsIn, limits })) {
+      const file = basename(entry.file);
       const found = NAME.exec(file);
       if (!found) {
-        if (/\.wav$/i.test(file))
-          options.warn?.(`${path}: ${entry.name}: left out: not a RAVDESS speech name`);
+        if (/^[^.].*\.wav$/i.test(file)) options.warn?.(`${entry.name}: left out: not a RAVDESS speech name`);
         continue;
       }
       const emotion = emotionCodes[found[1]!];
       const actor = Number(found[2]);
       if (!emotion) continue;
       if (actor < 1 || actor > ACTORS)
-        throw new UserError(
-          `${path}: ${entry.name} names actor ${actor} of ${ACTORS}; fetch the archive again`,
-        );
-      if (seen.has(file)) {
-        options.warn?.(`${path}: ${entry.name}: left out: the archive holds this recording twice`);
+        throw new UserError(`${entry.name} names actor ${actor} of ${ACTORS}; fetch the archive again`);
+      const id = file.slice(0, -".wav".length);
+      if (seen.has(id)) {
+        twice++;
         continue;
       }
-      seen.add(file);
-      count++;
-      const recording = readWav(await entry.read(), `${path}: ${entry.name}`);
-      yield* clipItems(
-        recording,
-        { id: basename(file, ".wav"), emotion, fold: (actor - 1) % FOLDS, group: actor },
-        options,
-      );
+      seen.add(id);
+      actors.add(actor);
+      const recording = await readRecording(await entry.read(), entry.name);
+      yield* clipItems(recording, { id, emotion, fold: (actor - 1) % FOLDS, group: actor }, options);
     }
-    if (count === 0)
+    if (twice) options.warn?.(`${path}: left out: recordings that it holds twice: ${twice}`);
+    if (actors.size > 0 && actors.size < ACTORS)
+      options.warn?.(`${path}: holds ${actors.size} of ${ACTORS} actors; it may be there in part`);
+    if (actors.size === 0)
       throw new UserError(
         `${path}: holds no recording named like Actor_01/03-01-01-01-01-01-01.wav; fetch the archive again`,
       );
   },
 };
+
+/** The recordings of an unpacked archive, actor by actor as in it: in folders Actor_01 to Actor_24, or beside each other. */
+function recordingsIn(root: string): string[] {
+  const folders = ["", ...namesIn(root).filter((name) => ACTOR.test(name))];
+  const files = folders.flatMap((folder) =>
+    namesIn(join(root, folder))
+      .filter((name) => NAME.test(name))
+      .map((name) => join(folder, name)),
+  );
+  const order = (file: string) => `${NAME.exec(basename(file))![2]} ${basename(file)}`;
+  return files.sort((a, b) => (order(a) < order(b) ? -1 : 1));
+}

@@ -1,5 +1,5 @@
 import { resample } from "../formats/resample.js";
-import type { Recording } from "../formats/wav.js";
+import type { Recording } from "../formats/recording.js";
 import { type Emotion, emotions } from "./classes.js";
 import type { Item, ItemOptions } from "./dataset.js";
 

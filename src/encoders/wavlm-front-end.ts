@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import type { EncoderInput } from "./architecture.js";
-import { gelu, layerNorm } from "./ops.js";
+import { gelu, inOneKernel, layerNorm } from "./ops.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
 export const FINAL_NORM = "wavlm.encoder.layer_norm";
@@ -39,6 +39,28 @@ export function frameCount({ kernels, strides }: FrontEnd, samples: number): num
   throw new UserError(
     `a recording of ${samples} samples is shorter than the ${least} that one frame needs; pad it`,
   );
+}
+
+/**
+ * Bytes that an item takes at most on its way to hidden state 0: copies of its widest tensor, the first convolution's output, and
+ * some of the frames'.
+ */
+export function frontEndBytes(settings: FrontEnd, samples: number): number {
+  const { kernels, strides, channels, groupNorm, features } = settings;
+  const widest = Math.floor((samples - kernels[0]!) / strides[0]!) + 1;
+  return 4 * (widest * channels[0]! * (groupNorm ? 12 : 8) + 8 * frameCount(settings, samples) * features);
+}
+
+/** Multiplications and additions of an item on that way. */
+export function frontEndOperations(settings: FrontEnd, samples: number): number {
+  const { channels, kernels, strides, features, positions } = settings;
+  let [length, sum] = [samples, 0];
+  kernels.forEach((kernel, i) => {
+    length = Math.floor((length - kernel) / strides[i]!) + 1;
+    sum += 2 * length * (channels[i - 1] ?? 1) * kernel * channels[i]!;
+  });
+  const ofFrame = channels.at(-1)! + (features / positions.groups) * positions.kernel;
+  return sum + 2 * length * features * ofFrame;
 }
 
 /** The tensors up to hidden state 0. */
@@ -109,6 +131,10 @@ function convolve(settings: FrontEnd, weights: Weights, i: number, x: tf.Tensor3
   if (settings.groupNorm && i > 0) return gelu(biased);
   if (!settings.groupNorm) return gelu(affineNorm(weights, `${at}.layer_norm`, biased, CONV_EPSILON));
   const [weight, bias] = [weights.get(`${at}.layer_norm.weight`), weights.get(`${at}.layer_norm.bias`)];
+  if (inOneKernel("TimeNorm") && biased.shape[2] % 4 === 0) {
+    const normed = tf.engine().runKernel("TimeNorm", { x: biased, weight, bias }, { epsilon: CONV_EPSILON });
+    return gelu(normed as tf.Tensor3D);
+  }
   // as many groups as channels: each channel by its mean and variance over time
   const centred = biased.sub<tf.Tensor3D>(biased.mean(1, true));
   const scale = centred.square().mean(1, true).add(CONV_EPSILON).rsqrt();

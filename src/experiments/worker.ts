@@ -1,4 +1,5 @@
 /** A worker process: trains the cells it is told to, one after the other, and writes each one's JSON. Started by pool.ts. */
+import { endWithParent } from "../apart.js";
 import { UserError } from "../errors.js";
 import { loadFeatures, shapeOfFeatures, type Features } from "../features/load.js";
 import { selectItems, type Selection, type TaskData } from "../features/select.js";
@@ -21,8 +22,7 @@ const send = (message: FromWorker) => {
   process.send?.(message);
 };
 
-const parent = process.ppid;
-process.on("disconnect", () => process.exit());
+endWithParent();
 process.on("message", (order: Order) => {
   train(order).catch((error: Error) =>
     send({ kind: "failed", user: error instanceof UserError, message: error.message, stack: error.stack }),
@@ -39,11 +39,7 @@ async function train({ name, config, path, shifted }: Order) {
     trainer.refuse?.(name, config, { ...shapeOfFeatures(path), classes: classes.length });
   const data = config.fineTuning ? await rawItemsOf(path, config) : itemsOf(path, config, shifted);
   const start = performance.now();
-  const onEpoch = (record: EpochRecord) => {
-    // events wait while a cell trains, so the parent's end is seen here
-    if (process.ppid !== parent) process.exit();
-    send({ kind: "epoch", record });
-  };
+  const onEpoch = (record: EpochRecord) => send({ kind: "epoch", record });
   const trained =
     "inputs" in data
       ? await trainer.fineTuneCell!(config, data, onEpoch, adapterFolder(options.folder, name))

@@ -1,5 +1,5 @@
 import { existsSync, rmdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import {
   datasetNamed,
   downloadProgress,
@@ -10,19 +10,19 @@ import {
   type Item,
 } from "../datasets/index.js";
 import { openEncoder } from "../encoders/encoder.js";
+import { locateEncoder, type LocatedEncoder } from "../encoders/locate.js";
+import { meanStates } from "../encoders/stream.js";
 import { UserError } from "../errors.js";
 import { readHeader } from "../formats/safetensors.js";
 import { Lock } from "../lock.js";
 import { shiftInput } from "../shifts/shift.js";
-import { cacheName, encoderBytes, encoderId, type ExtractionSettings } from "./extraction.js";
+import { chunksOf } from "./chunks.js";
+import { cacheName, encoderId, PAD_TOGETHER, type ExtractionSettings } from "./extraction.js";
+import { staysInMemory } from "./cost.js";
+import { HalfwayFile } from "./halfway.js";
 import { chosenItems, itemsNamed, preparation } from "./inputs.js";
 import { RecordWriter, type ItemNote } from "./records.js";
 
-/** Encoders of at most so many bytes are kept in memory; of larger ones one layer at a time. */
-const RESIDENT = 2 ** 29;
-/** Items that pass a layer together, and batches a layer is loaded for where the encoder does not fit. */
-const BATCH = 16;
-const STREAMED_BATCHES = 32;
 /** Of why items are left out, those named in one line. */
 const REASONS = 3;
 
@@ -35,20 +35,25 @@ export interface ExtractOptions {
 }
 
 /**
- * Where an extraction's feature file lies in the cache, and whether it is finished. Finds or fetches the raw data.
+ * Where an extraction's feature file lies in the cache, and whether it is finished. Finds or fetches the encoder and the raw data.
  * @returns beside it `place`, which says the same of other settings with this data and encoder
  */
 export async function plannedFile(settings: ExtractionSettings, cache: string, options: LocateOptions = {}) {
   const dataset = datasetNamed(settings.dataset);
+  const located = await locateEncoder(settings.encoder, { fetch: options.fetch });
   const paths = await locate(dataset, { progress: downloadProgress(), ...options });
-  const ids = [encoderId(settings.encoder), await fingerprint(dataset, paths)] as const;
+  const ids = [idOf(located), await fingerprint(dataset, paths)] as const;
   const place = (of: ExtractionSettings) => {
-    const folder = join(cache, cacheName(of, ...ids));
+    const folder = join(cache, cacheName({ ...of, encoder: located.name }, ...ids));
     const path = RecordWriter.finished(folder);
     return { folder, path, finished: existsSync(path) };
   };
-  return { dataset, paths, ...place(settings), place };
+  return { dataset, paths, located, ...place(settings), place };
 }
+
+/** A published encoder goes by its commit: other files of the repository, which other clients fetch, do not matter. */
+const idOf = ({ folder, repository, commit }: LocatedEncoder) =>
+  commit ? `${repository}@${commit}` : encoderId(folder);
 
 /**
  * Raw data → hidden states of every layer → mean over time, tokens or patches → a feature file in the cache. Goes on where it
@@ -61,13 +66,13 @@ export async function extractFeatures(
   settings: ExtractionSettings,
   options: ExtractOptions,
 ): Promise<string> {
-  const { dataset, paths, folder, path, finished } = await plannedFile(settings, options.cache);
+  const { dataset, paths, located, folder, path, finished } = await plannedFile(settings, options.cache);
   if (finished) return sound(path, folder);
   const waiting = (pid: number) => options.warn?.(`process ${pid} makes ${path}: waiting for it`);
   const lock = await Lock.acquire(join(folder, "lock"), waiting);
   try {
     if (existsSync(path)) return sound(path, folder);
-    return await extract(settings, dataset, paths, folder, options);
+    return await extract(settings, located, dataset, paths, folder, options);
   } finally {
     lock.release();
     removeEmpty(folder);
@@ -96,13 +101,14 @@ function removeEmpty(folder: string): void {
 /** Writes the feature file in `folder`; its holder holds the lock. */
 async function extract(
   settings: ExtractionSettings,
+  located: LocatedEncoder,
   dataset: Dataset,
   paths: string[],
   folder: string,
   options: ExtractOptions,
 ): Promise<string> {
-  const resident = encoderBytes(settings.encoder) <= RESIDENT;
-  const encoder = await openEncoder(settings.encoder, { resident });
+  const resident = staysInMemory(located.folder);
+  const encoder = await openEncoder(located.folder, { resident });
   let writer: RecordWriter | undefined;
   try {
     if (encoder.modality !== dataset.input) {
@@ -118,21 +124,32 @@ async function extract(
     if (known.some((id, i) => id !== chosen[i])) {
       throw new UserError(`${folder} was begun with other items: remove it and start again`);
     }
-    // Inputs are padded by batch: going on within one would pad them otherwise.
-    const kept = known.length < chosen.length ? known.length - (known.length % BATCH) : known.length;
+    const { padTogether = PAD_TOGETHER } = settings;
+    // Going on within a group would pad it otherwise.
+    const kept = known.length < chosen.length ? known.length - (known.length % padTogether) : known.length;
     writer.keep(kept);
     const inputOf = ({ id, input }: Item) => (settings.shift ? shiftInput(input, settings.shift, id) : input);
-    const chunkItems = BATCH * (resident ? 1 : STREAMED_BATCHES);
+    const cut = {
+      prepare: (items: Item[]) => prepare(items.map(inputOf)),
+      padTogether,
+      streamed: !resident,
+    };
+    const halfway = new HalfwayFile(folder);
     options.onProgress?.(kept, chosen.length);
     let done = kept;
-    for await (const chunk of chunks(itemsNamed(dataset, paths, chosen.slice(done)), chunkItems)) {
-      const batches = Array.from({ length: Math.ceil(chunk.length / BATCH) }, (_, i) =>
-        prepare(chunk.slice(i * BATCH, (i + 1) * BATCH).map(inputOf)),
-      );
-      writer.append(await encoder.meanStates(batches), chunk.map(noteOf));
-      options.onProgress?.((done += chunk.length), chosen.length);
+    for await (const chunk of chunksOf(itemsNamed(dataset, paths, chosen.slice(kept)), encoder, cut)) {
+      const means = await meanStates(encoder, chunk.batches, {
+        from: halfway.read(chunk),
+        onStep: async (share, stand) => {
+          if (share < 1) options.onProgress?.(done + share * chunk.items.length, chosen.length);
+          await halfway.write(chunk, stand);
+        },
+      });
+      writer.append(means, chunk.items.map(noteOf));
+      options.onProgress?.((done += chunk.items.length), chosen.length);
     }
-    return writer.finish(about(dataset, settings));
+    halfway.remove();
+    return writer.finish(about(dataset, settings, located));
   } finally {
     writer?.close();
     encoder.dispose();
@@ -160,17 +177,6 @@ async function usableItems(
   );
 }
 
-async function* chunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let chunk: T[] = [];
-  for await (const item of items) {
-    chunk.push(item);
-    if (chunk.length < size) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length) yield chunk;
-}
-
 function noteOf({ id, label, split, fold, group }: Item): ItemNote {
   return {
     id,
@@ -181,7 +187,11 @@ function noteOf({ id, label, split, fold, group }: Item): ItemNote {
   };
 }
 
-function about(dataset: Dataset, settings: ExtractionSettings): object {
+function about(
+  dataset: Dataset,
+  settings: ExtractionSettings,
+  { name, repository, commit }: LocatedEncoder,
+): object {
   const over = { audio: "time, padding included", text: "tokens, <s> included", image: "all tokens" }[
     dataset.input
   ];
@@ -191,6 +201,7 @@ function about(dataset: Dataset, settings: ExtractionSettings): object {
     classes: dataset.classes.length,
     pooling: `mean over ${over}`,
     ...settings,
-    encoder: basename(settings.encoder),
+    encoder: name,
+    ...(commit && { repository, commit }),
   };
 }

@@ -1,4 +1,5 @@
 import { UserError } from "../errors.js";
+import { ByteArray, Dtype } from "./numpy-pickle.js";
 import type { SafeDtype } from "./safetensors.js";
 
 /** A tensor as a PyTorch checkpoint describes it: a strided view of a storage that lies elsewhere in the archive. */
@@ -13,8 +14,8 @@ export class TensorView {
   ) {}
 }
 
-/** A typed storage of `elements` values, the archive's entry `data/<key>`. */
-class Storage {
+/** A typed storage of `elements` values, in a zip the entry `data/<key>`. */
+export class Storage {
   constructor(
     readonly key: string,
     readonly dtype: SafeDtype,
@@ -27,9 +28,12 @@ export type PickleValue =
   | boolean
   | number
   | string
+  | Buffer
   | PickleValue[]
   | Map<PickleValue, PickleValue>
   | TensorView
+  | ByteArray
+  | Dtype
   | Storage
   | Global;
 
@@ -70,30 +74,60 @@ const constructors: Record<string, (args: PickleValue[]) => PickleValue | undefi
       : undefined;
   },
   "torch._utils._rebuild_parameter": ([tensor]) => (tensor instanceof TensorView ? tensor : undefined),
+  "numpy.core.multiarray._reconstruct": newArray,
+  "numpy._core.multiarray._reconstruct": newArray,
+  // as Python 3 writes bytes in protocol 2
+  "_codecs.encode": ([text, code]) =>
+    typeof text === "string" && code === "latin1" ? named(Buffer.from(text, "latin1")) : undefined,
+  "numpy.dtype": ([name]) => (typeof name === "string" ? new Dtype(name) : undefined),
 };
+
+/** Passed on to a constructor, and no more. */
+const classes = ["numpy.ndarray"];
+
+function newArray([type]: PickleValue[]): PickleValue | undefined {
+  return type instanceof Global && type.name === "numpy.ndarray" ? new ByteArray() : undefined;
+}
+
+/** Names are bytes in Python 2; what is longer is contents. */
+function named(bytes: Buffer): string | Buffer {
+  return bytes.length < 256 ? bytes.toString("latin1") : bytes;
+}
 
 function isWhole(value: PickleValue | undefined): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 /**
- * Reads a pickle that holds tensors, numbers, texts, lists and dictionaries, and nothing else: no name in it is ever looked up
+ * Reads a pickle that holds tensors, arrays of bytes, numbers, texts, lists and dictionaries, and nothing else: no name in it is ever looked up
  * or called. The opcodes are those of Python's pickletools, protocols 2 to 5.
  * @param path named in errors.
  * @throws UserError for any other global (by name), an opcode that checkpoints do not use, or damage.
  */
 export function readPickle(bytes: Buffer, path: string): PickleValue {
-  return new Unpickler(bytes, path).read();
+  return readPickleAt(bytes, path, 0).value;
+}
+
+/** The same for one of several pickles in a row: its value, the storages that it refers to by key, and where the next one begins. */
+export function readPickleAt(
+  bytes: Buffer,
+  path: string,
+  begin: number,
+): { value: PickleValue; storages: ReadonlyMap<string, Storage>; end: number } {
+  const unpickler = new Unpickler(bytes, path, begin);
+  return { value: unpickler.read(), storages: unpickler.storages, end: unpickler.at };
 }
 
 class Unpickler {
-  private at = 0;
+  readonly storages = new Map<string, Storage>();
   private stack: Slot[] = [];
   private readonly memo = new Map<number, PickleValue>();
 
   constructor(
     private readonly bytes: Buffer,
     private readonly path: string,
+    /** the byte that is read next */
+    public at: number,
   ) {}
 
   read(): PickleValue {
@@ -178,7 +212,7 @@ class Unpickler {
   }
 
   global(name: string): void {
-    if (!Object.hasOwn(storages, name) && !Object.hasOwn(constructors, name))
+    if (!Object.hasOwn(storages, name) && !Object.hasOwn(constructors, name) && !classes.includes(name))
       throw this.refuse(`it asks for ${JSON.stringify(name)}, which is no part of a tensor`);
     this.push(new Global(name));
   }
@@ -201,7 +235,9 @@ class Unpickler {
     const dtype = type instanceof Global ? storages[type.name] : undefined;
     if (kind !== "storage" || !dtype || typeof key !== "string" || !/^\d+$/.test(key) || !isWhole(elements))
       throw this.refuse("it refers to something other than a storage of the archive");
-    this.push(new Storage(key, dtype, elements));
+    const storage = new Storage(key, dtype, elements);
+    this.storages.set(key, storage);
+    this.push(storage);
   }
 
   setItems(items: PickleValue[]): void {
@@ -217,10 +253,13 @@ class Unpickler {
     for (const item of items) target.push(item);
   }
 
-  /** Attributes of a dictionary (a state dict's `_metadata`) say nothing about tensors and are dropped. */
-  dropState(): void {
-    this.pop();
-    if (!(this.top() instanceof Map))
+  /** Of an array; attributes of a dictionary (a state dict's `_metadata`) say nothing about tensors and are dropped. */
+  setState(): void {
+    const state = this.pop();
+    const target = this.top();
+    if (target instanceof ByteArray) {
+      if (!target.setState(state)) throw this.refuse("it holds a NumPy array of other than bytes");
+    } else if (!(target instanceof Map || target instanceof Dtype))
       throw this.refuse("it sets the state of something that is no dictionary");
   }
 
@@ -238,6 +277,7 @@ function reversedHex(bytes: Buffer): string {
 }
 
 const text = (u: Unpickler, length: number) => u.push(u.take(length).toString("utf8"));
+const bytes = (u: Unpickler, length: number) => u.push(named(u.take(length)));
 const tuple = (n: number) => (u: Unpickler) => u.push(Array.from({ length: n }, () => u.pop()).reverse());
 
 const opcodes: Record<number, (u: Unpickler) => void> = {
@@ -255,6 +295,10 @@ const opcodes: Record<number, (u: Unpickler) => void> = {
   0x58: (u) => text(u, u.unsigned(4)), // BINUNICODE
   0x8c: (u) => text(u, u.unsigned(1)), // SHORT_BINUNICODE
   0x8d: (u) => text(u, u.unsigned(8)), // BINUNICODE8
+  0x55: (u) => bytes(u, u.unsigned(1)), // SHORT_BINSTRING
+  0x54: (u) => bytes(u, u.unsigned(4)), // BINSTRING
+  0x43: (u) => bytes(u, u.unsigned(1)), // SHORT_BINBYTES
+  0x42: (u) => bytes(u, u.unsigned(4)), // BINBYTES
   0x29: (u) => u.push([]), // EMPTY_TUPLE
   0x85: tuple(1),
   0x86: tuple(2),
@@ -275,5 +319,5 @@ const opcodes: Record<number, (u: Unpickler) => void> = {
   0x93: (u) => u.global([u.pop(), u.pop()].reverse().join(".")), // STACK_GLOBAL
   0x52: (u) => u.reduce(),
   0x51: (u) => u.storage(), // BINPERSID
-  0x62: (u) => u.dropState(), // BUILD
+  0x62: (u) => u.setState(), // BUILD
 };

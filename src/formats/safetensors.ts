@@ -1,5 +1,6 @@
 import { Float16Array } from "@petamoriken/float16";
 import { UserError } from "../errors.js";
+import { refuseImpostor } from "./impostor.js";
 import { fileSize, readRange } from "./read-range.js";
 
 /** Bytes of one element of each dtype that can be read. */
@@ -64,12 +65,23 @@ const MAX_HEADER = 100_000_000;
  * @throws UserError naming the file and the first entry that does not hold.
  */
 export function readHeader(path: string): SafeHeader {
+  refuseImpostor(path);
   const size = fileSize(path);
   if (size < 8) throw refuse(path, `${size} bytes are too few for a header`);
   const length = Number(readRange(path, 0, 8).readBigUInt64LE());
   if (length > MAX_HEADER || 8 + length > size)
-    throw refuse(path, `its header of ${length} bytes does not fit in ${size} bytes`);
+    throw refuse(path, otherFormat(path) ?? `its header of ${length} bytes does not fit in ${size} bytes`);
   return parseHeader(path, readRange(path, 8, 8 + length).toString("utf8"), 8 + length, size);
+}
+
+/** Files of tensors that go by a wrong name. */
+function otherFormat(path: string): string | undefined {
+  const head = readRange(path, 0, 8).toString("latin1");
+  if (head.startsWith("PK")) return "it is PyTorch's zip: call it pytorch_model.bin";
+  if (head.startsWith("GGUF")) return "it is llama.cpp's GGUF: take the safetensors that it was made from";
+  if (head.startsWith("\x80"))
+    return "it is a pickle, as PyTorch wrote before 1.6: call it pytorch_model.bin";
+  return undefined;
 }
 
 function parseHeader(path: string, text: string, start: number, size: number): SafeHeader {
@@ -98,7 +110,8 @@ function parseHeader(path: string, text: string, start: number, size: number): S
     if (end - begin !== bytes || end > size) {
       throw refuse(
         path,
-        `tensor ${JSON.stringify(name)} needs ${bytes} bytes at ${begin} of ${size}; the file is truncated or damaged`,
+        `tensor ${JSON.stringify(name)} needs ${bytes} bytes at ${begin} of ${size}; the file is truncated` +
+          (end > size ? ", as an unfinished download is" : " or damaged"),
       );
     }
     entries.set(name, { dtype, shape, begin, end });
@@ -147,23 +160,27 @@ export function readSafetensors(
   return { tensors, metadata };
 }
 
+type Named = readonly [name: string, tensor: { shape: readonly number[]; data: Float32Array }];
+
 /** The bytes of a file of float32 tensors, in the order given. */
-export function safetensorsOf(
-  tensors: Iterable<readonly [string, { shape: number[]; data: Float32Array }]>,
+export const safetensorsOf = (tensors: Iterable<Named>, metadata?: Record<string, string>): Buffer =>
+  Buffer.concat([...safetensorsParts([...tensors], metadata)]);
+
+/** The same one after the other: the header, then each tensor where it lies. */
+export function* safetensorsParts(
+  tensors: readonly Named[],
   metadata: Record<string, string> = {},
-): Buffer {
+): Generator<Uint8Array> {
   const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
-  const bodies: Uint8Array[] = [];
   let end = 0;
-  for (const [name, { shape, data }] of tensors) {
+  for (const [name, { shape, data }] of tensors)
     header[name] = { dtype: "F32", shape, data_offsets: [end, (end += data.byteLength)] };
-    bodies.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
   const json = Buffer.from(JSON.stringify(header));
   const text = Buffer.concat([json, Buffer.alloc(-json.length & 7, " ")]); // tensors begin at a multiple of 8
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
-  return Buffer.concat([length, text, ...bodies]);
+  yield Buffer.concat([length, text]);
+  for (const [, { data }] of tensors) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** Reads one tensor of a file whose header is known. @throws UserError for a dtype that is only listed. */
@@ -171,6 +188,19 @@ export function readEntry(path: string, { dtype, shape, begin, end }: SafeEntry)
   if (!isReadable(dtype))
     throw new UserError(`${path} holds a tensor of ${dtype}, which is not computed with; convert it to F32`);
   return decode(dtype, shape, readRange(path, begin, end));
+}
+
+/** Values that are widened at a time. */
+const PIECE = 2 ** 22;
+
+/** Reads one float tensor of a file whose header is known into an array of as many values, holding 32 MB of it at most. */
+export function readEntryInto(path: string, { dtype, begin, end }: SafeEntry, values: Float32Array): void {
+  const width = (end - begin) / values.length;
+  for (let from = 0; from < values.length; from += PIECE) {
+    const to = Math.min(from + PIECE, values.length);
+    const bytes = readRange(path, begin + from * width, begin + to * width);
+    values.set(decode(dtype as SafeDtype, [to - from], bytes).data, from);
+  }
 }
 
 /**

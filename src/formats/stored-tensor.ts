@@ -5,6 +5,8 @@ export interface StoredTensor {
   dtype: StoredDtype;
   shape: number[];
   read(): HostTensor;
+  /** Widens floats into an array of as many, a few megabytes at a time; where it is left out, `read` is the way. */
+  readInto?(values: Float32Array): void;
 }
 
 /** The tensors of a checkpoint by name, none of them read yet. */

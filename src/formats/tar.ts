@@ -113,7 +113,10 @@ class TarPump {
         this.parser.write(value);
       }
     } catch (error) {
-      this.error ??= error as Error;
+      const cut = (error as NodeJS.ErrnoException).code === "Z_BUF_ERROR";
+      this.error ??= cut
+        ? new Error("its compressed data has no end, as that of an unfinished download")
+        : (error as Error);
     }
     if (this.error)
       throw this.error instanceof UserError ? this.error : this.guard.refuse(this.error.message);

@@ -1,23 +1,21 @@
 import { UserError } from "../errors.js";
-
-/** A recording, its channels averaged. */
-export interface Recording {
-  /** [frames], full scale is ±1. */
-  samples: Float32Array;
-  /** Frames a second. */
-  rate: number;
-  channels: number;
-  bits: number;
-  encoding: "integer" | "float";
-}
+import { averaged, checkRecording, CONVERT, type Recording } from "./recording.js";
+import { findChunks } from "./wav-chunks.js";
+import { expand } from "./wav-codecs.js";
 
 const PCM = 1;
 const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
-const RATES = { lowest: 8_000, highest: 384_000 };
-const MAX_CHANNELS = 8;
-/** Of one utterance: minutes of any usual format. */
-export const MAX_UTTERANCE_BYTES = 32 * 2 ** 20;
+/** What other tags stand for, by RFC 2361. */
+const otherTags: Record<number, string> = {
+  0x31: "GSM 6.10",
+  0x40: "G.721 ADPCM",
+  0x45: "G.726 ADPCM",
+  0x50: "MPEG",
+  0x55: "MP3",
+  0xff: "AAC",
+  0x161: "WMA",
+};
 
 type Read = (at: number) => number;
 
@@ -37,41 +35,48 @@ function sampleReader(encoding: number, bits: number, bytes: Buffer): Read | und
 }
 
 /**
- * Reads a RIFF WAVE file: 8, 16, 24 or 32-bit integers, 32 or 64-bit floats, up to eight channels. The npm decoders were
- * tried first: they take a truncated file for a shorter one, scale both signs differently, or believe block sizes.
+ * Reads a WAVE file: 8, 16, 24 or 32-bit integers, 32 or 64-bit floats, µ-law, A-law, IMA and Microsoft ADPCM, up to eight channels, in
+ * RIFF, RF64 or BW64, also with the sizes that writers to pipes leave (see `findChunks`). The npm decoders were tried first: they take a
+ * truncated file for a shorter one, scale both signs differently, or believe block sizes; for what is compressed one serves, behind the
+ * checks of this.
  * @param name what errors begin with.
  * @throws UserError for a truncated or damaged file and for other encodings.
  */
 export function readWav(bytes: Buffer, name: string): Recording {
   const refuse = (why: string, remedy = "save it again as 16-bit PCM") =>
     new UserError(`${name}: not a readable WAV file: ${why}; ${remedy}`);
-  if (
-    bytes.length < 12 ||
-    bytes.toString("latin1", 0, 4) !== "RIFF" ||
-    bytes.toString("latin1", 8, 12) !== "WAVE"
-  )
-    throw refuse("it does not begin with RIFF and WAVE");
-  const { format, data } = findChunks(bytes, refuse);
+  const { format, data, frames: told } = findChunks(bytes, refuse);
   if (!format || format.length < 16) throw refuse("it has no format chunk before its data");
   if (!data) throw refuse("it has no data chunk; it is truncated");
 
   const tag = format.readUInt16LE(0);
   const channels = format.readUInt16LE(2);
   const rate = format.readUInt32LE(4);
+  const block = format.readUInt16LE(12);
   const bits = format.readUInt16LE(14);
   const encoding = tag === EXTENSIBLE && format.length >= 26 ? format.readUInt16LE(24) : tag;
+  checkRecording({ channels, rate }, refuse);
+  const expanded = expand({ encoding, channels, rate, block, bits, format, data }, refuse);
+  if (expanded) {
+    const [{ length }] = expanded.channels as [Float32Array];
+    // the last block is filled up
+    const frames = told && told < length && length - told < expanded.blockFrames ? told : length;
+    if (frames === 0) throw refuse("it holds no samples");
+    const samples = averaged(
+      expanded.channels.map((channel) => channel.subarray(0, frames)),
+      refuse,
+    );
+    return { samples, rate, channels, bits, encoding: expanded.name };
+  }
   const read = sampleReader(encoding, bits, data);
-  if (!read) throw refuse(`encoding ${encoding} with ${bits} bits is not read`);
-  if (channels < 1 || channels > MAX_CHANNELS) throw refuse(`it claims ${channels} channels`);
-  if (rate < RATES.lowest || rate > RATES.highest)
+  if (!read)
     throw refuse(
-      `it claims ${rate} Hz`,
-      `${RATES.lowest} to ${RATES.highest} Hz are read: save it again at 16000 Hz`,
+      `encoding ${encoding}${otherTags[encoding] ? ` (${otherTags[encoding]})` : ""} with ${bits} bits is not read`,
+      CONVERT,
     );
   const width = bits / 8;
   const frame = width * channels;
-  if (format.readUInt16LE(12) !== frame)
-    throw refuse(`a frame is said to be ${format.readUInt16LE(12)} bytes and must be ${frame}`);
+  if (block !== frame) throw refuse(`a frame is said to be ${block} bytes and must be ${frame}`);
   const frames = Math.floor(data.length / frame);
   if (frames === 0) throw refuse("it holds no samples");
 
@@ -83,21 +88,4 @@ export function readWav(bytes: Buffer, name: string): Recording {
     samples[i] = sum / channels;
   }
   return { samples, rate, channels, bits, encoding: encoding === FLOAT ? "float" : "integer" };
-}
-
-function findChunks(bytes: Buffer, refuse: (why: string) => Error): { format?: Buffer; data?: Buffer } {
-  let format: Buffer | undefined;
-  for (let at = 12; at + 8 <= bytes.length;) {
-    const id = bytes.toString("latin1", at, at + 4);
-    const size = bytes.readUInt32LE(at + 4);
-    const begin = at + 8;
-    const end = begin + size;
-    if ((id === "fmt " || id === "data") && end > bytes.length)
-      throw refuse(`its ${id.trim()} chunk claims ${size} bytes of ${bytes.length - begin}; it is truncated`);
-    if (id === "fmt ") format = bytes.subarray(begin, end);
-    if (id === "data") return { ...(format && { format }), data: bytes.subarray(begin, end) };
-    // chunks are padded to even sizes
-    at = end + (size % 2);
-  }
-  return format ? { format } : {};
 }

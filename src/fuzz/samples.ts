@@ -22,16 +22,42 @@ export function wavBytes(channels: number[][], rate: number, bits: 8 | 16 | 24 |
       else if (bits === 8) at = data.writeUInt8(whole(value) + 128, at);
       else at = data.writeIntLE(whole(value), at, width);
     }
-  const format = Buffer.alloc(16);
-  format.writeUInt16LE(float ? 3 : 1, 0);
-  format.writeUInt16LE(channels.length, 2);
+  return codedWavBytes(float ? 3 : 1, channels.length, rate, channels.length * width, bits, data);
+}
+
+/** A WAV file of any encoding; `extension` are the 16-bit words after the first 16 bytes of its format. */
+export function codedWavBytes(
+  tag: number,
+  channels: number,
+  rate: number,
+  block: number,
+  bits: number,
+  data: Buffer,
+  extension: number[] = [],
+): Buffer {
+  const format = Buffer.alloc(16 + 2 * extension.length);
+  format.writeUInt16LE(tag, 0);
+  format.writeUInt16LE(channels, 2);
   format.writeUInt32LE(rate, 4);
-  format.writeUInt32LE(rate * channels.length * width, 8);
-  format.writeUInt16LE(channels.length * width, 12);
-  format.writeUInt16LE(bits, 14);
+  format.writeUInt32LE(rate * block, 8);
+  [block, bits, ...extension].forEach((value, i) => format.writeUInt16LE(value, 12 + 2 * i));
   const body = Buffer.concat([Buffer.from("WAVE"), riffChunk("fmt ", format), riffChunk("data", data)]);
   return riffChunk("RIFF", body);
 }
+
+/** The same WAV with the sizes that a writer to a pipe leaves. */
+export function streamedWavBytes(wav: Buffer): Buffer {
+  const bytes = Buffer.from(wav);
+  for (const at of [4, 40]) bytes.writeUInt32LE(0xffffffff, at);
+  return bytes;
+}
+
+/** A FLAC file of 40 frames at 16 kHz, 16 bits, as libFLAC writes it. */
+export const flacBytes = (): Buffer =>
+  Buffer.from(
+    "ZkxhQ4AAACIQABAAAAA7AAA7A+gA8AAAACj51X5Cy6PT3jtlkxWBtgnn//hlCAAnAEYAABTxJ5M127QazbUYN5aAqxBX+7LzU7KX/s/DgkPDo0KF21/pOUnZmYsUMXTwoPDoIuk=",
+    "base64",
+  );
 
 export function riffChunk(id: string, body: Buffer): Buffer {
   const head = Buffer.alloc(8);
@@ -178,4 +204,46 @@ export function pytorchBytes(pickle: Buffer, wide = false): Buffer {
     Object.entries(entries).map(([name, bytes]) => ({ name: `archive/${name}`, bytes, stored: true })),
     wide,
   );
+}
+
+/** A pickle as Python 2 wrote CIFAR-100's Python version: lists of labels and an array of bytes, [labels, 3072], each row its index. */
+export function cifarPickleBytes(fine: number[]): Buffer {
+  const text = (value: string) => Buffer.concat([Buffer.from([0x55, value.length]), Buffer.from(value)]);
+  const list = (items: Buffer[]) => Buffer.concat([Buffer.from("]("), ...items, Buffer.from("e")]);
+  const whole = (n: number) => Buffer.from([0x4b, n]);
+  const word = (code: number, n: number) => {
+    const bytes = Buffer.from([code, 0, 0, 0, 0]);
+    bytes.writeInt32LE(n, 1);
+    return bytes;
+  };
+  const rows = fine.map((_, row) => Buffer.alloc(3072, row));
+  const dtype = [
+    Buffer.from("cnumpy\ndtype\n"),
+    text("u1"),
+    whole(0),
+    whole(1),
+    Buffer.from("\x87R(", "latin1"),
+  ];
+  return Buffer.concat([
+    Buffer.from("\x80\x02}q\x01(", "latin1"),
+    ...[text("filenames"), list(fine.map(() => text("some.png")))],
+    ...[
+      text("fine_labels"),
+      list(fine.map(whole)),
+      text("coarse_labels"),
+      list(fine.map((_, row) => whole(row % 20))),
+    ],
+    ...[text("data"), Buffer.from("cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"), whole(0)],
+    ...[Buffer.from([0x85]), text("b"), Buffer.from("\x87R(", "latin1"), whole(1)],
+    ...[
+      whole(fine.length),
+      Buffer.from([0x4d, 0, 12, 0x86]),
+      ...dtype,
+      whole(3),
+      text("|"),
+      Buffer.from("NNN"),
+    ],
+    ...[word(0x4a, -1), word(0x4a, -1), whole(0), Buffer.from("tb\x89", "latin1")],
+    ...[word(0x54, 3072 * fine.length), ...rows, Buffer.from("tbu.")],
+  ]);
 }

@@ -1,14 +1,27 @@
 import { createReadStream } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { newsRows } from "../datasets/news-rows.js";
 import { archiveEntries } from "../formats/archive.js";
+import { readRecording } from "../formats/audio.js";
 import { openTensorFile } from "../formats/checkpoint.js";
+import { cifarPickle } from "../formats/cifar.js";
 import { csvRows } from "../formats/csv.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { resample } from "../formats/resample.js";
 import { readSafetensors } from "../formats/safetensors.js";
-import { readWav } from "../formats/wav.js";
-import { pickleBytes, pytorchBytes, safetensorsBytes, tarBytes, wavBytes, zipBytes } from "./samples.js";
+import {
+  cifarPickleBytes,
+  codedWavBytes,
+  flacBytes,
+  pickleBytes,
+  pytorchBytes,
+  safetensorsBytes,
+  streamedWavBytes,
+  tarBytes,
+  wavBytes,
+  zipBytes,
+} from "./samples.js";
 
 /** A parser under attack. */
 export interface FuzzTarget {
@@ -69,6 +82,12 @@ export const fuzzTargets: FuzzTarget[] = [
     parse: readCheckpoint,
   },
   {
+    name: "cifar pickle",
+    extension: "",
+    seeds: () => [cifarPickleBytes([3, 99])],
+    parse: async (path) => [...cifarPickle(readBounded(path, LIMIT), path)],
+  },
+  {
     name: "pytorch",
     extension: ".bin",
     seeds: () => [pytorchBytes(pickleBytes()), pytorchBytes(pickleBytes(), true)],
@@ -82,11 +101,21 @@ export const fuzzTargets: FuzzTarget[] = [
       wavBytes([wave, wave], 48_000, 24),
       wavBytes([wave], 44_100, 32, true),
       wavBytes([wave], 8_000, 8),
+      streamedWavBytes(wav),
+      codedWavBytes(7, 1, 8_000, 1, 8, wav.subarray(0, 999)),
+      codedWavBytes(0x11, 1, 16_000, 64, 4, wav.subarray(0, 640), [2, 121]),
+      codedWavBytes(2, 2, 16_000, 64, 4, wav.subarray(0, 640)),
     ],
     parse: async (path) => {
-      const { samples, rate } = readWav(readBounded(path, LIMIT), path);
+      const { samples, rate } = await readRecording(readBounded(path, LIMIT), path);
       return resample(samples, rate, 16_000);
     },
+  },
+  {
+    name: "flac",
+    extension: ".flac",
+    seeds: () => [flacBytes()],
+    parse: async (path) => readRecording(readBounded(path, LIMIT), path),
   },
   { name: "tar", extension: ".tar", seeds: () => [tarBytes(files)], parse: readArchive },
   {
@@ -109,6 +138,19 @@ export const fuzzTargets: FuzzTarget[] = [
     seeds: () => [files[0]!.bytes],
     parse: async (path) => {
       for await (const row of csvRows(createReadStream(path), path)) void row;
+    },
+  },
+  {
+    name: "news rows",
+    extension: ".csv",
+    seeds: () =>
+      [
+        files[0]!.bytes.toString(),
+        `Class Index,Title,Description\n${"4,A,B\n".repeat(9)}`,
+        "text,label\nA,0\nB,3\n",
+      ].map((text) => Buffer.from(text)),
+    parse: async (path) => {
+      for await (const row of newsRows(createReadStream(path), path)) void row;
     },
   },
   {

@@ -1,15 +1,16 @@
 import { createReadStream } from "node:fs";
 import { archiveEntries } from "../formats/archive.js";
+import { readRecording } from "../formats/audio.js";
 import { openTensorFile } from "../formats/checkpoint.js";
-import { CIFAR_RECORD, cifarRecords } from "../formats/cifar.js";
+import { CIFAR_RECORD, cifarPickle, cifarRecords } from "../formats/cifar.js";
 import { csvRows } from "../formats/csv.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { readBounded } from "../formats/read.js";
 import { readHeader, readSafetensors } from "../formats/safetensors.js";
-import { readWav } from "../formats/wav.js";
 import type { Inspector } from "./inspector.js";
 
 const MAX_WAV = 512 * 2 ** 20;
+const MAX_PICKLE = 2 ** 29;
 const MAX_TEXT = 4 * 2 ** 20;
 /** Classes beyond which only their number is told. */
 const MAX_CLASSES = 20;
@@ -21,7 +22,12 @@ const startsWith = (text: string) => (head: Buffer) => head.toString("latin1", 0
 /** In order of precedence. A reader for another format is one more entry. */
 export const fileInspectors: Inspector[] = [
   { kind: "safetensors", named: /\.safetensors$/i, begins: (head) => head[8] === 0x7b, lines: safetensors },
-  { kind: "WAV", named: /\.wave?$/i, begins: startsWith("RIFF"), lines: wav },
+  {
+    kind: "WAV or FLAC",
+    named: /\.(wave?|flac)$/i,
+    begins: (head) => /^(RIFF|RF64|BW64|fLaC)/.test(head.toString("latin1", 0, 4)),
+    lines: recording,
+  },
   { kind: "CSV", named: /\.csv$/i, lines: csv },
   {
     kind: "zip, tar or tar.gz",
@@ -42,6 +48,7 @@ export const fileInspectors: Inspector[] = [
     begins: (head, bytes) => bytes % CIFAR_RECORD === 0 && head[0]! < 20 && head[1]! < 100,
     lines: cifar,
   },
+  { kind: "CIFAR-100 pickle", named: /(^|[\\/])(train|test)$/i, lines: cifarPython },
   { kind: "PyTorch checkpoint", named: /\.(bin|pt|pth)$/i, begins: startsWith("PK"), lines: pytorch },
 ];
 
@@ -79,11 +86,11 @@ async function pytorch(path: string): Promise<string[]> {
   ];
 }
 
-async function wav(path: string): Promise<string[]> {
-  const { samples, rate, channels, bits, encoding } = readWav(readBounded(path, MAX_WAV), path);
+async function recording(path: string): Promise<string[]> {
+  const { samples, rate, channels, bits, encoding } = await readRecording(readBounded(path, MAX_WAV), path);
   const peak = samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   return [
-    `WAV, ${rate} Hz, ${count(channels, "channel")}, ${bits}-bit ${encoding}, ${count(samples.length, "frame")}, ` +
+    `${encoding === "FLAC" ? "FLAC" : "WAV"}, ${rate} Hz, ${count(channels, "channel")}, ${bits}-bit ${encoding === "FLAC" ? "integer" : encoding}, ${count(samples.length, "frame")}, ` +
       `${(samples.length / rate).toFixed(3)} s, ${peak === 0 ? "silent" : `peak ${peak.toFixed(3)}`}`,
   ];
 }
@@ -125,6 +132,11 @@ async function cifar(path: string): Promise<string[]> {
   const fine: number[] = [];
   for await (const record of cifarRecords(createReadStream(path), path)) fine.push(record.fine);
   return [`CIFAR-100 records, ${count(fine.length, "image")} [3, 32, 32], fine labels ${classes(fine)}`];
+}
+
+async function cifarPython(path: string): Promise<string[]> {
+  const fine = [...cifarPickle(readBounded(path, MAX_PICKLE), path)].map((record) => record.fine);
+  return [`CIFAR-100 pickle, ${count(fine.length, "image")} [3, 32, 32], fine labels ${classes(fine)}`];
 }
 
 function classes(labels: Iterable<string | number>): string {

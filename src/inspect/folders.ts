@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { pathIn, placeIn } from "../datasets/lookup.js";
 import { UserError } from "../errors.js";
-import { checkpointFiles } from "../formats/checkpoint.js";
+import { checkpointFiles, openCheckpoint } from "../formats/checkpoint.js";
 import { parseEmoEvaluation } from "../formats/emo-evaluation.js";
 import { fileSize } from "../formats/read-range.js";
 import { firstBytes, readBounded } from "../formats/read.js";
@@ -25,7 +26,7 @@ export async function inspectFolder(path: string): Promise<string[]> {
     ];
   }
   if (existsSync(join(path, "config.json"))) return checkpoint(path);
-  if (existsSync(join(path, "Session1"))) return sessions(path);
+  if (pathIn(path, "Session1")) return sessions(path);
   throw new UserError(
     `${path}: holds neither adapter_config.json, config.json nor Session1; name files in it instead`,
   );
@@ -47,9 +48,13 @@ function json(folder: string, name: string): Record<string, any> {
 async function checkpoint(folder: string): Promise<string[]> {
   json(folder, "config.json");
   const { openEncoder } = await import("../encoders/encoder.js"); // with TensorFlow.js, which files do without
-  const { modelType, layers, features } = await openEncoder(folder);
-  const lines = [`checkpoint, model ${modelType}, ${layers} layers, ${features} features`];
+  const { inspectExtraction } = await import("./encoder.js");
+  const encoder = await openEncoder(folder);
   const read = checkpointFiles(folder);
+  const lines = [
+    `checkpoint, model ${encoder.modelType}, ${encoder.layers} layers, ${encoder.features} features, ${await stored(folder, read)}`,
+    ...(await inspectExtraction(encoder)),
+  ];
   for (const name of read.sort()) lines.push(...(await weights(folder, name)));
   for (const name of weightFiles(folder).filter((name) => !read.includes(name))) {
     try {
@@ -62,6 +67,13 @@ async function checkpoint(folder: string): Promise<string[]> {
     }
   }
   return lines;
+}
+
+/** Types of the weights, their files and bytes. */
+async function stored(folder: string, files: readonly string[]): Promise<string> {
+  const types = new Set([...(await openCheckpoint(folder)).values()].map(({ dtype }) => dtype));
+  const bytes = files.reduce((sum, name) => sum + fileSize(join(folder, name)), 0);
+  return `${[...types].join(" and ")} in ${files.length === 1 ? files[0] : `${files.length} files`}, ${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 async function adapterWeights(folder: string): Promise<string[]> {
@@ -85,10 +97,10 @@ async function weights(folder: string, name: string): Promise<string[]> {
 function sessions(root: string): string[] {
   const lines: string[] = [];
   for (const session of readdirSync(root)
-    .filter((name) => /^Session\d$/.test(name))
+    .filter((name) => /^Session\d$/i.test(name))
     .sort()) {
-    const folder = join(root, session, "dialog", "EmoEvaluation");
-    const files = existsSync(folder) ? readdirSync(folder).filter((name) => /^[^.].*\.txt$/.test(name)) : [];
+    const folder = placeIn(root, `${session}/dialog/EmoEvaluation`);
+    const files = existsSync(folder) ? readdirSync(folder).filter((name) => /^[^.].*\.txt$/i.test(name)) : [];
     const turns = files.flatMap((file) => {
       const path = join(folder, file);
       return parseEmoEvaluation(readBounded(path, MAX_JSON).toString("utf8"), path);

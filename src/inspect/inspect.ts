@@ -1,9 +1,11 @@
 import { statSync } from "node:fs";
 import { UserError } from "../errors.js";
+import { refuseImpostor } from "../formats/impostor.js";
 import { firstBytes } from "../formats/read.js";
 import { fileInspectors, HEAD, inspectorOf } from "./files.js";
 import { inspectFolder } from "./folders.js";
 import { withoutPath } from "./inspector.js";
+import { isEncoderName, inspectPublished } from "./published.js";
 
 /**
  * Says what files hold: a safetensors file's tensors, a recording's rate and length, an archive's entries, and so on. The
@@ -27,10 +29,11 @@ export async function inspect(paths: readonly string[]): Promise<{ lines: string
 
 async function facts(path: string): Promise<string[]> {
   const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat && isEncoderName(path)) return inspectPublished(path);
   if (!stat) throw new UserError(`${path}: is not there; check the path`);
   if (stat.isDirectory()) return inspectFolder(path);
   if (!stat.isFile()) throw new UserError(`${path}: is neither a file nor a folder`);
-  if (stat.size === 0) throw new UserError(`${path}: is empty; fetch it again`);
+  refuseImpostor(path);
   const chosen = inspectorOf(path, firstBytes(path, HEAD), stat.size);
   if (!chosen)
     throw new UserError(

@@ -10,6 +10,7 @@ import { existsSync, writeSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { endWithParent } from "../apart.js";
 import { UserError } from "../errors.js";
 import { joined, type Notebook, readNotebook, writeNotebook } from "./ipynb.js";
 import { Kernel } from "./kernel.js";
@@ -54,7 +55,7 @@ function checkImports(path: string, { cells }: Notebook): void {
 
 async function runNotebook(path: string, target: string): Promise<void> {
   // the parent was killed: nobody waits, and a notebook that is half executed is not saved
-  process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
+  endWithParent();
   process.channel?.unref();
   const notebook = readNotebook(path);
   const cells = notebook.cells.filter((cell) => cell.cell_type === "code");

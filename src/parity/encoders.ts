@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { openEncoder, type Encoder, type EncoderInput } from "../encoders/encoder.js";
+import { stream } from "../encoders/stream.js";
 import { Reference, relativeL2, type Comparison } from "./reference.js";
 
 /** Tolerance of hidden states and logits: relative L2. */
@@ -16,7 +17,7 @@ export async function checkEncoderCase(folder: string): Promise<Comparison[]> {
   const encoder = await openEncoder(folder);
   const input = inputOf(expected, encoder);
   const compared: Comparison[] = [];
-  await encoder.stream([input], async (state, index) => {
+  await stream(encoder, [input], async (state, index) => {
     const { hidden, context } = state;
     const real = await context.mean.data();
     const rows = (values: ArrayLike<number>) =>

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { AudioInput } from "../encoders/audio-input.js";
 import { openEncoder, type EncoderInput } from "../encoders/encoder.js";
+import { stream } from "../encoders/stream.js";
 import { ImageInput } from "../encoders/image-input.js";
 import { TextInput } from "../encoders/text-input.js";
 import { oneOf, UserError } from "../errors.js";
@@ -73,7 +74,7 @@ export async function checkSample(path: string, task: string): Promise<Compariso
     compared.push({ quantity, error, tolerance: SAMPLE });
   });
   let states = 0;
-  await encoder.stream(inputs, async ({ hidden }, index, item) => {
+  await stream(encoder, inputs, async ({ hidden }, index, item) => {
     const quantity = `${prefixes[item]}hidden.${index}`;
     if (!expected.has(quantity)) return;
     states++;

@@ -2,36 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
 import { openEncoder } from "#src/encoders/encoder.js";
+import { meanStates, type Halfway } from "#src/encoders/stream.js";
+import { peak } from "./peak.js";
 import { ids, writeLlama } from "./tiny.js";
 
 const chunk = [ids([[1, 7, 9, 4]]), ids([[1, 3, 5, 8], [1, 2, 2, 6]])]; // prettier-ignore
-
-/** Most tensors and bytes alive at any allocation while `run` goes on. */
-async function peak(run: () => Promise<void>): Promise<{ tensors: number; bytes: number }> {
-  const { numTensors, numBytes } = tf.memory();
-  const most = { tensors: 0, bytes: 0 };
-  const engine = tf.engine() as any;
-  const track = engine.trackTensor;
-  engine.trackTensor = function (...args: unknown[]) {
-    track.apply(this, args);
-    const now = tf.memory();
-    most.tensors = Math.max(most.tensors, now.numTensors - numTensors);
-    most.bytes = Math.max(most.bytes, now.numBytes - numBytes);
-  };
-  try {
-    await run();
-  } finally {
-    engine.trackTensor = track;
-  }
-  assert.equal(tf.memory().numTensors, numTensors);
-  return most;
-}
 
 test("streaming needs the memory of one layer and one chunk, whatever the number of layers", async () => {
   const peaks = [];
   for (const layers of [4, 8, 16]) {
     const encoder = await openEncoder(writeLlama(layers));
-    peaks.push(await peak(async () => void (await encoder.meanStates(chunk))));
+    const { numTensors } = tf.memory();
+    peaks.push(await peak(() => meanStates(encoder, chunk)));
+    assert.equal(tf.memory().numTensors, numTensors);
   }
   assert.ok(peaks[0]!.bytes > 0);
   assert.deepEqual(peaks[1], peaks[0]);
@@ -40,7 +23,7 @@ test("streaming needs the memory of one layer and one chunk, whatever the number
 
 test("streamed mean states are the averages of the hidden states, item by item", async () => {
   const encoder = await openEncoder(writeLlama(4));
-  const pooled = await encoder.meanStates(chunk);
+  const pooled = await meanStates(encoder, chunk);
   assert.equal(pooled.length, 3 * 4 * 64);
   const states = encoder.hiddenStates(chunk[1]!);
   for (const layer of [1, 4]) {
@@ -61,9 +44,35 @@ test("a resident encoder gives the same, loads once, and frees on dispose", asyn
   const before = tf.memory().numTensors;
   const resident = await openEncoder(folder, { resident: true });
   const loaded = tf.memory().numTensors;
-  assert.deepEqual(await resident.meanStates(chunk), await (await openEncoder(folder)).meanStates(chunk));
+  assert.deepEqual(await meanStates(resident, chunk), await meanStates(await openEncoder(folder), chunk));
   resident.layer(0).dispose();
   assert.equal(tf.memory().numTensors, loaded);
   resident.dispose();
+  assert.equal(tf.memory().numTensors, before);
+});
+
+test("a passage that broke off anywhere goes on to the same means", async () => {
+  const encoder = await openEncoder(writeLlama(4));
+  const whole = await meanStates(encoder, chunk);
+  const shares: number[] = [];
+  await meanStates(encoder, chunk, { onStep: (share) => void shares.push(share) });
+  assert.equal(shares.length, 2 * 5);
+  assert.ok(shares.every((share, i) => share > (shares[i - 1] ?? 0)) && shares.at(-1) === 1);
+  const before = tf.memory().numTensors;
+  for (const stop of shares.slice(0, -1)) {
+    let from: Halfway | undefined;
+    const broken = meanStates(encoder, chunk, {
+      onStep: async (share, halfway) => {
+        if (share !== stop) return;
+        from = structuredClone(await halfway());
+        throw new Error("broken off");
+      },
+    });
+    await assert.rejects(broken, /broken off/);
+    const rest: number[] = [];
+    const means = await meanStates(encoder, chunk, { from, onStep: (share) => void rest.push(share) });
+    assert.deepEqual(means, whole);
+    assert.deepEqual(rest, shares.slice(shares.indexOf(stop) + 1));
+  }
   assert.equal(tf.memory().numTensors, before);
 });

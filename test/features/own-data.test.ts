@@ -109,7 +109,9 @@ test("goes on at a whole batch, to the same bytes, where the list of items was c
   writeFileSync(list, readFileSync(list, "utf8").split("\n").slice(0, 10).join("\n") + "\n");
   const seen: number[] = [];
   await extract("news", {}, { onProgress: (done) => seen.push(done) });
-  assert.deepEqual(seen, [0, 16, 24]);
+  // and between these, as layers are passed
+  assert.ok(seen.every((done, i) => done > (seen[i - 1] ?? -1)));
+  assert.deepEqual(seen.filter(Number.isInteger), [0, 16, 24]);
   assert.ok(bytes.equals(readFileSync(whole)));
 });
 

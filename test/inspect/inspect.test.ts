@@ -4,9 +4,13 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import {
+  cifarPickleBytes,
+  codedWavBytes,
+  flacBytes,
   pickleBytes,
   pytorchBytes,
   safetensorsBytes,
+  streamedWavBytes,
   tarBytes,
   wavBytes,
   zipBytes,
@@ -69,6 +73,26 @@ const cases: [string, () => string, string[]][] = [
     "silence",
     () => file("silent.wav", wavBytes([[0]], 8_000, 8)),
     ["WAV, 8000 Hz, 1 channel, 8-bit integer, 1 frame, 0.000 s, silent"],
+  ],
+  [
+    "what a pipe wrote, in capitals",
+    () => file("PIPE.WAV", streamedWavBytes(wavBytes([[0, 0.5]], 16_000, 16))),
+    ["WAV, 16000 Hz, 1 channel, 16-bit integer, 2 frames, 0.000 s, peak 0.500"],
+  ],
+  [
+    "µ-law",
+    () => file("law.wav", codedWavBytes(7, 1, 8_000, 1, 8, Buffer.from([0xff, 0x80]))),
+    ["WAV, 8000 Hz, 1 channel, 8-bit µ-law, 2 frames, 0.000 s, peak 0.980"],
+  ],
+  [
+    "FLAC under another name",
+    () => file("lossless.wav", flacBytes()),
+    ["FLAC, 16000 Hz, 1 channel, 16-bit integer, 40 frames, 0.003 s, peak 0.500"],
+  ],
+  [
+    "CIFAR-100's Python version",
+    () => file("python/train", cifarPickleBytes([5, 5])),
+    ["CIFAR-100 pickle, 2 images [3, 32, 32], fine labels 1 class: 5 × 2"],
   ],
   [
     "a CSV's rows and classes",
@@ -204,8 +228,15 @@ test("a refused file is named and the others go on", async () => {
     [file("bad.safetensors", "no"), "not a readable safetensors file: 2 bytes"],
     [file("bad.zip", "PK and no more"), "not a readable archive"],
     [file("other.wav", zipBytes(entry)), "not a readable WAV file: it does not begin with RIFF"],
-    [file("unknown.xyz", "?"), "of no known kind; read are safetensors, WAV"],
-    [file("empty.csv", ""), "empty"],
+    [file("unknown.xyz", "?"), "of no known kind; read are safetensors, WAV or FLAC"],
+    [file("empty.csv", ""), "empty: fetch it again"],
+    [
+      file("pointer.safetensors", "version https://git-lfs.github.com/spec/v1\nsize 5\n"),
+      "a git-LFS pointer",
+    ],
+    [file("page.zip", "<!DOCTYPE html><title>Sign in</title>"), 'an HTML page ("Sign in")'],
+    [file("set.zip.crdownload", "PK"), "an unfinished download of 2 bytes"],
+    [file("song.wav", "OggS and more"), "an Ogg file"],
     [
       file("evil.bin", pytorchBytes(Buffer.from("\x80\x02cposix\nsystem\nX\x02\0\0\0ls\x85R.", "latin1"))),
       'not a checkpoint that can be read safely: it asks for "posix.system"',

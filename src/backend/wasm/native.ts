@@ -18,6 +18,10 @@ const KERNELS = [
   "rectifierGradient",
   "adamw",
   "unary",
+  "binary",
+  "rowNorm",
+  "timeNorm",
+  "attention",
 ] as const;
 export type Kernel = (typeof KERNELS)[number];
 
@@ -34,6 +38,11 @@ export interface NativeExports {
   FEATURES: WebAssembly.Global;
   SPAN: WebAssembly.Global;
   PART: WebAssembly.Global;
+  STRETCH: WebAssembly.Global;
+  NORM_ROWS: WebAssembly.Global;
+  NORM_CHANNELS: WebAssembly.Global;
+  QUERIES: WebAssembly.Global;
+  attentionScratch(tokens: number, d: number): number;
   sumOfSquares(x: number, count: number): number;
   convolveScratch(inputs: number, outputs: number): number;
   filterGradientScratch(small: number, large: number, chunk: number): number;

@@ -1,5 +1,7 @@
 import { registerBlocks } from "./blocks.js";
 import { registerConvolutions } from "./convolution.js";
+import { registerElementwise } from "./elementwise.js";
+import { registerEncoderKernels } from "./encoder.js";
 import { registerFused } from "./fused.js";
 import { registerLayout } from "./layout.js";
 import { Heap, nameKernels } from "./memory.js";
@@ -20,6 +22,8 @@ export async function registerWasm(threads: number, heap = new Heap()): Promise<
   registerBlocks();
   registerLayout(native);
   registerUnary(native);
+  registerElementwise(native);
+  registerEncoderKernels(native);
   registerFused(native);
   registerMissing();
   nameKernels(heap);
