@@ -137,6 +137,13 @@ export type KernelFunction = (call: Call) => tf.TensorInfo | tf.TensorInfo[];
 export const address = (backend: BackendWasm, { dataId }: tf.TensorInfo): number =>
   backend.getMemoryOffset(dataId as never);
 
+/** Memory for what replaces a tensor: its own where nobody else holds it, so that two of them need not lie side by side. */
+export function replacing(backend: BackendWasm, { dataId, shape }: tf.TensorInfo): tf.TensorInfo {
+  if (backend.refCount(dataId as never) > 1) return backend.makeOutput(shape, "float32");
+  backend.incRef(dataId as never);
+  return { dataId, shape, dtype: "float32" };
+}
+
 /**
  * Puts a kernel in the place of tfjs's own for the wasm backend.
  * @param make gets the kernel so far, undefined where tfjs has none, for the cases that the new one leaves to it
