@@ -1,4 +1,5 @@
 /** Products of matrices op(A)·op(B), batched. */
+import { clear, copyRun } from "./layout";
 import { packed4x8 } from "./tiles";
 
 /** Rows and columns of C of one task. */
@@ -55,7 +56,7 @@ export function product(args: usize, task: i32, scratch: usize): void {
       }
     }
   }
-  if (k == 0) for (let i = top; i < bottom; i++) memory.fill(c + <usize>i * ldc + 4 * left, 0, 4 * (right - left));
+  if (k == 0) for (let i = top; i < bottom; i++) clear(c + <usize>i * ldc + 4 * left, right - left);
   if (bias) for (let i = top; i < bottom; i++) addRow(c + <usize>i * ldc + 4 * left, bias + 4 * left, right - left);
   if (relu) for (let i = top; i < bottom; i++) rectifyRow(c + <usize>i * ldc + 4 * left, right - left);
 }
@@ -64,7 +65,7 @@ export function product(args: usize, task: i32, scratch: usize): void {
 export function packRows(from: usize, ld: usize, wide: i32, step: usize, deep: i32, panel: usize): void {
   if (wide == 8) for (; deep > 0; deep--, from += ld, panel += step) v128.store(panel, v128.load(from)), v128.store(panel, v128.load(from, 16), 16);
   else if (wide == 4) for (; deep > 0; deep--, from += ld, panel += step) v128.store(panel, v128.load(from));
-  else for (; deep > 0; deep--, from += ld, panel += step) memory.copy(panel, from, 4 * wide);
+  else for (; deep > 0; deep--, from += ld, panel += step) copyRun(from, panel, wide);
 }
 
 /** Four lanes of panel[k], `step` bytes apart, of columns of a matrix, given as `wide` rows of its transpose. Lanes beyond repeat the last row. */

@@ -21,11 +21,23 @@ export function inOneKernel(name: string): boolean {
   return tf.engine().state.gradientDepth === 0 && tf.getKernel(name, tf.getBackend()) !== undefined;
 }
 
+/** Without them tfjs's wasm backend adds the bias to wrong products where a matrix is transposed. */
+const ownKernels = () => tf.getBackend() !== "wasm" || tf.getKernel("LayerNorm", "wasm") !== undefined;
+
+/** x Wᵀ + b: [rows, in] → [rows, out]; differentiable in all three. */
+export function plainLinear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor2D {
+  const y: tf.Tensor2D = tf.matMul(x, weight, false, true);
+  return bias ? y.add<tf.Tensor2D>(bias) : y;
+}
+
 /** x Wᵀ + b for frozen W [out, in] and b [out]: [rows, in] → [rows, out]. Keep W until gradients are computed. */
 export function frozenLinear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor2D {
   return withGradient(
     x,
-    (rows) => tf.fused.matMul({ a: rows as tf.Tensor2D, b: weight, transposeB: true, bias }),
+    (rows) => {
+      if (!ownKernels()) return plainLinear(rows as tf.Tensor2D, weight, bias);
+      return tf.fused.matMul({ a: rows as tf.Tensor2D, b: weight, transposeB: true, bias });
+    },
     (dy) => dy.matMul(weight),
   );
 }

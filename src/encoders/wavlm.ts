@@ -25,9 +25,11 @@ const POSITION_TABLE = "wavlm.encoder.layers.0.attention.rel_attn_embed.weight";
  * (Base); convolutional front end with layer norm (Large) or one group norm (Base).
  */
 export const wavlm: Architecture = {
+  kin: /wav2vec2|hubert|unispeech|data2vec-audio|sew|whisper|speech|audio|moonshine|mms/,
   modality: "audio",
   inputName: "input_values",
   prefix: "wavlm.",
+  layerPart: "encoder\\.layers",
   classifier: "classifier.weight",
   withHead: "WavLMForSequenceClassification",
   published: (name) =>
@@ -133,7 +135,10 @@ function blueprint(config: Config): Blueprint {
       needs: { ...linear("projector", features, projected), ...linear("classifier", projected, classes) },
       apply: (weights, pooled) => {
         if (config.flag("use_weighted_layer_sum", false))
-          throw new UserError(`${config.path}: use_weighted_layer_sum is not implemented; set it to false`);
+          throw new UserError(
+            `${config.path}: its head reads a weighted sum of all layers (use_weighted_layer_sum), which is not implemented: ` +
+              "it gives hidden states; for logits of a new head set it to false",
+          );
         return weights.project("classifier", weights.project("projector", pooled));
       },
     }),

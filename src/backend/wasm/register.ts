@@ -16,7 +16,7 @@ import { registerUnary } from "./unary.js";
  * @param heap its memory; with a limit of its own in tests
  */
 export async function registerWasm(threads: number, heap = new Heap()): Promise<void> {
-  const native = new Native(await registerThreadedWasm(threads, heap), heap, threads);
+  const native = await Native.start(await registerThreadedWasm(threads, heap), heap, threads);
   registerConvolutions(native);
   registerProducts(native);
   registerBlocks();
