@@ -171,16 +171,27 @@ export function* safetensorsParts(
   tensors: readonly Named[],
   metadata: Record<string, string> = {},
 ): Generator<Uint8Array> {
+  const entries = tensors.map(([name, { shape }]) => ({ name, shape, dtype: "F32" as const }));
+  yield safetensorsHeader(entries, metadata);
+  for (const [, { data }] of tensors) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** What a file of these tensors, which follow in this order, begins with. */
+export function safetensorsHeader(
+  tensors: readonly { name: string; shape: readonly number[]; dtype: SafeDtype }[],
+  metadata: Record<string, string> = {},
+): Buffer {
   const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
   let end = 0;
-  for (const [name, { shape, data }] of tensors)
-    header[name] = { dtype: "F32", shape, data_offsets: [end, (end += data.byteLength)] };
+  for (const { name, shape, dtype } of tensors) {
+    const bytes = shape.reduce((a, b) => a * b, bytesPer[dtype]);
+    header[name] = { dtype, shape, data_offsets: [end, (end += bytes)] };
+  }
   const json = Buffer.from(JSON.stringify(header));
   const text = Buffer.concat([json, Buffer.alloc(-json.length & 7, " ")]); // tensors begin at a multiple of 8
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
-  yield Buffer.concat([length, text]);
-  for (const [, { data }] of tensors) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return Buffer.concat([length, text]);
 }
 
 /** Reads one tensor of a file whose header is known. @throws UserError for a dtype that is only listed. */

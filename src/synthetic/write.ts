@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { UserError } from "../errors.js";
 import { guard, writeWhole } from "../files.js";
 import { repository } from "../folders.js";
-import { bytesPer } from "../formats/safetensors.js";
+import { bytesPer, safetensorsHeader } from "../formats/safetensors.js";
 import type { PublishedModel } from "./models.js";
 import { configOf, tensorsOf, type Planned } from "./tensors.js";
 import { distributionOf, normalTable, store, storedValues } from "./values.js";
@@ -97,7 +97,7 @@ async function writeWeights(
     const to = guarded(path, () => openSync(path, "wx"));
     const put = (bytes: Uint8Array) => guarded(path, () => write(to, bytes));
     try {
-      put(headerOf(shard));
+      put(safetensorsHeader(shard, { format: "pt" }));
       for (const tensor of shard) {
         const { name, dtype, values } = tensor;
         const parts = values
@@ -131,21 +131,6 @@ function shardsOf(tensors: readonly Planned[], most: number): Planned[][] {
     bytes += bytesOf(tensor);
   }
   return shards;
-}
-
-/** What a safetensors file begins with. */
-function headerOf(tensors: readonly Planned[]): Buffer {
-  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
-  let at = 0;
-  for (const tensor of tensors) {
-    const { name, dtype, shape } = tensor;
-    header[name] = { dtype, shape, data_offsets: [at, (at += bytesOf(tensor))] };
-  }
-  const json = Buffer.from(JSON.stringify(header));
-  const text = Buffer.concat([json, Buffer.alloc(-json.length & 7, " ")]); // tensors begin at a multiple of 8
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  return Buffer.concat([length, text]);
 }
 
 /** A file may take less at once than it is given. */
