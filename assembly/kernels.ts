@@ -1,5 +1,8 @@
+import { attention } from "./attention";
 import { density, densityGradient } from "./density";
+import { binary } from "./elementwise";
 import { permute, sumRows } from "./layout";
+import { rowNorm, timeNorm } from "./norm";
 import { product } from "./product";
 import { adamw, rectifierGradient } from "./training";
 import { unary } from "./unary";
@@ -28,5 +31,13 @@ export function runTask(kernel: i32, args: usize, task: i32, scratch: usize): vo
       return adamw(args, task, scratch);
     case 9:
       return unary(args, task, scratch);
+    case 10:
+      return binary(args, task, scratch);
+    case 11:
+      return rowNorm(args, task, scratch);
+    case 12:
+      return timeNorm(args, task, scratch);
+    case 13:
+      return attention(args, task, scratch);
   }
 }

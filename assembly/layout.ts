@@ -60,7 +60,7 @@ export function permute(args: usize, task: i32, scratch: usize): void {
   const around = load<i32>(args, 24), axes = args + 28;
   let x = load<usize>(args), to = load<usize>(args, 4);
   if (around > 0) x += load<usize>(axes, 4) * task, to += load<usize>(axes, 8) * task;
-  memory.fill(scratch, 0, 4 * around);
+  clear(scratch, around);
   for (;;) {
     if (columns == 0) copyRun(x, to, rows);
     else transpose(x, to, rows, columns, rowStep, columnStep);
@@ -77,9 +77,18 @@ export function permute(args: usize, task: i32, scratch: usize): void {
   }
 }
 
-function copyRun(x: usize, to: usize, count: i32): void {
+export function copyRun(x: usize, to: usize, count: i32): void {
   for (; count >= 4; count -= 4, x += 16, to += 16) v128.store(to, v128.load(x));
   for (; count > 0; count--, x += 4, to += 4) store<f32>(to, load<f32>(x));
+}
+
+/**
+ * Zeros. Neither this nor `copyRun` is one of WebAssembly's bulk operations: these check addresses against the size that their thread last
+ * heard of, which for a moment is too small when another thread has grown the memory.
+ */
+export function clear(to: usize, count: i32): void {
+  for (; count >= 4; count -= 4, to += 16) v128.store(to, i32x4.splat(0));
+  for (; count > 0; count--, to += 4) store<i32>(to, 0);
 }
 
 /** to[c][r] = x[r][c]. */

@@ -1,8 +1,9 @@
 /** Products of matrices op(A)·op(B), batched. */
-import { columns4x8, rows1x8, rows4x8 } from "./tiles";
+import { clear, copyRun } from "./layout";
+import { packed4x8 } from "./tiles";
 
 /** Rows and columns of C of one task. */
-export const ROWS: i32 = 64;
+export const ROWS: i32 = 128;
 export const COLUMNS: i32 = 256;
 /** Products summed before they are added to C. */
 const DEPTH: i32 = 512;
@@ -13,11 +14,13 @@ export const PRODUCT_SCRATCH: i32 = 4 * DEPTH * (8 + ROWS) + 128;
 /**
  * One block of C[m×n] = relu?(op(A)·op(B) + bias).
  * Arguments: table of a batch's addresses (A, B in turn), C, batch, m, n, k, transpose A (A is [k×m]), transpose B (B is [n×k]),
- * bias[n] or 0, ReLU.
+ * bias[n] or 0, ReLU, floats from row to row of A (unless A is transposed), whether sums over k go on in one chain, as XNNPACK's do,
+ * instead of beginning anew every `DEPTH`.
  */
 export function product(args: usize, task: i32, scratch: usize): void {
   const table = load<usize>(args), m = load<i32>(args, 12), n = load<i32>(args, 16), k = load<i32>(args, 20);
   const transposeA = load<i32>(args, 24) != 0, transposeB = load<i32>(args, 28) != 0, bias = load<usize>(args, 32), relu = load<i32>(args, 36) != 0;
+  const lda = 4 * <usize>load<i32>(args, 40), chain = load<i32>(args, 44) != 0;
   const down = (m + ROWS - 1) / ROWS, across = (n + COLUMNS - 1) / COLUMNS;
   const batch = task / (down * across), block = task % (down * across);
   const a = load<usize>(table + 8 * batch), b = load<usize>(table + 8 * batch, 4);
@@ -27,75 +30,69 @@ export function product(args: usize, task: i32, scratch: usize): void {
   const panel = scratch, packed = panel + 32 * DEPTH, edge = packed + 4 * ROWS * DEPTH;
   const ldc = 4 * <usize>n;
   for (let from = 0; from < k; from += DEPTH) {
-    const deep = min(DEPTH, k - from), add = from > 0;
-    if (transposeA) packColumns(a + 4 * (<usize>from * m + top), 4 * <usize>m, bottom - top, deep, packed);
+    const deep = min(DEPTH, k - from), held = from == 0 ? 0 : chain ? 2 : 1;
+    const quad = 16 * <usize>deep;
+    for (let i = top, to = packed; i < bottom; i += 4, to += quad) {
+      const high = min(4, bottom - i);
+      if (transposeA) packRows(a + 4 * (<usize>from * m + i), 4 * <usize>m, high, 16, deep, to);
+      else packTransposed(a + <usize>i * lda + 4 * <usize>from, lda, high, deep, to, 16);
+    }
     for (let j = left; j < right; j += 8) {
       const wide = min(8, right - j);
-      if (transposeB) packTransposed(b + 4 * (<usize>j * k + from), 4 * <usize>k, wide, deep, panel);
-      else packRows(b + 4 * (<usize>from * n + j), ldc, wide, deep, panel);
-      for (let i = top; i < bottom; i += 4) {
+      if (transposeB) {
+        const row = b + 4 * (<usize>j * k + from), ldb = 4 * <usize>k;
+        packTransposed(row, ldb, min(wide, 4), deep, panel, 32);
+        if (wide > 4) packTransposed(row + 4 * ldb, ldb, wide - 4, deep, panel + 16, 32);
+      } else packRows(b + 4 * (<usize>from * n + j), ldc, wide, 32, deep, panel);
+      for (let i = top, quads = packed; i < bottom; i += 4, quads += quad) {
         const high = min(4, bottom - i);
-        const whole = high == 4 && wide == 8;
         const out = c + <usize>i * ldc + 4 * j;
-        const to = whole ? out : edge, step = whole ? ldc : 32;
-        if (transposeA) columns4x8(packed + 4 * <usize>(i - top) * deep, 16, panel, 32, to, step, deep, whole && add);
+        if (high == 4 && wide == 8) packed4x8(quads, panel, out, ldc, deep, held);
         else {
-          const row = a + 4 * (<usize>i * k + from);
-          if (high == 4) rows4x8(row, 4 * <usize>k, panel, 32, to, step, deep, whole && add);
-          else for (let r = 0; r < high; r++) rows1x8(row + 4 * <usize>r * k, panel, 32, to + r * step, deep, false);
+          if (held) copyEdge(out, ldc, edge, 32, high, wide);
+          packed4x8(quads, panel, edge, 32, deep, held);
+          copyEdge(edge, 32, out, ldc, high, wide);
         }
-        if (!whole) copyEdge(edge, out, ldc, high, wide, add);
       }
     }
   }
-  if (k == 0) for (let i = top; i < bottom; i++) memory.fill(c + <usize>i * ldc + 4 * left, 0, 4 * (right - left));
+  if (k == 0) for (let i = top; i < bottom; i++) clear(c + <usize>i * ldc + 4 * left, right - left);
   if (bias) for (let i = top; i < bottom; i++) addRow(c + <usize>i * ldc + 4 * left, bias + 4 * left, right - left);
   if (relu) for (let i = top; i < bottom; i++) rectifyRow(c + <usize>i * ldc + 4 * left, right - left);
 }
 
-/** panel[k][8] of rows of B, `wide` columns of them. */
-function packRows(b: usize, ldb: usize, wide: i32, deep: i32, panel: usize): void {
-  for (; deep > 0; deep--, b += ldb, panel += 32) {
-    if (wide == 8) v128.store(panel, v128.load(b)), v128.store(panel, v128.load(b, 16), 16);
-    else memory.copy(panel, b, 4 * wide);
+/** panel[k] of rows of a matrix, `step` bytes apart: `wide` of its columns. */
+export function packRows(from: usize, ld: usize, wide: i32, step: usize, deep: i32, panel: usize): void {
+  if (wide == 8) for (; deep > 0; deep--, from += ld, panel += step) v128.store(panel, v128.load(from)), v128.store(panel, v128.load(from, 16), 16);
+  else if (wide == 4) for (; deep > 0; deep--, from += ld, panel += step) v128.store(panel, v128.load(from));
+  else for (; deep > 0; deep--, from += ld, panel += step) copyRun(from, panel, wide);
+}
+
+/** Four lanes of panel[k], `step` bytes apart, of columns of a matrix, given as `wide` rows of its transpose. Lanes beyond repeat the last row. */
+export function packTransposed(b0: usize, ld: usize, wide: i32, deep: i32, to: usize, step: usize): void {
+  const b1 = b0 + ld * min(1, wide - 1), b2 = b0 + ld * min(2, wide - 1), b3 = b0 + ld * min(3, wide - 1);
+  let k = 0;
+  for (; k + 4 <= deep; k += 4) {
+    const at = 4 * <usize>k;
+    const p = v128.load(b0 + at), q = v128.load(b1 + at), r = v128.load(b2 + at), s = v128.load(b3 + at);
+    const pq = v128.shuffle<f32>(p, q, 0, 4, 1, 5), rs = v128.shuffle<f32>(r, s, 0, 4, 1, 5);
+    const PQ = v128.shuffle<f32>(p, q, 2, 6, 3, 7), RS = v128.shuffle<f32>(r, s, 2, 6, 3, 7);
+    v128.store(to, v128.shuffle<f32>(pq, rs, 0, 1, 4, 5)), to += step;
+    v128.store(to, v128.shuffle<f32>(pq, rs, 2, 3, 6, 7)), to += step;
+    v128.store(to, v128.shuffle<f32>(PQ, RS, 0, 1, 4, 5)), to += step;
+    v128.store(to, v128.shuffle<f32>(PQ, RS, 2, 3, 6, 7)), to += step;
+  }
+  for (; k < deep; k++, to += step) {
+    const at = 4 * <usize>k;
+    store<f32>(to, load<f32>(b0 + at)), store<f32>(to, load<f32>(b1 + at), 4);
+    store<f32>(to, load<f32>(b2 + at), 8), store<f32>(to, load<f32>(b3 + at), 12);
   }
 }
 
-/** panel[k][8] of columns of B, given as `wide` rows of Bᵀ. Lanes beyond them repeat the last row. */
-function packTransposed(b: usize, ldb: usize, wide: i32, deep: i32, panel: usize): void {
-  for (let half = 0; half < 8; half += 4, panel += 16) {
-    const b0 = b + ldb * min(half, wide - 1), b1 = b + ldb * min(half + 1, wide - 1);
-    const b2 = b + ldb * min(half + 2, wide - 1), b3 = b + ldb * min(half + 3, wide - 1);
-    let to = panel, k = 0;
-    for (; k + 4 <= deep; k += 4, to += 128) {
-      const at = 4 * <usize>k;
-      const p = v128.load(b0 + at), q = v128.load(b1 + at), r = v128.load(b2 + at), s = v128.load(b3 + at);
-      const pq = v128.shuffle<f32>(p, q, 0, 4, 1, 5), rs = v128.shuffle<f32>(r, s, 0, 4, 1, 5);
-      const PQ = v128.shuffle<f32>(p, q, 2, 6, 3, 7), RS = v128.shuffle<f32>(r, s, 2, 6, 3, 7);
-      v128.store(to, v128.shuffle<f32>(pq, rs, 0, 1, 4, 5)), v128.store(to, v128.shuffle<f32>(pq, rs, 2, 3, 6, 7), 32);
-      v128.store(to, v128.shuffle<f32>(PQ, RS, 0, 1, 4, 5), 64), v128.store(to, v128.shuffle<f32>(PQ, RS, 2, 3, 6, 7), 96);
-    }
-    for (; k < deep; k++, to += 32) {
-      const at = 4 * <usize>k;
-      store<f32>(to, load<f32>(b0 + at)), store<f32>(to, load<f32>(b1 + at), 4);
-      store<f32>(to, load<f32>(b2 + at), 8), store<f32>(to, load<f32>(b3 + at), 12);
-    }
-  }
-}
-
-/** packed[high / 4][k][4] of rows of Aᵀ. */
-function packColumns(a: usize, lda: usize, high: i32, deep: i32, packed: usize): void {
-  for (let i = 0; i < high; i += 4, a += 16) {
-    let from = a;
-    if (high - i >= 4) for (let k = 0; k < deep; k++, from += lda, packed += 16) v128.store(packed, v128.load(from));
-    else for (let k = 0; k < deep; k++, from += lda, packed += 16) memory.copy(packed, from, 4 * (high - i));
-  }
-}
-
-function copyEdge(edge: usize, out: usize, ldc: usize, high: i32, wide: i32, add: bool): void {
-  for (let i = 0; i < high; i++, edge += 32, out += ldc)
-    for (let j: usize = 0; j < 4 * <usize>wide; j += 4)
-      store<f32>(out + j, add ? load<f32>(out + j) + load<f32>(edge + j) : load<f32>(edge + j));
+/** `high` rows of `wide` floats. */
+export function copyEdge(from: usize, ldFrom: usize, to: usize, ldTo: usize, high: i32, wide: i32): void {
+  for (; high > 0; high--, from += ldFrom, to += ldTo)
+    for (let j: usize = 0; j < 4 * <usize>wide; j += 4) store<f32>(to + j, load<f32>(from + j));
 }
 
 function addRow(to: usize, row: usize, count: i32): void {

@@ -58,18 +58,6 @@ export function rows8x4(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ld
   v128.store(half, c4), v128.store(half + ldc, c5), v128.store(half + 2 * ldc, c6), v128.store(half + 3 * ldc, c7);
 }
 
-/** C[1×8], A in rows. */
-export function rows1x8(a: usize, b: usize, ldb: usize, c: usize, k: i32, add: bool): void {
-  let c0 = f32x4.splat(0), c1 = c0;
-  for (; k > 0; k--) {
-    const s = v128.load32_splat(a);
-    c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b))), c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
-    b += ldb, a += 4;
-  }
-  if (add) c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c, 16));
-  v128.store(c, c0), v128.store(c, c1, 16);
-}
-
 /** C[4×8], A in columns: its four rows contiguous, k `lda` apart. */
 export function columns4x8(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, k: i32, add: bool): void {
   const d = c + ldc, e = d + ldc, f = e + ldc;
@@ -113,4 +101,108 @@ export function columns4x4(a: usize, lda: usize, b: usize, ldb: usize, c: usize,
     e0 = f32x4.add(e0, v128.load(e)), f0 = f32x4.add(f0, v128.load(f));
   }
   v128.store(c, c0), v128.store(d, d0), v128.store(e, e0), v128.store(f, f0);
+}
+
+/**
+ * C[4×8] of packed operands a[k][4], b[k][8], eight steps a turn; what C holds is left out (`held` 0), added after
+ * the sum over k (1), or what the sum begins with (2). The exits between them are more than the loop's end: without a branch
+ * V8 loads the operands of all steps first, and runs out of registers.
+ */
+export function packed4x8(a: usize, b: usize, c: usize, ldc: usize, k: i32, held: i32): void {
+  const d = c + ldc, e = d + ldc, f = e + ldc;
+  let c0 = f32x4.splat(0), c1 = c0, d0 = c0, d1 = c0, e0 = c0, e1 = c0, f0 = c0, f1 = c0;
+  if (held == 2) {
+    c0 = v128.load(c), c1 = v128.load(c, 16), d0 = v128.load(d), d1 = v128.load(d, 16);
+    e0 = v128.load(e), e1 = v128.load(e, 16), f0 = v128.load(f), f1 = v128.load(f, 16);
+  }
+  let b0 = c0, b1 = c0, s = c0;
+  for (; k > 0; k -= 8, a += 128, b += 256) {
+    b0 = v128.load(b, 0), b1 = v128.load(b, 16);
+    s = v128.load32_splat(a, 0);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 4);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 8);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 12);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    if (k == 1) break;
+    b0 = v128.load(b, 32), b1 = v128.load(b, 48);
+    s = v128.load32_splat(a, 16);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 20);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 24);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 28);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    if (k == 2) break;
+    b0 = v128.load(b, 64), b1 = v128.load(b, 80);
+    s = v128.load32_splat(a, 32);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 36);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 40);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 44);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    if (k == 3) break;
+    b0 = v128.load(b, 96), b1 = v128.load(b, 112);
+    s = v128.load32_splat(a, 48);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 52);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 56);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 60);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    if (k == 4) break;
+    b0 = v128.load(b, 128), b1 = v128.load(b, 144);
+    s = v128.load32_splat(a, 64);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 68);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 72);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 76);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    if (k == 5) break;
+    b0 = v128.load(b, 160), b1 = v128.load(b, 176);
+    s = v128.load32_splat(a, 80);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 84);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 88);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 92);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    if (k == 6) break;
+    b0 = v128.load(b, 192), b1 = v128.load(b, 208);
+    s = v128.load32_splat(a, 96);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 100);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 104);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 108);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    if (k == 7) break;
+    b0 = v128.load(b, 224), b1 = v128.load(b, 240);
+    s = v128.load32_splat(a, 112);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 116);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 120);
+    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 124);
+    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+  }
+  if (held == 1) {
+    c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c, 16));
+    d0 = f32x4.add(d0, v128.load(d)), d1 = f32x4.add(d1, v128.load(d, 16));
+    e0 = f32x4.add(e0, v128.load(e)), e1 = f32x4.add(e1, v128.load(e, 16));
+    f0 = f32x4.add(f0, v128.load(f)), f1 = f32x4.add(f1, v128.load(f, 16));
+  }
+  v128.store(c, c0), v128.store(c, c1, 16), v128.store(d, d0), v128.store(d, d1, 16);
+  v128.store(e, e0), v128.store(e, e1, 16), v128.store(f, f0), v128.store(f, f1, 16);
 }

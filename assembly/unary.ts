@@ -5,15 +5,25 @@ import { loadLanes, storeLanes } from "./layout";
 /** Floats of one task. */
 export const SPAN: i32 = 8192;
 
-/** y = f(x). Arguments: x, y, count, function: 0 exp, 1 tanh, 2 erf. */
+/** y = f(x). Arguments: x, y, count, function: 0 exp, 1 tanh, 2 erf, 3 x Φ(x). */
 export function unary(args: usize, task: i32, _scratch: usize): void {
   const count = load<i32>(args, 8), which = load<i32>(args, 12);
   const end = min((task + 1) * SPAN, count);
   for (let i = task * SPAN; i < end; i += 4) {
     const at = 4 * <usize>i, lanes = count - i;
     const x = loadLanes(load<usize>(args) + at, lanes);
-    storeLanes(load<usize>(args, 4) + at, which == 0 ? exp(x) : which == 1 ? tanh(x) : erf(x), lanes);
+    storeLanes(load<usize>(args, 4) + at, apply(which, x), lanes);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function apply(which: i32, x: v128): v128 {
+  if (which == 0) return exp(x);
+  if (which == 1) return tanh(x);
+  if (which == 2) return erf(x);
+  const phi = f32x4.mul(f32x4.add(erf(f32x4.mul(x, f32x4.splat(0.7071067811865476))), f32x4.splat(1)), f32x4.splat(0.5));
+  return f32x4.mul(x, phi);
 }
 
 /** Cephes' tanhf: a polynomial near 0, by exp elsewhere. */

@@ -4,7 +4,7 @@
  * transformed positions are 16 independent matrix products over channels. All matrices hold 0, ±1 and ±½ only, so the error
  * stays near that of the definition. Channels go four to a vector; lanes beyond the last channel hold rubbish and are dropped.
  */
-import { storeLanes } from "./layout";
+import { clear, storeLanes } from "./layout";
 import { columns4x4, columns4x8, rows4x8, rows8x4 } from "./tiles";
 
 /** Tiles of one task. */
@@ -225,7 +225,7 @@ export function convolve(args: usize, block: i32, scratch: usize): void {
   const rows = (count + 7) & ~7;
   const columns = padded(outputs), depth = min(padded(inputs), DEPTH);
   const zeros = scratch + 64, v = zeros + 4 * <usize>padded(inputs), m = v + 16 * positionBytes(BLOCK, depth);
-  memory.fill(zeros, 0, 4 * padded(inputs));
+  clear(zeros, padded(inputs));
   const vRow = 4 * <usize>depth, vPosition: usize = positionBytes(BLOCK, depth), uRow = 4 * <usize>columns, uPosition = uRow * inputs;
   for (let n = 0; n < outputs; n += WIDTH) {
     const wide = min(WIDTH, columns - n), mRow = 4 * <usize>wide, mPosition: usize = positionBytes(BLOCK, wide);
@@ -264,7 +264,7 @@ export function filterGradient(args: usize, task: i32, scratch: usize): void {
   const aPosition: usize = positionBytes(BLOCK, m), bPosition: usize = positionBytes(BLOCK, n);
   const zeroBytes = 4 * <usize>padded(max(ms, ns));
   const zeros = scratch + 64, a = zeros + zeroBytes, b = a + 16 * aPosition, sum = b + 16 * bPosition;
-  memory.fill(zeros, 0, zeroBytes);
+  clear(zeros, <i32>(zeroBytes / 4));
   for (let first = 0; first < tiles; first += BLOCK) {
     const count = min(BLOCK, tiles - first);
     if (smallIsInput) {

@@ -80,7 +80,10 @@ export const projectionNames = (blueprint: Pick<Blueprint, "layers" | "layer">) 
 ];
 
 /** [out, in] of the linear layers that an update can act on, by name. */
-function projections({ layers, layer }: Pick<Blueprint, "layers" | "layer">): Map<string, [number, number]> {
+export function projections({
+  layers,
+  layer,
+}: Pick<Blueprint, "layers" | "layer">): Map<string, [number, number]> {
   const needs = Array.from({ length: layers }, (_, i) => layer(i).needs).reduce<Needs>(
     (all, some) => Object.assign(all, some),
     {},
@@ -118,6 +121,7 @@ export function merge({ form, parameters }: LowRankUpdate, { tensors }: Weights)
   }
 }
 
-function scaleOf({ alpha, rank, scaling }: LowRankForm): number {
+/** What the update is multiplied with. */
+export function scaleOf({ alpha, rank, scaling }: Omit<LowRankForm, "targets">): number {
   return factors[scaling](alpha, rank);
 }

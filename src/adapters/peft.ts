@@ -3,21 +3,16 @@ import { basename, join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import type { Tensors } from "../parameters.js";
 import { Config } from "../encoders/config.js";
-import { publishedNames, type Encoder } from "../encoders/encoder.js";
+import type { Encoder } from "../encoders/encoder.js";
 import { checkNeeds, type Needs } from "../encoders/weights.js";
 import { UserError } from "../errors.js";
 import { guard, writeWhole } from "../files.js";
-import { openTensorFile } from "../formats/checkpoint.js";
-import type { Checkpoint } from "../formats/stored-tensor.js";
 import { safetensorsOf } from "../formats/safetensors.js";
-import {
-  endsIn,
-  lowRankParameters,
-  projectionNames,
-  withoutLayer,
-  type LowRankForm,
-  type LowRankUpdate,
-} from "./low-rank.js";
+import { baseChanges, encoderNeeds } from "./base-changes.js";
+import { scaleOf, type LowRankForm, type LowRankUpdate } from "./low-rank.js";
+import { formsOf, hasOtherHead, isOn, isSaved, refuseUnsupported } from "./peft-config.js";
+import { openAdapterFile, PREFIX, split, WEIGHTS, type AdapterFile } from "./peft-file.js";
+import { updateOf } from "./peft-update.js";
 
 /** An update, and the tensors of the encoder's head that are new with it, trained or not, as `Encoder.logits` takes them. */
 export interface Adapter extends LowRankUpdate {
@@ -25,129 +20,88 @@ export interface Adapter extends LowRankUpdate {
 }
 
 const CONFIG = "adapter_config.json";
-const WEIGHTS = "adapter_model.safetensors";
-/** What peft puts before a model's own names. */
-const PREFIX = "base_model.model.";
-
-/** Fields that are read, or that change nothing once an adapter is trained; any other must be off (null, false or empty). */
-const harmless = new Set([
-  "peft_type",
-  "r",
-  "lora_alpha",
-  "use_rslora",
-  "target_modules",
-  "modules_to_save",
-  "bias",
-  "init_lora_weights",
-  "auto_mapping",
-  "base_model_name_or_path",
-  "inference_mode",
-  "lora_dropout",
-  "megatron_core",
-  "peft_version",
-  "qalora_group_size",
-  "revision",
-  "task_type",
-]);
 
 /**
- * Reads an adapter as peft 0.21 writes it; its names may be those of published checkpoints or transformers' newer ones.
+ * Reads an adapter as peft 0.21 writes it; its names may be those of published checkpoints or transformers' newer ones. What it
+ * brings besides its update (biases, embeddings, a norm) takes the place of the encoder's own, until another adapter is read.
  * @returns tensors on the current backend, the caller's to dispose
  * @throws UserError for a setting that is not supported, which it names, a damaged file, or an adapter of another encoder.
  */
 export async function loadAdapter(folder: string, encoder: Encoder): Promise<Adapter> {
   const config = Config.read(folder, CONFIG);
   refuseUnsupported(config);
-  const form: LowRankForm = {
-    rank: config.count("r"),
-    alpha: config.number("lora_alpha"),
-    scaling: config.flag("use_rslora", false) ? "rank-stabilised" : "standard",
-    targets: [...new Set(names(config, "target_modules").flatMap((name) => publishedTargets(name, encoder)))],
+  const file = await openAdapterFile(folder, encoder);
+  const { form, update } = updateOf(config, file, encoder);
+  const head = headOf(config, file, encoder);
+  const handled = { ...update, ...head };
+  checkFile(folder, config, file, handled);
+  checkBiases(config, file, encoder, update);
+  encoder.replace(baseChanges(folder, config, file, encoder, handled, head !== undefined));
+  const read = (name: string) => {
+    const { data, shape, dtype } = file.tensors.get(name)!.read();
+    return tf.tensor(data, shape, dtype);
   };
-  const stored = await storedTensors(join(folder, WEIGHTS), encoder);
-  const update = updateOf(config, form, encoder);
-  const saved = config.has("modules_to_save") ? names(config, "modules_to_save") : [];
-  const classes = stored.get(encoder.architecture.classifier)?.shape[0] ?? encoder.classes;
-  const head: Needs = Object.fromEntries(
-    Object.entries(encoder.blueprint.head(classes).needs).filter(([name]) => saved.includes(moduleOf(name))),
-  );
-  const wanted = { ...update, ...head };
-  checkNeeds(folder, stored, wanted);
-  const beyond = [...stored.keys()].find((name) => !Object.hasOwn(wanted, name));
-  if (beyond !== undefined)
-    throw new UserError(
-      `${folder}: tensor ${JSON.stringify(beyond)} belongs to none of target_modules and to no head in modules_to_save that ` +
-        `${encoder.folder} can have; is it another encoder's adapter?`,
-    );
-  const read = (part: object): Tensors =>
-    Object.fromEntries(
-      Object.keys(part).map((name) => {
-        const { data, shape, dtype } = stored.get(name)!.read();
-        return [name, tf.tensor(data, shape, dtype)];
-      }),
-    );
-  return { form, parameters: read(update), head: read(head) };
+  const { of } = formsOf(config);
+  const evened = (name: string) => {
+    const [module, part] = split(name);
+    const { rank, scale } = of(file.called(module));
+    return tf.tidy(() => even(read(name), part, { rank: form.rank - rank, scale: scale / scaleOf(form) }));
+  };
+  const each = (names: object, make: (name: string) => tf.Tensor): Tensors =>
+    Object.fromEntries(Object.keys(names).map((name) => [name, make(name)]));
+  return { form, parameters: each(update, evened), head: each(head ?? {}, read) };
 }
 
-/** A target in published names; one in newer names becomes ends of published ones that fit the same projections, or their whole names. */
-function publishedTargets(target: string, { architecture: { newer }, blueprint }: Encoder): string[] {
-  const all = projectionNames(blueprint);
-  if (!newer || all.some((name) => endsIn(name, target))) return [target];
-  const found = all.filter((name) => endsIn(newer(name), target));
-  if (!found.length) return [target];
-  const ends = [...new Set(found.map(withoutLayer))];
-  const same = all.every((name) => found.includes(name) === ends.some((end) => endsIn(name, end)));
-  return same ? ends : found;
-}
-
-function updateOf({ path }: Config, form: LowRankForm, { blueprint }: Encoder) {
+/** @throws UserError for a tensor that is missing or has another shape, with the settings that ask for it. */
+function checkFile(folder: string, config: Config, { tensors }: AdapterFile, needs: Needs): void {
   try {
-    return lowRankParameters(form, blueprint);
+    checkNeeds(folder, tensors, needs);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${path}: target_modules: ${error.message}`);
+    const patterns = ["rank_pattern", "layers_to_transform", "exclude_modules"].filter((field) =>
+      isOn(config, field),
+    );
+    if (!(error instanceof UserError) || !patterns.length) throw error;
+    throw new UserError(`${error.message} (${patterns.join(" and ")} in ${CONFIG} counted in)`);
   }
 }
 
-/** @throws UserError naming the first setting that would change what the adapter computes in a way that is not implemented. */
-function refuseUnsupported(config: Config): void {
-  config.choice("peft_type", ["LORA"]);
-  config.choice("bias", ["none"], "none");
-  // the others change the frozen weights too, and what was changed is not in the file
-  config.choice("init_lora_weights", ["true", "false", "gaussian"], "true");
-  for (const [field, value] of Object.entries(config.fields)) {
-    if (harmless.has(field) || isOff(value)) continue;
-    throw new UserError(
-      `${config.path}: ${field} (${JSON.stringify(value).slice(0, 60)}) is not supported; train the adapter without it`,
-    );
-  }
+/** A or B at the rank and scale of the whole update: zeros fill it up, and B takes the scale. */
+function even(tensor: tf.Tensor, part: string, missing: { rank: number; scale: number }): tf.Tensor {
+  const zeros: [number, number] = [0, missing.rank];
+  const isA = part === "lora_A.weight";
+  const filled = missing.rank ? tensor.pad(isA ? [zeros, [0, 0]] : [[0, 0], zeros]) : tensor;
+  return isA || missing.scale === 1 ? filled : filled.mul(missing.scale);
 }
 
-function isOff(value: unknown): boolean {
-  if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
-  return value === null || value === false;
-}
-
-function names(config: Config, field: string): string[] {
-  const value = config.fields[field];
-  if (Array.isArray(value) && value.length && value.every((name) => typeof name === "string")) return value;
-  throw new UserError(
-    `${config.path}: ${field} (${JSON.stringify(value)?.slice(0, 60)}) is not supported; it must list modules by name`,
+/** What of the file is a new head of the encoder: the modules of it that were saved; undefined where it is another class's. */
+function headOf(config: Config, { tensors }: AdapterFile, encoder: Encoder): Needs | undefined {
+  const { architecture, blueprint, classes } = encoder;
+  const { needs } = blueprint.head(tensors.get(architecture.classifier)?.shape[0] ?? classes);
+  const modules = new Set(Object.keys(needs).map(moduleOf));
+  const isMore = [...tensors.keys()].some(
+    (name) => modules.has(moduleOf(name)) && !Object.hasOwn(needs, name),
+  );
+  const saved = isSaved(config);
+  if (hasOtherHead(config, architecture.withHead) || isMore) return undefined;
+  return Object.fromEntries(
+    Object.entries(needs).filter(
+      ([name]) => saved(moduleOf(name)) && tensors.has(`${moduleOf(name)}.weight`),
+    ),
   );
 }
 
-/** The tensors by published name. */
-async function storedTensors(path: string, encoder: Encoder): Promise<Checkpoint> {
-  const stored = await openTensorFile(path);
-  const foreign = [...stored.keys()].find((name) => !name.startsWith(PREFIX));
-  if (foreign !== undefined)
+/** @throws UserError where biases that were trained are not in the file. */
+function checkBiases(config: Config, { path, tensors }: AdapterFile, encoder: Encoder, update: Needs): void {
+  if (config.choice("bias", ["none", "all", "lora_only"], "none") === "none") return;
+  const needs = encoderNeeds(encoder);
+  const lost = Object.keys(update)
+    .map((name) => `${split(name)[0]}.bias`)
+    .find((name) => Object.hasOwn(needs, name) && !tensors.has(name));
+  if (lost)
     throw new UserError(
-      `${path}: tensor ${JSON.stringify(foreign)} is not named as peft does, ${PREFIX}…; save the adapter with save_pretrained`,
+      `${path} lacks tensor ${JSON.stringify(lost)}, which was trained as bias (${JSON.stringify(config.fields["bias"])}) says; some ` +
+        'versions of peft did not save it: with "none" in adapter_config.json it is read without, as peft then does',
     );
-  return publishedNames(
-    encoder.architecture,
-    new Map([...stored].map(([name, tensor]) => [name.slice(PREFIX.length), tensor])),
-  );
 }
 
 const moduleOf = (tensor: string) => tensor.replace(/\.(weight|bias)$/, "");
@@ -172,7 +126,7 @@ export async function saveAdapter(
   // without its configuration a folder is no adapter: an old one never stands beside new weights
   const path = join(folder, CONFIG);
   if (existsSync(path)) guard(path, () => rmSync(path));
-  writeWhole(join(folder, WEIGHTS), safetensorsOf(tensors, { format: "pt" }));
+  writeWhole(join(folder, WEIGHTS[0]), safetensorsOf(tensors, { format: "pt" }));
   writeWhole(path, `${JSON.stringify(configOf(form, head, encoder), null, 2)}\n`);
 }
 

@@ -31,6 +31,7 @@ export function densityAttention({ layers, features, heads, train }: DensityOpti
       scaledVariance: { shape, initial: constant(2), trainable: learns("scaledVariance") },
     },
     outputShape: [layers, features],
+    held: (items) => ({ forward: items * layers * features, backward: items * layers * features }),
     apply: (x, p) => densityAttend(x, p.meanOffset!, p.scaledVariance!),
     map: (x, p) => densityWeights(x, p),
   };

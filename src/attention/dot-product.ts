@@ -27,6 +27,13 @@ export function dotProductAttention({ layers, features, heads, over }: DotProduc
       outBias: trainable([features], constant(0)),
     },
     outputShape: [layers, features],
+    held: (items) => {
+      const values = items * layers * features;
+      const maps = heads * items * layers * (over === "layers" ? layers : items);
+      const kept = over === "layers" ? 13 : 15; // transposed there and back
+      return { forward: kept * values + maps, backward: kept * values + 3 * maps };
+    },
+    mixesItems: over === "batch",
     apply: (x, p) => tf.tidy(() => attend(sequenceFirst(x, over), p, heads, over)),
     map: (x, p) => tf.tidy(() => weights(sequenceFirst(x, over), p, heads).map),
   };

@@ -52,6 +52,13 @@ export function groupedQueryAttention(options: GroupedQueryOptions): Module {
       outBias: bias(features),
     },
     outputShape: [layers, features],
+    held: (items) => {
+      const values = items * layers * features;
+      const maps = items * layers * layers * (form === "standard" ? queryHeads : keyValueHeads);
+      // of two key-value heads to eight query heads, as everywhere here
+      const [forward, backward] = form === "standard" ? [14.5, 15] : [8.75, 9.5];
+      return { forward: forward * values + maps, backward: backward * values + 3 * maps };
+    },
     apply: (x, p) => tf.tidy(() => attend(x, p, options)),
     map: (x, p) =>
       tf.tidy(() => {

@@ -10,6 +10,7 @@ export function layerWeights({ layers, features }: { layers: number; features: n
   return {
     parameters: { scores: trainable([layers], constant(0)) },
     outputShape: [layers, features],
+    held: (items) => ({ forward: items * layers * features, backward: 3 * items * layers * features }),
     apply: (x, { scores }) =>
       tf.tidy(() => x.mul(tf.softmax(scores!).mul(layers).expandDims(1)) as tf.Tensor3D),
   };

@@ -38,6 +38,10 @@ export function mixtureAttention(options: MixtureOptions): Module {
       scaledVariance: trainable(shape, { kind: "exp-normal" }),
     },
     outputShape: [layers, features],
+    held: (items) => {
+      const [values, statistics] = [items * layers * features, items * heads * features];
+      return { forward: 13 * values + 7 * statistics, backward: 17 * values + 7 * statistics };
+    },
     apply: (x, p) => tf.tidy(() => (residual ? mixture(x, p).y.add(x) : mixture(x, p).y)),
     map: (x, p) => tf.tidy(() => mixture(x, p).map),
   };

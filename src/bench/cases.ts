@@ -27,11 +27,24 @@ export interface DecoderCase extends Timed {
 export interface EncoderCase extends Timed {
   kind: "encoder";
   folder: string;
+  /** Also measures the memory that an extraction takes, which loads one layer at a time. */
+  memory?: boolean;
   /** Of the batch: [items, samples], [items, tokens] or [items, channels, height, width]. */
   shape: number[];
 }
 
 export type Case = DecoderCase | EncoderCase;
+
+/** An encoder of a published shape, of random weights, which are written before it and removed after it. */
+export interface PublishedCase {
+  name: string;
+  /** of src/synthetic/models.ts */
+  model: string;
+  shape: number[];
+}
+
+/** What those are held to: times PyTorch's time, on wasm, and bytes of the process. */
+export const TARGET = { ratio: 2.5, memory: 2.5e9 };
 
 const shipped = (name: string) => join(repository, "data", "encoders", name);
 
@@ -64,4 +77,11 @@ export const CASES: readonly Case[] = [
     ["llama-mini, 16 texts of 64 tokens", "llama-mini", [16, 64]],
     ["wavlm-mini, 8 clips of 5 s", "wavlm-mini", [8, 80_000]],
   ]),
+];
+
+export const PUBLISHED: readonly PublishedCase[] = [
+  { name: "WavLM-Base+, 4 clips of 5 s", model: "wavlm-base-plus", shape: [4, 80_000] },
+  { name: "WavLM-Large, 2 clips of 5 s", model: "wavlm-large", shape: [2, 80_000] },
+  { name: "BEiT-Base, 8 images", model: "beit-base", shape: [8, 3, 224, 224] },
+  { name: "BEiT-Large, 4 images", model: "beit-large", shape: [4, 3, 224, 224] },
 ];

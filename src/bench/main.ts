@@ -1,70 +1,19 @@
 /**
  * `make bench`: times of training steps and of the extraction of hidden states on every backend that is here, against PyTorch and
- * transformers on the same cores. `node dist/bench/main.js wasm` times that backend alone.
+ * transformers on the same cores. `node dist/bench/main.js wasm` times that backend alone. Encoders of the published shapes, of random
+ * weights, run on wasm alone.
  */
-import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { listBackends } from "../backend/choose.js";
-import { CASES, type Case } from "./cases.js";
+import { CASES, PUBLISHED } from "./cases.js";
+import { cells, compare } from "./compare.js";
+import { timePublished } from "./published.js";
+import { Side } from "./side.js";
 
 const ROUNDS = 5;
-
-/** A process that answers every case it is given with the median time of a step. */
-class Side {
-  private readonly lines: AsyncIterator<string>;
-
-  private constructor(private readonly child: ChildProcess) {
-    this.lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  }
-
-  /** Undefined where the process does not start. */
-  static async start(command: string, args: string[]): Promise<{ side: Side; version: string } | undefined> {
-    const child = spawn(command, args, { stdio: ["pipe", "pipe", "ignore"] });
-    child.on("error", () => {});
-    const side = new Side(child);
-    const first = await side.answer();
-    return first?.version ? { side, version: first.version } : undefined;
-  }
-
-  /** Undefined where this side cannot do the case. */
-  async time(wanted: Case): Promise<number | undefined> {
-    this.child.stdin!.write(`${JSON.stringify(wanted)}\n`);
-    const answer = await this.answer();
-    if (!answer) throw new Error(`${wanted.name}: the process ended`);
-    return answer.ms;
-  }
-
-  stop(): void {
-    this.child.stdin!.end();
-  }
-
-  private async answer(): Promise<{ version?: string; ms?: number } | undefined> {
-    const { value, done } = await this.lines.next();
-    return done ? undefined : JSON.parse(value);
-  }
-}
-
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-
-async function compare(wanted: Case, ours: Side, peer: Side | undefined): Promise<string[]> {
-  const times: number[] = [];
-  const ratios: number[] = [];
-  const peers: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const [here, there] = [await ours.time(wanted), await peer?.time(wanted)];
-    if (here) times.push(here);
-    if (there) peers.push(there);
-    if (here && there) ratios.push(here / there);
-  }
-  const ms = (values: number[]) =>
-    values.length ? median(values).toFixed(median(values) < 100 ? 2 : 0) : "–";
-  const range = [Math.min(...ratios), median(ratios), Math.max(...ratios)].map((ratio) => ratio?.toFixed(2));
-  return [ms(times), ms(peers), ratios.length ? range.join(" – ") : "–"];
-}
 
 function machine(): string {
   const cpu = os.cpus()[0]?.model.trim() ?? "unknown processor";
@@ -91,7 +40,7 @@ console.log(
   `peer     ${peer ? `${peer.version}, the faster of NCHW and channels_last` : `none: ${python} has no torch (install it, or name another in PYTHON); times without ratios`}`,
 );
 
-const COLUMNS = [36, 12, 10, 12];
+const COLUMNS = [36, 12, 10, 12, 24];
 const row = (cells: string[]) => cells.map((cell, i) => cell.padEnd(COLUMNS[i] ?? 0)).join("");
 const worker = fileURLToPath(new URL("./worker.js", import.meta.url));
 
@@ -114,11 +63,24 @@ for (const name of names) {
     }
     lines.push(ours.version);
     for (const wanted of CASES.filter((wanted) => wanted.threads === threads)) {
-      console.log(row([wanted.name, name, ...(await compare(wanted, ours.side, peer?.side))]));
+      console.log(row([wanted.name, name, ...cells(await compare(wanted, ours.side, peer?.side, ROUNDS))]));
     }
     ours.side.stop();
   }
 }
 peer?.side.stop();
+if (names.includes("wasm")) {
+  // the folders of weights go when the process exits
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  for (const wanted of PUBLISHED) {
+    const answer = await timePublished(wanted, async () => ({
+      ours: (await Side.start(process.execPath, [worker, "wasm", String(os.availableParallelism())]))?.side,
+      peer: peer && (await Side.start(python, [script]))?.side,
+    }));
+    const line =
+      typeof answer === "string" ? [wanted.name, `left out: ${answer}`] : [wanted.name, "wasm", ...answer];
+    console.log(row(line));
+  }
+}
 console.log(`\n${[...new Set(lines)].join("\n")}`);
 process.exit();

@@ -11,15 +11,14 @@ import { AdamW } from "../training/adamw.js";
 import { lossOf } from "../training/losses.js";
 import type { Case, DecoderCase, EncoderCase } from "./cases.js";
 
+/** What a side does for a case, and bytes that it took at most where that is asked for. */
+interface Job {
+  step: () => Promise<void>;
+  peak?: number;
+}
+
 /** A training step. */
-async function training({
-  layers,
-  features,
-  heads,
-  hidden,
-  classes,
-  batch,
-}: DecoderCase): Promise<() => Promise<void>> {
+async function training({ layers, features, heads, hidden, classes, batch }: DecoderCase): Promise<Job> {
   const stages = [{ kind: "density" as const, heads }];
   const model = new Model({ layers, features, hidden, classes, stages, seed: 0 });
   const variables = model.trainable;
@@ -31,7 +30,7 @@ async function training({
     Array.from({ length: batch }, () => random.below(classes)),
     "int32",
   );
-  return async () => {
+  const step = async () => {
     const loss = () => lossOf({ kind: "cross-entropy" }, model.forward(x, true), labels);
     const { value, grads } = tf.variableGrads(loss, variables);
     optimiser.step(
@@ -41,11 +40,12 @@ async function training({
     await value.data();
     tf.dispose([value, grads]);
   };
+  return { step };
 }
 
 /** The hidden states of one batch of random inputs. */
-async function extraction({ folder, shape }: EncoderCase): Promise<() => Promise<void>> {
-  const encoder = await openEncoder(folder, { resident: true });
+async function extraction({ folder, shape, memory }: EncoderCase): Promise<Job> {
+  const encoder = await openEncoder(folder);
   const random = randomStream(0, "bench");
   const size = shape.reduce((a, b) => a * b, 1);
   const values =
@@ -60,8 +60,18 @@ async function extraction({ folder, shape }: EncoderCase): Promise<() => Promise
           dtype: "float32" as const,
           data: Float32Array.from({ length: size }, () => random.normal()),
         };
-  return async () => {
+  let peak: number | undefined;
+  if (memory) {
     await meanStates(encoder, [{ values }]);
+    peak = 1024 * process.resourceUsage().maxRSS;
+  }
+  // PyTorch has its weights in memory too
+  const resident = await openEncoder(folder, { resident: true });
+  return {
+    peak,
+    step: async () => {
+      await meanStates(resident, [{ values }]);
+    },
   };
 }
 
@@ -82,17 +92,17 @@ try {
   const [name, threads] = process.argv.slice(2);
   const { line } = await chooseBackend(name, { threads: Number(threads) });
   write({ version: line });
-  const steps = new Map<string, () => Promise<void>>();
+  const jobs = new Map<string, Job>();
   for await (const line of createInterface({ input: process.stdin })) {
     const wanted = JSON.parse(line) as Case;
-    let step = steps.get(wanted.name);
-    if (!step) {
-      step = await (wanted.kind === "decoder" ? training(wanted) : extraction(wanted));
-      steps.set(wanted.name, step);
+    let job = jobs.get(wanted.name);
+    if (!job) {
+      job = await (wanted.kind === "decoder" ? training(wanted) : extraction(wanted));
+      jobs.set(wanted.name, job);
       // Engines compile what turns out to be hot.
-      await median(step, Math.ceil(2 + wanted.steps / 2));
+      await median(job.step, wanted.steps > 1 ? Math.ceil(2 + wanted.steps / 2) : 1);
     }
-    write({ ms: await median(step, wanted.steps) });
+    write({ ms: await median(job.step, wanted.steps), peak: job.peak });
   }
 } catch (error) {
   if (!(error instanceof UserError)) throw error;

@@ -1,6 +1,6 @@
-import { Option, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import { ExtractionStopped, oneOf } from "../errors.js";
-import { findPreset, presets } from "../experiments/presets.js";
+import { extracts, findPreset, presets } from "../experiments/presets.js";
 import { shiftedExtractions } from "../experiments/robustness.js";
 import { withCounts } from "../features/extraction.js";
 import {
@@ -13,8 +13,15 @@ import {
   wholeNumber,
 } from "./options.js";
 
-/** Presets whose hidden states are made from raw data. */
-const extracting = presets.filter(({ tasks }) => Object.values(tasks).some(({ extraction }) => extraction));
+const extractingNames = presets
+  .filter(extracts)
+  .map(({ name }) => name)
+  .join(", ");
+
+function extracting(name: string): string {
+  if (extracts(findPreset(name))) return name;
+  throw new InvalidArgumentError(`its hidden states are shipped; choose one of ${extractingNames}`);
+}
 
 /** Adds the commands that deal with raw data and hidden states. */
 export function dataCommands(daam: Command, signal: AbortSignal): void {
@@ -23,11 +30,14 @@ export function dataCommands(daam: Command, signal: AbortSignal): void {
     .description("raw data → hidden states of an encoder, into data/cache/; goes on where it stopped")
     .requiredOption("--task <task>", taskNames)
     .addOption(
-      new Option("--preset <preset>", "whose settings to start from")
-        .choices(extracting.map(({ name }) => name))
+      new Option("--preset <preset>", `whose settings to start from: ${extractingNames}`)
+        .argParser(extracting)
         .default("small"),
     )
-    .option("--encoder <folder>", "an encoder in the layout of Hugging Face, instead of the preset's")
+    .option(
+      "--encoder <name>",
+      "a folder in the layout of Hugging Face, a name of daam encoders, or organisation/name[@revision], instead of the preset's",
+    )
     .option("--data <name>", "a data set of daam data, instead of the preset's")
     .option("--normalise", "speech: zero mean and unit variance of the padded clip")
     .option("--no-normalise", "speech: the raw waveform, as the paper has it")
@@ -51,6 +61,7 @@ export function dataCommands(daam: Command, signal: AbortSignal): void {
         "features --task text --limit 100 --export text.safetensors",
         "features --task text --per-class 750,375",
         "features --task speech --preset paper --encoder ~/wavlm-large",
+        "features --task text --encoder HuggingFaceTB/SmolLM2-135M --limit 100",
       ),
     )
     .action(
@@ -69,9 +80,10 @@ export function dataCommands(daam: Command, signal: AbortSignal): void {
       }) => {
         // What is written survives any end, so that there is nothing to wait for.
         if (await apart(signal, new ExtractionStopped())) return;
-        const { tasks } = findPreset(preset);
-        const budget = tasks[oneOf("task", task, Object.keys(tasks))]!;
-        const shifted = shiftedExtractions(findPreset(preset), task);
+        const { withLocalData } = await import("../experiments/local-data.js");
+        const settled = await withLocalData(findPreset(preset));
+        const budget = settled.tasks[oneOf("task", task, Object.keys(settled.tasks))]!;
+        const shifted = shiftedExtractions(settled, task);
         const settings = shift ? shifted[oneOf("shift", shift, Object.keys(shifted))]! : budget.extraction!;
         const given = { encoder, dataset: data, normalise, maxTokens };
         const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
@@ -101,8 +113,14 @@ export function dataCommands(daam: Command, signal: AbortSignal): void {
     .description(
       "say what files hold: tensors, recordings, archives, tables, adapters; exit 1 where one is refused",
     )
-    .argument("<file...>", "files, or folders of checkpoints and adapters")
-    .addHelpText("after", examples("inspect model.safetensors train.csv recording.wav"))
+    .argument(
+      "<file...>",
+      "files, folders of checkpoints and adapters, or encoders as organisation/name[@revision]",
+    )
+    .addHelpText(
+      "after",
+      examples("inspect model.safetensors train.csv recording.wav", "inspect microsoft/wavlm-base-plus"),
+    )
     .action(async (paths: string[]) => {
       const { inspect } = await import("../inspect/inspect.js");
       const { lines, ok } = await inspect(paths);

@@ -19,7 +19,10 @@ export async function apart(signal: AbortSignal, stopped = new Stopped("run it a
 
 export const taskNames = tasks.map(({ name }) => name).join(", ");
 export const presetOption = () =>
-  new Option("--preset <preset>", presets.map(({ name }) => name).join(", ")).default("quick");
+  new Option(
+    "--preset <preset>",
+    `${presets.map(({ name }) => name).join(", ")}; base-16: 16 items of base`,
+  ).default("quick");
 export const backendOption = () =>
   new Option("--backend <backend>", `${CHOICES.join(", ")} (default: DAAM_BACKEND, else auto)`);
 export const jobsOption = () =>

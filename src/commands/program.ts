@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { endWithParent, isApart } from "../apart.js";
 import { Stopped, UserError } from "../errors.js";
 import { dataCommands } from "./data.js";
+import { encoderCommands } from "./encoders.js";
 import { generativeCommands } from "./generative.js";
 import {
   apart,
@@ -166,6 +167,7 @@ function program(signal: AbortSignal): Command {
     });
 
   dataCommands(daam, signal);
+  encoderCommands(daam, signal);
   generativeCommands(daam, signal);
   return daam;
 }

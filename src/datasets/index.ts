@@ -4,14 +4,14 @@ import { oneOf, UserError } from "../errors.js";
 import { agNews } from "./ag-news.js";
 import { cifar100 } from "./cifar-100.js";
 import type { Dataset } from "./dataset.js";
-import { md5Of } from "./download.js";
+import { md5Of } from "../download.js";
 import { iemocap } from "./iemocap.js";
 import { locate, type LocateOptions } from "./locate.js";
 import { isFolder } from "./members.js";
 import { ravdess } from "./ravdess.js";
 
 export type { Dataset, Item, ItemOptions, RawInput, Source, Split } from "./dataset.js";
-export { locate, type LocateOptions } from "./locate.js";
+export { locate, toFetch, type LocateOptions } from "./locate.js";
 export { downloadProgress } from "./progress.js";
 
 /** Every data set by name. */

@@ -1,9 +1,9 @@
 import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
 import { rawFolder } from "../folders.js";
+import { download, type Patience } from "../download.js";
 import { impostor } from "../formats/impostor.js";
 import type { Dataset, Source, SourceFile } from "./dataset.js";
-import { download, type DownloadOptions } from "./download.js";
 import { archiveIn, fileIn, filesIn, hintedFolders, placeIn } from "./lookup.js";
 import { isFile, isFolder } from "./members.js";
 import { nearMisses } from "./near.js";
@@ -18,7 +18,7 @@ export interface LocateOptions {
   progress?: (file: string, received: number, total: number | undefined) => void;
   /** Takes a line on what lies there instead before something is fetched; without it, standard error. */
   warn?: (line: string) => void;
-  connection?: Pick<DownloadOptions, "attempts" | "pause" | "stall">;
+  connection?: Patience;
 }
 
 /**
@@ -52,6 +52,28 @@ export async function locate(dataset: Dataset, options: LocateOptions = {}): Pro
     throw new UserError(`${title}: ${near}; otherwise: ${error.message}`);
   }
   return paths;
+}
+
+/**
+ * What {@link locate} would fetch of a data set, and why: what it says where it may not; undefined where the data set is here.
+ * @throws UserError as that does, where it is not here and cannot be fetched
+ */
+export async function toFetch(
+  dataset: Dataset,
+  options: LocateOptions = {},
+): Promise<{ files: { url: string; bytes?: number }[]; why: string } | undefined> {
+  try {
+    await locate(dataset, { ...options, fetch: false });
+    return undefined;
+  } catch (error) {
+    const [first] = dataset.source.kind === "files" ? dataset.source.alternatives : [];
+    if (!first?.every(({ url }) => url)) throw error;
+    const folder = dataPlaces(options).at(-1)!;
+    const files = first
+      .filter(({ name }) => !isFile(join(folder, name)))
+      .map((file) => ({ ...file, url: addressOf(file, options)! }));
+    return { files, why: (error as Error).message };
+  }
 }
 
 /** Under its official names, as a folder, as an archive of another name: in this order, whatever the place. */
@@ -102,8 +124,7 @@ async function fetched(
   const remedy = `fetch ${file.url ?? file.name} yourself and put it at ${target}, or set DAAM_DATA to a folder that holds it`;
   if (options.fetch === false || !file.url)
     throw new UserError(`${dataset.title} is not there (${target}): ${remedy}`);
-  const mirror = (options.env ?? process.env).DAAM_MIRROR;
-  const url = mirror ? `${mirror.replace(/\/$/, "")}/${basename(file.name)}` : file.url;
+  const url = addressOf(file, options)!;
   if (!URL.canParse(url) || !/^https?:/.test(url))
     throw new UserError(`DAAM_MIRROR gives ${url}, which is not an address; correct it`);
   try {
@@ -118,4 +139,9 @@ async function fetched(
     throw new UserError(`${dataset.title}: ${error.message} (or ${remedy})`);
   }
   return target;
+}
+
+function addressOf({ name, url }: SourceFile, { env = process.env }: LocateOptions): string | undefined {
+  const mirror = env.DAAM_MIRROR;
+  return mirror ? `${mirror.replace(/\/$/, "")}/${basename(name)}` : url;
 }

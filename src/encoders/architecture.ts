@@ -51,11 +51,17 @@ export interface Blueprint {
 
 /** A family of encoders, found by `model_type` in config.json. */
 export interface Architecture {
+  /** Other `model_type`s, which are not implemented, and to which this is the nearest. */
+  kin: RegExp;
   modality: "audio" | "text" | "image";
   /** what transformers calls the input: the tensor's name in reference files */
   inputName: string;
   /** prefix of the encoder's tensors in a checkpoint with a head; one of the bare encoder goes without */
   prefix: string;
+  /** what stands before a layer's number in the encoder's own names, in any spelling; a regular expression */
+  layerPart: string;
+  /** With `tie_word_embeddings`, the published names of two tensors that are one: the encoder's, and the head's. */
+  tied?: { name: string; as: string };
   /** the classifier's matrix [classes, …], there in checkpoints with a head */
   classifier: string;
   /** what transformers calls the encoder with that head */

@@ -2,15 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import type { Architecture, Blueprint, Context, EncoderInput } from "./architecture.js";
 import type { Config } from "./config.js";
-import {
-  activation,
-  activationNames,
-  attention,
-  average,
-  layerNorm,
-  splitHeads,
-  splitHeadsTransposed,
-} from "./ops.js";
+import { attention } from "./attention.js";
+import { activation, activationNames, average, layerNorm } from "./ops.js";
 import { layerBytes } from "./size.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
@@ -24,9 +17,11 @@ const SHARED_BIAS = "beit.encoder.relative_position_bias.relative_position_bias_
  * scale, mean pooling of the patches (or the class token).
  */
 export const beit: Architecture = {
+  kin: /vit|deit|dino|swin|data2vec-vision|convnext|clip_vision|ijepa|resnet|image/,
   modality: "image",
   inputName: "pixel_values",
   prefix: "beit.",
+  layerPart: "encoder\\.layer|layers",
   classifier: "classifier.weight",
   withHead: "BeitForImageClassification",
   // transformers 5 in memory → as published
@@ -93,6 +88,11 @@ function blueprint(config: Config): Blueprint {
   };
   const { window, layerScale, bias, epsilon, meanPooling } = settings;
   if (!(window[0] && window[1])) throw new UserError(`${config.path}: patch_size is larger than image_size`);
+  if (settings.absolute && image[0] !== image[1])
+    throw new UserError(
+      `${config.path}: absolute positions (use_absolute_position_embeddings) on images of ${image.join(" × ")} are not implemented, ` +
+        "as transformers interpolates them; take a checkpoint for square images",
+    );
   const act = activation(config.choice("hidden_act", activationNames, "gelu"));
   const layers = config.count("num_hidden_layers");
   const headNorm = meanPooling ? "beit.pooler.layernorm" : "beit.layernorm";
@@ -185,8 +185,22 @@ function context(settings: Settings, weights: Weights, { values }: EncoderInput)
   };
 }
 
+/**
+ * The table as transformers reads it: its offsets as an image with rows and columns exchanged, which it resizes to their numbers
+ * (bilinear, pixel centres at halves). On a square of patches that changes nothing.
+ */
+function asRead({ window: [rows, columns], heads }: Settings, table: tf.Tensor): tf.Tensor {
+  if (rows === columns) return table;
+  const [height, width] = [2 * rows - 1, 2 * columns - 1];
+  const image = table.slice([0, 0], [height * width, heads]).reshape<tf.Tensor3D>([width, height, heads]);
+  const resized = tf.image.resizeBilinear(image, [height, width], false, true);
+  return tf.concat([resized.reshape([height * width, heads]), table.slice([height * width, 0])]);
+}
+
 /** table [offsets, heads] → [1, heads, tokens, tokens], token 0 being the class token */
-function expandBias({ window: [rows, columns], heads }: Settings, table: tf.Tensor): tf.Tensor {
+function expandBias(settings: Settings, stored: tf.Tensor): tf.Tensor {
+  const { window: [rows, columns], heads } = settings; // prettier-ignore
+  const table = asRead(settings, stored);
   const tokens = rows * columns + 1;
   const offsets = table.shape[0]!;
   const index = new Int32Array(tokens * tokens);
@@ -272,10 +286,11 @@ function selfAttention(
 ): tf.Tensor3D {
   const projection = `${at}.attention.attention`;
   const mixed = attention(
-    splitHeads(weights.project(`${projection}.query`, x), heads),
-    splitHeadsTransposed(weights.project(`${projection}.key`, x), heads),
-    splitHeads(weights.project(`${projection}.value`, x), heads),
-    bias,
+    weights.project(`${projection}.query`, x),
+    weights.project(`${projection}.key`, x),
+    weights.project(`${projection}.value`, x),
+    heads,
+    bias && { matrix: bias as tf.Tensor4D },
   );
   return weights.project(`${at}.attention.output.dense`, mixed);
 }

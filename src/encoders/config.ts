@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { oneOf, UserError } from "../errors.js";
+import { refuseImpostor } from "../formats/impostor.js";
 
 /** A JSON file of a Hugging Face folder, read field by field; every refusal names the file and the field. */
 export class Config {
@@ -14,6 +15,7 @@ export class Config {
     const path = join(folder, file);
     if (!existsSync(path))
       throw new UserError(`${path} is missing: name the folder that holds it, or fetch it again`);
+    refuseImpostor(path);
     let fields: unknown;
     try {
       fields = JSON.parse(readFileSync(path, "utf8"));

@@ -1,10 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensors } from "../parameters.js";
-import { oneOf, UserError } from "../errors.js";
+import { UserError } from "../errors.js";
 import { openCheckpoint } from "../formats/checkpoint.js";
-import type { Checkpoint } from "../formats/stored-tensor.js";
+import type { Checkpoint, StoredTensor } from "../formats/stored-tensor.js";
 import type { Architecture, Blueprint, Context, EncoderInput, Stage } from "./architecture.js";
 import { Config } from "./config.js";
+import { declaredClass, findHead } from "./heads.js";
+import { publishedNames } from "./names.js";
+import { modelTypeOf, refuseOtherFolder, refuseQuantised, refuseUnmerged } from "./refusals.js";
 import { architectures } from "./registry.js";
 import { checkDepth, checkNeeds, loadWeights, Weights, type Adapt } from "./weights.js";
 
@@ -44,24 +47,30 @@ export interface OpenOptions {
 
 /**
  * Opens an encoder from a Hugging Face folder (config.json, and weights as safetensors or pytorch_model.bin, sharded or not).
- * @throws UserError for an unknown `model_type`, a damaged or unsafe checkpoint, a missing tensor, or shapes or a number of layers
+ * Its names may be those of any class with any head, of whatever wrapped it; see `publishedNames`.
+ * @throws UserError for an unknown `model_type`, a damaged, unsafe or quantised checkpoint, a missing tensor, or shapes or a number of layers
  *   that contradict the config; all of that from the files' headers, before any weight is read.
  */
 export async function openEncoder(folder: string, { resident = false }: OpenOptions = {}): Promise<Encoder> {
+  refuseOtherFolder(folder);
   const config = Config.read(folder, "config.json");
-  const names = Object.keys(architectures);
-  const modelType = oneOf(`model_type in ${config.path}`, String(config.fields["model_type"]), names);
+  const modelType = modelTypeOf(config);
   const architecture = architectures[modelType]!;
-  const checkpoint = publishedNames(architecture, await openCheckpoint(folder));
-  return new Encoder(folder, modelType, architecture, architecture.blueprint(config), checkpoint, resident);
-}
-
-/** The tensors by the names of the published checkpoints with a head, whichever spelling and whether with a head or not. */
-export function publishedNames({ prefix, published }: Architecture, tensors: Checkpoint): Checkpoint {
-  const bare = ![...tensors.keys()].some((name) => name.startsWith(prefix));
-  return new Map(
-    [...tensors].map(([name, tensor]) => [(bare ? prefix : "") + (published?.(name) ?? name), tensor]),
-  );
+  const stored = await openCheckpoint(folder);
+  refuseUnmerged(folder, stored);
+  refuseQuantised(folder, config, stored);
+  const checkpoint = publishedNames(architecture, stored, folder);
+  const { tied } = architecture;
+  // of two tensors that are one, a file may keep either
+  if (
+    tied &&
+    config.flag("tie_word_embeddings", false) &&
+    !checkpoint.has(tied.name) &&
+    checkpoint.has(tied.as)
+  )
+    checkpoint.set(tied.name, checkpoint.get(tied.as)!);
+  const blueprint = architecture.blueprint(config);
+  return new Encoder(folder, modelType, architecture, blueprint, checkpoint, resident, declaredClass(config));
 }
 
 /**
@@ -74,11 +83,15 @@ export class Encoder {
   readonly layers: number;
   /** width of every hidden state */
   readonly features: number;
-  /** classes of the checkpoint's head; 0 where it has none */
+  /** classes of the checkpoint's head; 0 where it has none, or another than logits are computed with */
   readonly classes: number;
   private readonly kept = new Map<Stage<unknown>, Weights>();
   private readonly stages: Pick<Blueprint, "context" | "embed" | "pool"> & { layers: LayerStage[] };
   private readonly head?: ReturnType<Blueprint["head"]>;
+  private readonly noHead?: string;
+  /** the checkpoint's own tensors, and those that others stand in for now */
+  private readonly own: Checkpoint;
+  private replaced: readonly string[] = [];
 
   constructor(
     readonly folder: string,
@@ -86,12 +99,14 @@ export class Encoder {
     readonly modelType: string,
     readonly architecture: Architecture,
     readonly blueprint: Blueprint,
-    private readonly checkpoint: Checkpoint,
+    private checkpoint: Checkpoint,
     resident: boolean,
+    /** the class that config.json names in `architectures` */
+    declared?: string,
   ) {
     ({ modality: this.modality, inputName: this.inputName } = architecture);
     ({ layers: this.layers, features: this.features } = blueprint);
-    this.classes = checkpoint.get(architecture.classifier)?.shape[0] ?? 0;
+    this.own = checkpoint;
     const check = <S extends Stage<unknown>>(stage: S): S => {
       checkNeeds(folder, checkpoint, stage.needs);
       return stage;
@@ -101,10 +116,10 @@ export class Encoder {
     checkDepth(folder, checkpoint, blueprint.layer(0).needs, this.layers);
     const { context, embed, pool } = blueprint;
     this.stages = { context: check(context), embed: check(embed), layers, pool };
-    if (this.classes) {
-      check(pool);
-      this.head = check(blueprint.head(this.classes));
-    }
+    const found = findHead(folder, architecture, blueprint, checkpoint, declared);
+    this.classes = found.classes;
+    if ("refusal" in found) this.noHead = found.refusal;
+    else this.head = blueprint.head(found.classes);
     if (resident) {
       const all: Stage<unknown>[] = [context, embed, ...layers];
       // gradients through a new head need them after the forward pass
@@ -184,7 +199,7 @@ export class Encoder {
    * Logits [batch, classes] of the last hidden state.
    * @param replaced tensors of the head, by published name, linear weights [out, in], that stand in for the checkpoint's and are
    *   differentiable; with all of them, of any number of classes, the checkpoint needs no head
-   * @throws UserError if there is neither the checkpoint's head nor a whole one.
+   * @throws UserError if there is neither the checkpoint's head nor a whole one; it names the head that is there.
    */
   logits(last: State, replaced: Tensors = {}): tf.Tensor2D {
     const head = this.head ?? this.newHead(replaced);
@@ -195,12 +210,29 @@ export class Encoder {
 
   private newHead(replaced: Tensors): ReturnType<Blueprint["head"]> {
     const classifier = replaced[this.architecture.classifier];
-    if (!classifier)
-      throw new UserError(`${this.folder} has no classifier; its hidden states are all it gives`);
+    if (!classifier) throw new UserError(this.noHead!);
     const { needs, ...stage } = this.blueprint.head(classifier.shape[0]!);
     const missing = Object.fromEntries(Object.entries(needs).filter(([name]) => !(name in replaced)));
     checkNeeds(this.folder, this.checkpoint, missing);
     return { ...stage, needs: missing };
+  }
+
+  /**
+   * Puts tensors in the place of the checkpoint's own, by published name, until the next call: what an adapter brings that is no
+   * low-rank update, such as biases or embeddings. Kept weights of the stages concerned are read anew.
+   * @throws UserError for one that does not have its shape; the encoder then is as it was.
+   */
+  replace(changes: ReadonlyMap<string, (stored: StoredTensor | undefined) => StoredTensor>): void {
+    const changed = new Map([...changes].map(([name, change]) => [name, change(this.own.get(name))]));
+    for (const name of changed.keys()) {
+      const own = this.own.get(name);
+      if (own) checkNeeds(this.folder, changed, { [name]: { shape: own.shape } });
+    }
+    const concerned = new Set([...this.replaced, ...changed.keys()]);
+    this.checkpoint = new Map([...this.own, ...changed]);
+    this.replaced = [...changed.keys()];
+    for (const [stage, weights] of this.kept)
+      if (Object.keys(stage.needs).some((name) => concerned.has(name))) weights.renew(this.load(stage));
   }
 
   /** Frees what a resident encoder keeps. */

@@ -4,21 +4,26 @@ import { UserError } from "../errors.js";
 import type { Architecture, Blueprint, Context, EncoderInput } from "./architecture.js";
 import type { HostTensor } from "../formats/safetensors.js";
 import { Config } from "./config.js";
-import { activation, activationNames, attention, average, keyMask, rmsNorm, splitHeads } from "./ops.js";
+import { attention, keyMask } from "./attention.js";
+import { activation, activationNames, average, rmsNorm } from "./ops.js";
 import { layerBytes } from "./size.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
 const EMBEDDING = "model.embed_tokens.weight";
 const FINAL_NORM = "model.norm";
+const { fround } = Math;
 
 /**
  * Llama 2 (arXiv 2307.09288), numerically as transformers 5.18: RMS norm, rotary positions counted from the first column, SwiGLU,
  * grouped key-value heads, causal attention with a mask of padding on either side.
  */
 export const llama: Architecture = {
+  kin: /llama|mistral|mixtral|ministral|qwen|gemma|phi|gpt|olmo|falcon|bloom|granite|cohere|deepseek|glm|smollm|stablelm|exaone|yi|opt|mamba|t5|bert|electra|xlnet/,
   modality: "text",
   inputName: "input_ids",
   prefix: "model.",
+  layerPart: "layers",
+  tied: { name: EMBEDDING, as: "lm_head.weight" },
   classifier: "score.weight",
   withHead: "LlamaForSequenceClassification",
   blueprint,
@@ -34,7 +39,8 @@ interface Settings {
   d: number;
   inner: number;
   biases: { attention: boolean; mlp: boolean };
-  theta: number;
+  /** of the rotary positions, [d / 2] */
+  frequencies: Float32Array;
   /** id that fills up shorter texts, where the config has one */
   padding?: number;
 }
@@ -47,17 +53,19 @@ function blueprint(config: Config): Blueprint {
   if (!config.has("head_dim")) config.divides("num_attention_heads", "hidden_size", heads, features);
   const d = config.count("head_dim", Math.floor(features / heads));
   config.divides("2 (rotary positions pair features)", "the features of a head", 2, d);
+  const [vocabulary, padding] = [config.count("vocab_size"), config.tokenId("pad_token_id")];
   const settings: Settings = {
     folder: dirname(config.path),
-    vocabulary: config.count("vocab_size"),
+    vocabulary,
     features,
     heads,
     keyHeads,
     d,
     inner: config.count("intermediate_size"),
     biases: { attention: config.flag("attention_bias", false), mlp: config.flag("mlp_bias", false) },
-    theta: rotaryTheta(config),
-    padding: config.tokenId("pad_token_id"),
+    frequencies: rotaryFrequencies(config, d),
+    // an id without an embedding, of a token that was added later, stands in no text
+    padding: padding !== undefined && padding < vocabulary ? padding : undefined,
   };
   const epsilon = config.number("rms_norm_eps", 1e-6);
   const act = activation(config.choice("hidden_act", activationNames, "silu"));
@@ -108,19 +116,67 @@ function blueprint(config: Config): Blueprint {
   };
 }
 
-/** The base of the rotary frequencies; newer configs keep it in a record. @throws UserError for scaled variants. */
-function rotaryTheta(config: Config): number {
-  const field = ["rope_parameters", "rope_scaling"].find((name) => config.has(name));
-  const record = new Config(
-    `${config.path} (${field})`,
-    field ? (config.fields[field] as Record<string, unknown>) : {},
-  );
-  const kind = record.fields["rope_type"] ?? record.fields["type"] ?? "default";
-  if (kind !== "default")
-    throw new UserError(
-      `${config.path}: rotary positions of type ${JSON.stringify(kind)} are not implemented, only "default"`,
+/** What each kind of scaling makes of the rotary frequencies, numerically as transformers 5.18 (in float32). */
+const scalings: Record<string, (record: Config, frequencies: Float32Array) => Float32Array> = {
+  default: (_, frequencies) => frequencies,
+  linear: (record, frequencies) => {
+    const factor = record.number("factor");
+    return frequencies.map((frequency) => frequency / factor);
+  },
+  // wavelengths that the context of pre-training held many of stay, those that it did not hold are stretched, and between there is a ramp
+  llama3: (record, frequencies) => {
+    const [factor, low, high] = ["factor", "low_freq_factor", "high_freq_factor"].map((name) =>
+      record.number(name),
     );
-  return record.number("rope_theta", config.number("rope_theta", 10000));
+    const context = record.number("original_max_position_embeddings");
+    return frequencies.map((frequency) => {
+      const turns = fround(context / fround(fround(2 * Math.PI) / frequency));
+      if (turns > high!) return frequency;
+      if (turns < low!) return fround(frequency / factor!);
+      const smooth = fround(fround(turns - low!) / (high! - low!));
+      return fround(fround(fround(fround(1 - smooth) * frequency) / factor!) + fround(smooth * frequency));
+    });
+  },
+};
+const unscaled = "take the checkpoint from before its context was lengthened";
+const remedies: Record<string, string> = {
+  dynamic:
+    "it acts on texts longer than max_position_embeddings alone: where there are none, take rope_scaling out of config.json",
+  yarn: unscaled,
+  longrope: unscaled,
+};
+
+/**
+ * The rotary frequencies [d / 2]; newer configs keep all about them in a record.
+ * @throws UserError for a kind of scaling that is not implemented, or a part of the features that turns alone.
+ */
+function rotaryFrequencies(config: Config, d: number): Float32Array {
+  const field = ["rope_parameters", "rope_scaling"].find((name) => config.has(name));
+  const fields = field ? (config.fields[field] as Record<string, unknown>) : {};
+  const record = new Config(`${config.path} (${field})`, {
+    original_max_position_embeddings: config.fields["max_position_embeddings"],
+    ...fields,
+    // outside the record it has precedence
+    ...(config.has("original_max_position_embeddings")
+      ? { original_max_position_embeddings: config.fields["original_max_position_embeddings"] }
+      : {}),
+  });
+  const kind = String(fields["rope_type"] ?? fields["type"] ?? "default");
+  const scale = Object.hasOwn(scalings, kind) ? scalings[kind] : undefined;
+  if (!scale)
+    throw new UserError(
+      `${config.path}: rotary positions of type ${JSON.stringify(kind)} are not implemented, only ` +
+        `${Object.keys(scalings).join(", ")}${Object.hasOwn(remedies, kind) ? `: ${remedies[kind]}` : ""}`,
+    );
+  if (record.number("partial_rotary_factor", config.number("partial_rotary_factor", 1)) !== 1)
+    throw new UserError(
+      `${config.path}: partial_rotary_factor other than 1 is not implemented; take another checkpoint`,
+    );
+  const theta = record.number("rope_theta", config.number("rope_theta", 10000));
+  return scale(
+    record,
+    Float32Array.from({ length: d / 2 }, (_, i) => theta ** ((-2 * i) / d)),
+  );
 }
 
 function context(settings: Settings, { values, mask }: EncoderInput): Context {
@@ -134,7 +190,6 @@ function context(settings: Settings, { values, mask }: EncoderInput): Context {
     );
   const causal = new Float32Array(tokens * tokens);
   for (let t = 0; t < tokens; t++) causal.fill(-1e9, t * tokens + t + 1, (t + 1) * tokens);
-  const causalMask = tf.tensor4d(causal, [1, 1, tokens, tokens]);
   const real = mask ? mask.data : new Int32Array(batch * tokens).fill(1);
   const present = tf.tensor3d(Float32Array.from(real), [batch, 1, tokens]);
   return {
@@ -142,25 +197,26 @@ function context(settings: Settings, { values, mask }: EncoderInput): Context {
     pool: lastToken(values.data, real, [batch, tokens], settings.padding),
     tensors: {
       ...rotaryTables(settings, tokens),
-      mask: mask ? causalMask.add(keyMask(real, batch, tokens)) : causalMask,
+      causal: tf.tensor4d(causal, [1, 1, tokens, tokens]),
+      ...(mask && { keys: keyMask(real, batch, tokens) }),
     },
   };
 }
 
-/** cos and sin of position × frequency [tokens, d], the frequencies twice; sin with the sign of the rotation (−x₂, x₁). */
-function rotaryTables({ d, theta }: Settings, tokens: number): { cos: tf.Tensor; sin: tf.Tensor } {
+/** cos and sin of position × frequency [tokens, 1, d], the frequencies twice; sin with the sign of the rotation (−x₂, x₁). */
+function rotaryTables({ d, frequencies }: Settings, tokens: number): { cos: tf.Tensor; sin: tf.Tensor } {
   const half = d / 2;
   const [cos, sin] = [new Float32Array(tokens * d), new Float32Array(tokens * d)];
   for (let t = 0; t < tokens; t++) {
     for (let i = 0; i < half; i++) {
       // the angle in float32, as PyTorch has it: at position 4,000 its rounding shows
-      const angle = Math.fround(t * Math.fround(theta ** ((-2 * i) / d)));
+      const angle = fround(t * frequencies[i]!);
       cos[t * d + i] = cos[t * d + half + i] = Math.cos(angle);
       sin[t * d + i] = -Math.sin(angle);
       sin[t * d + half + i] = Math.sin(angle);
     }
   }
-  return { cos: tf.tensor2d(cos, [tokens, d]), sin: tf.tensor2d(sin, [tokens, d]) };
+  return { cos: tf.tensor3d(cos, [tokens, 1, d]), sin: tf.tensor3d(sin, [tokens, 1, d]) };
 }
 
 /** One-hot [batch, 1, tokens] of the token that the head reads: the last that is not the padding id (or not masked). */
@@ -196,19 +252,25 @@ function layerNeeds({ features, heads, keyHeads, d, inner, biases }: Settings, i
 }
 
 function selfAttention(
-  { heads, keyHeads }: Settings,
+  { heads, keyHeads, d }: Settings,
   weights: Weights,
   at: string,
   x: tf.Tensor3D,
-  { tensors: { cos, sin, mask } }: Context,
+  { tensors: { cos, sin, causal, keys } }: Context,
 ): tf.Tensor3D {
-  const rotate = (y: tf.Tensor4D): tf.Tensor4D => {
-    const [first, second] = tf.split(y, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
-    return y.mul<tf.Tensor4D>(cos!).add(tf.concat([second, first], 3).mul(sin!));
+  const [batch, tokens] = x.shape;
+  const rotate = (y: tf.Tensor3D, heads: number): tf.Tensor3D => {
+    const split = y.reshape<tf.Tensor4D>([batch, tokens, heads, d]);
+    const [first, second] = tf.split(split, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
+    const turned = split.mul<tf.Tensor4D>(cos!).add(tf.concat([second, first], 3).mul(sin!));
+    return turned.reshape(y.shape);
   };
-  const query = rotate(splitHeads(weights.project(`${at}.q_proj`, x), heads));
-  const key = rotate(splitHeads(weights.project(`${at}.k_proj`, x), keyHeads));
-  const value = splitHeads(weights.project(`${at}.v_proj`, x), keyHeads);
-  const mixed = attention(query, key.transpose<tf.Tensor4D>([0, 1, 3, 2]), value, mask);
+  const query = rotate(weights.project(`${at}.q_proj`, x), heads);
+  const key = rotate(weights.project(`${at}.k_proj`, x), keyHeads);
+  const value = weights.project(`${at}.v_proj`, x);
+  const mixed = attention(query, key, value, heads, {
+    matrix: causal as tf.Tensor4D,
+    keys: keys as tf.Tensor4D | undefined,
+  });
   return weights.project(`${at}.o_proj`, mixed);
 }

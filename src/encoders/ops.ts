@@ -16,17 +16,35 @@ function withGradient<T extends tf.Tensor>(
   return op(x) as T;
 }
 
+/** Whether a kernel of the current backend that has no gradient may take the place of plain operations: now, without a tape. */
+export function inOneKernel(name: string): boolean {
+  return tf.engine().state.gradientDepth === 0 && tf.getKernel(name, tf.getBackend()) !== undefined;
+}
+
+/** Without them tfjs's wasm backend adds the bias to wrong products where a matrix is transposed. */
+const ownKernels = () => tf.getBackend() !== "wasm" || tf.getKernel("LayerNorm", "wasm") !== undefined;
+
+/** x Wᵀ + b: [rows, in] → [rows, out]; differentiable in all three. */
+export function plainLinear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor2D {
+  const y: tf.Tensor2D = tf.matMul(x, weight, false, true);
+  return bias ? y.add<tf.Tensor2D>(bias) : y;
+}
+
 /** x Wᵀ + b for frozen W [out, in] and b [out]: [rows, in] → [rows, out]. Keep W until gradients are computed. */
 export function frozenLinear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor2D {
   return withGradient(
     x,
-    (rows) => tf.fused.matMul({ a: rows as tf.Tensor2D, b: weight, transposeB: true, bias }),
+    (rows) => {
+      if (!ownKernels()) return plainLinear(rows as tf.Tensor2D, weight, bias);
+      return tf.fused.matMul({ a: rows as tf.Tensor2D, b: weight, transposeB: true, bias });
+    },
     (dy) => dy.matMul(weight),
   );
 }
 
 /** Layer norm over the last axis, biased variance (torch.nn.LayerNorm). Frozen weight, bias: [features]. */
 export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, bias: tf.Tensor, epsilon: number): T {
+  if (inOneKernel("LayerNorm")) return tf.engine().runKernel("LayerNorm", { x, weight, bias }, { epsilon });
   return withGradient(
     x,
     (input, save) => {
@@ -46,6 +64,7 @@ export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, bias: tf
 
 /** x / rms(x) over the last axis, times frozen weight [features] (Llama's norm: no mean, no bias). */
 export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, epsilon: number): T {
+  if (inOneKernel("RmsNorm")) return tf.engine().runKernel("RmsNorm", { x, weight }, { epsilon });
   return withGradient(
     x,
     (input, save) => {
@@ -68,6 +87,7 @@ function phi(x: tf.Tensor): tf.Tensor {
 
 /** x Φ(x), exactly (PyTorch's default `gelu`); its slope is Φ(x) + x φ(x), which tfjs, whose erf has no gradient, cannot find. */
 export function gelu<T extends tf.Tensor>(x: T): T {
+  if (inOneKernel("Gelu")) return tf.engine().runKernel("Gelu", { x });
   return withGradient(
     x,
     (input, save) => {
@@ -102,56 +122,7 @@ export function activation(name: keyof typeof activations): Activation {
   return found;
 }
 
-/**
- * Scaled dot-product attention, all heads at once; fewer key-value heads than query heads are shared by contiguous groups.
- * @param query [batch, heads, tokens, d]
- * @param keyT keys, transposed: [batch, keyHeads, d, tokens]
- * @param value [batch, keyHeads, tokens, d]
- * @param bias added to the scores, broadcast to [batch, heads, tokens, tokens]; masks are −1e9, so that a row without any token
- *   to look at stays finite
- * @returns [batch, tokens, heads · d]
- */
-export function attention(
-  query: tf.Tensor4D,
-  keyT: tf.Tensor4D,
-  value: tf.Tensor4D,
-  bias?: tf.Tensor,
-): tf.Tensor3D {
-  const [batch, heads, tokens, d] = query.shape;
-  const keyHeads = value.shape[1];
-  const rows = (heads / keyHeads) * tokens;
-  const grouped = query.mul<tf.Tensor4D>(1 / Math.sqrt(d)).reshape<tf.Tensor3D>([batch * keyHeads, rows, d]);
-  const keys = keyT.reshape<tf.Tensor3D>([batch * keyHeads, d, tokens]);
-  const scores = grouped.matMul(keys).reshape([batch, heads, tokens, tokens]);
-  const weights = (bias ? scores.add(bias) : scores).softmax().reshape([batch * keyHeads, rows, tokens]);
-  const mixed = weights.matMul(value.reshape([batch * keyHeads, tokens, d])); // [batch · keyHeads, rows, d]
-  return mixed
-    .reshape([batch, heads, tokens, d])
-    .transpose([0, 2, 1, 3])
-    .reshape([batch, tokens, heads * d]);
-}
-
 /** Weighted mean of the tokens: hidden [batch, tokens, features], weights [batch, 1, tokens] → [batch, features] */
 export function average(hidden: tf.Tensor3D, weights: tf.Tensor3D): tf.Tensor2D {
   return weights.matMul(hidden).squeeze([1]);
-}
-
-/** [batch, tokens, heads · d] → [batch, heads, tokens, d] */
-export function splitHeads(x: tf.Tensor3D, heads: number): tf.Tensor4D {
-  const [batch, tokens, features] = x.shape;
-  return x.reshape([batch, tokens, heads, features / heads]).transpose([0, 2, 1, 3]);
-}
-
-/** [batch, tokens, heads · d] → [batch, heads, d, tokens]: keys as `attention` takes them */
-export function splitHeadsTransposed(x: tf.Tensor3D, heads: number): tf.Tensor4D {
-  const [batch, tokens, features] = x.shape;
-  return x.reshape([batch, tokens, heads, features / heads]).transpose([0, 2, 3, 1]);
-}
-
-/** −1e9 where a key may not be looked at, to be added to scores: [batch, 1, 1, tokens]. */
-export function keyMask(mask: ArrayLike<number>, batch: number, tokens: number): tf.Tensor4D {
-  return tf.tensor4d(
-    Float32Array.from(mask, (real) => (real ? 0 : -1e9)),
-    [batch, 1, 1, tokens],
-  );
 }

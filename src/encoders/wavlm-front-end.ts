@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import type { EncoderInput } from "./architecture.js";
-import { gelu, layerNorm } from "./ops.js";
+import { gelu, inOneKernel, layerNorm } from "./ops.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
 export const FINAL_NORM = "wavlm.encoder.layer_norm";
@@ -131,6 +131,10 @@ function convolve(settings: FrontEnd, weights: Weights, i: number, x: tf.Tensor3
   if (settings.groupNorm && i > 0) return gelu(biased);
   if (!settings.groupNorm) return gelu(affineNorm(weights, `${at}.layer_norm`, biased, CONV_EPSILON));
   const [weight, bias] = [weights.get(`${at}.layer_norm.weight`), weights.get(`${at}.layer_norm.bias`)];
+  if (inOneKernel("TimeNorm") && biased.shape[2] % 4 === 0) {
+    const normed = tf.engine().runKernel("TimeNorm", { x: biased, weight, bias }, { epsilon: CONV_EPSILON });
+    return gelu(normed as tf.Tensor3D);
+  }
   // as many groups as channels: each channel by its mean and variance over time
   const centred = biased.sub<tf.Tensor3D>(biased.mean(1, true));
   const scale = centred.square().mean(1, true).add(CONV_EPSILON).rsqrt();

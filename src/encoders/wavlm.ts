@@ -2,15 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
 import type { Architecture, Blueprint, Context, EncoderInput } from "./architecture.js";
 import type { Config } from "./config.js";
-import {
-  activation,
-  activationNames,
-  attention,
-  average,
-  keyMask,
-  splitHeads,
-  splitHeadsTransposed,
-} from "./ops.js";
+import { attention, keyMask } from "./attention.js";
+import { activation, activationNames, average } from "./ops.js";
 import {
   affineNorm,
   embed,
@@ -32,9 +25,11 @@ const POSITION_TABLE = "wavlm.encoder.layers.0.attention.rel_attn_embed.weight";
  * (Base); convolutional front end with layer norm (Large) or one group norm (Base).
  */
 export const wavlm: Architecture = {
+  kin: /wav2vec2|hubert|unispeech|data2vec-audio|sew|whisper|speech|audio|moonshine|mms/,
   modality: "audio",
   inputName: "input_values",
   prefix: "wavlm.",
+  layerPart: "encoder\\.layers",
   classifier: "classifier.weight",
   withHead: "WavLMForSequenceClassification",
   published: (name) =>
@@ -140,7 +135,10 @@ function blueprint(config: Config): Blueprint {
       needs: { ...linear("projector", features, projected), ...linear("classifier", projected, classes) },
       apply: (weights, pooled) => {
         if (config.flag("use_weighted_layer_sum", false))
-          throw new UserError(`${config.path}: use_weighted_layer_sum is not implemented; set it to false`);
+          throw new UserError(
+            `${config.path}: its head reads a weighted sum of all layers (use_weighted_layer_sum), which is not implemented: ` +
+              "it gives hidden states; for logits of a new head set it to false",
+          );
         return weights.project("classifier", weights.project("projector", pooled));
       },
     }),
@@ -239,13 +237,13 @@ function selfAttention(
   const gates = weights.project(`${at}.gru_rel_pos_linear`, perHead).sigmoid(); // [batch, frames · heads, 2]
   const [update, reset] = tf.split(gates.reshape([batch, frames, heads, 2]), 2, 3) as [tf.Tensor, tf.Tensor];
   const scaled = reset.squeeze([3]).mul(weights.get(`${at}.gru_rel_pos_const`)); // [batch, frames, heads]
-  const gate = update.squeeze([3]).mul(scaled.sub(1)).add(2).transpose([0, 2, 1]).expandDims(3);
-  const bias = gate.mul(tensors["bias"]!); // [batch, heads, frames, frames]
+  const gate = update.squeeze([3]).mul(scaled.sub(1)).add(2).transpose([0, 2, 1]).expandDims<tf.Tensor4D>(3);
   const mixed = attention(
-    splitHeads(weights.project(`${at}.q_proj`, x), heads),
-    splitHeadsTransposed(weights.project(`${at}.k_proj`, x), heads),
-    splitHeads(weights.project(`${at}.v_proj`, x), heads),
-    tensors["keys"] ? bias.add(tensors["keys"]) : bias,
+    weights.project(`${at}.q_proj`, x),
+    weights.project(`${at}.k_proj`, x),
+    weights.project(`${at}.v_proj`, x),
+    heads,
+    { matrix: tensors["bias"] as tf.Tensor4D, gate, keys: tensors["keys"] as tf.Tensor4D | undefined },
   );
   return weights.project(`${at}.out_proj`, mixed);
 }

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Tensors } from "../parameters.js";
 import { UserError } from "../errors.js";
 import type { Checkpoint } from "../formats/stored-tensor.js";
-import { frozenLinear } from "./ops.js";
+import { frozenLinear, plainLinear } from "./ops.js";
 import { upload } from "./upload.js";
 
 /** The tensors that a stage of an encoder needs: shape in the checkpoint, by published name. */
@@ -65,22 +65,22 @@ export class Weights {
     const [weight, bias] = [`${name}.weight`, `${name}.bias`];
     const y =
       weight in this.trained
-        ? trainedLinear(rows, this.trained[weight] as tf.Tensor2D, this.trained[bias])
+        ? plainLinear(rows, this.trained[weight] as tf.Tensor2D, this.trained[bias])
         : frozenLinear(rows, this.get(weight), this.tensors.get(bias));
     const adapted = this.adapt ? this.adapt(name, rows, y) : y;
     return adapted.reshape([...x.shape.slice(0, -1), adapted.shape[1]!]);
+  }
+
+  /** Takes over the tensors of others, and frees its own. */
+  renew(others: Weights): void {
+    this.dispose();
+    for (const [name, tensor] of others.tensors) this.tensors.set(name, tensor);
   }
 
   dispose(): void {
     for (const tensor of this.tensors.values()) tensor.dispose();
     this.tensors.clear();
   }
-}
-
-/** x Wᵀ + b for W [out, in] as in the checkpoint; differentiable in all three. */
-function trainedLinear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor2D {
-  const y: tf.Tensor2D = tf.matMul(x, weight, false, true);
-  return bias ? y.add<tf.Tensor2D>(bias) : y;
 }
 
 /**

@@ -15,6 +15,8 @@ export interface FeatureInfo {
   features: number;
   /** Name of the file and the start of its SHA-256. */
   id: string;
+  /** What the file says of itself. */
+  about?: Record<string, unknown>;
   /** Paths of the feature files of shifted test items, by shift; each lies in a folder that is named by its contents. */
   shifted?: Record<string, string>;
 }
@@ -74,7 +76,7 @@ export function planCells(
   for (const [taskName, info] of Object.entries(infos)) {
     const size = { layers: info.layers, features: info.features, task: taskName };
     const configured = (method: Method, run: number, stages: Stage[]) => ({
-      ...configOf(preset, size, info.id, method, run, stages),
+      ...configOf(preset, size, info, method, run, stages),
       learningRate:
         rates[taskName]?.[method.variantOf ?? method.name] ??
         budgetOf(preset, taskName, method)!.learningRate,
@@ -114,7 +116,7 @@ export function planCells(
 function configOf(
   preset: Preset,
   size: Parameters<Method["stages"]>[0],
-  features: string,
+  { id, about }: FeatureInfo,
   method: Method,
   run: number,
   stages: Stage[],
@@ -127,7 +129,8 @@ function configOf(
     method: method.name,
     run,
     seed: cellSeed(task.name, run),
-    features,
+    features: id,
+    ...(about?.commit !== undefined && { encoder: `${about.repository}@${about.commit}` }),
     stages,
     hidden: preset.hidden,
     epochs,

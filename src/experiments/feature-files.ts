@@ -4,7 +4,7 @@ import { ExtractionStopped, oneOf, UserError } from "../errors.js";
 import { cacheFolder, featuresFolder } from "../folders.js";
 import { shiftedExtractions } from "./robustness.js";
 import { findTask } from "./tasks.js";
-import type { Preset } from "./types.js";
+import { rawSettings, type Preset } from "./types.js";
 
 /** Where a task's feature file lies, and where those of its shifted test items lie or will lie, by shift. */
 export interface TaskFiles {
@@ -15,8 +15,9 @@ export interface TaskFiles {
 /**
  * The feature files of a preset by task: shipped, or in the cache. What the cache lacks of the required tasks is made first, by a
  * process of its own, so that its memory is free when training begins; other tasks are left out where it lacks theirs.
- * Raw data is looked for too where a required task fine-tunes beside shipped hidden states.
- * @param options `shifts` makes those of the required tasks' shifted test items too; `signal` ends an extraction
+ * What it starts from is looked for first, for all required tasks, and fetched where it is not here; so is the raw data of those that
+ * fine-tune beside shipped hidden states.
+ * @param options `shifts` makes those of the required tasks' shifted test items too; `signal` ends fetching and extracting
  * @throws UserError for a task that the preset does not have, or where raw data or an encoder of a required one cannot be had
  */
 export async function featureFiles(
@@ -25,11 +26,15 @@ export async function featureFiles(
   { shifts = false, signal }: { shifts?: boolean; signal?: AbortSignal } = {},
 ): Promise<Record<string, TaskFiles>> {
   for (const task of required) oneOf("task", task, Object.keys(preset.tasks));
+  const needed = required.flatMap((task) => rawSettings(preset.tasks[task]!) ?? []);
+  if (needed.length) {
+    const { provide } = await import("../features/provide.js");
+    await provide(needed, { signal });
+  }
   const files: Record<string, TaskFiles> = {};
-  for (const [task, { extraction, fineTuning }] of Object.entries(preset.tasks)) {
+  for (const [task, { extraction }] of Object.entries(preset.tasks)) {
     if (!extraction) {
       files[task] = { path: join(featuresFolder, findTask(task).features), shifted: {} };
-      if (fineTuning && required.includes(task)) await rawData(fineTuning.extraction!.dataset);
     } else {
       const { plannedFile } = await import("../features/extract.js");
       const needed = required.includes(task);
@@ -46,12 +51,6 @@ export async function featureFiles(
     }
   }
   return files;
-}
-
-/** Finds or fetches the raw data that rows fine-tune on. */
-async function rawData(name: string): Promise<void> {
-  const { datasetNamed, downloadProgress, locate } = await import("../datasets/index.js");
-  await locate(datasetNamed(name), { progress: downloadProgress() });
 }
 
 async function extractApart(

@@ -15,6 +15,12 @@ export type Trained = Omit<
 export interface Trainer {
   /** Starts the backend, at the first call. */
   prepare(threads: number): Promise<{ name: string; line: string; versions: Record<string, string> }>;
+  /** Throws a UserError, before anything is read, where memory does not hold a step of the cell. */
+  refuse?(
+    name: string,
+    config: CellConfig,
+    size: { layers: number; features: number; classes: number },
+  ): void;
   trainCell(config: CellConfig, data: TaskData, onEpoch: (record: EpochRecord) => void): Promise<Trained>;
   /** Where `config.fineTuning` says so; an acting update is saved to `adapterFolder`. */
   fineTuneCell?(

@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { oneOf } from "../errors.js";
-import { rawFolder, repository } from "../folders.js";
+import { UserError } from "../errors.js";
+import { withCounts } from "../features/extraction.js";
+import { repository } from "../folders.js";
 import type { FineTuningBudget, Preset } from "./types.js";
 
 const shipped = (name: string) => join(repository, "data", "encoders", name);
-const own = (name: string) => join(process.env.DAAM_ENCODERS ?? rawFolder(), name);
 
 /** How raw data becomes the inputs of the small encoders, whole data sets. */
 const raw = {
@@ -139,7 +139,44 @@ export const presets: readonly Preset[] = [
     ablations: ["speech", "text", "vision"],
   },
   {
-    // Channels, epochs, rates and runs of the paper; the vision rate is its code's (the text says 1e-4). Checkpoints lie in DAAM_ENCODERS.
+    // Published encoders that a laptop runs; items and epochs for one night on two cores (README: how long each part takes).
+    name: "base",
+    hidden: 128,
+    rates: [3e-4, 1e-3, 3e-3],
+    tasks: {
+      speech: {
+        runs: 5,
+        epochs: 10,
+        learningRate: 1e-3,
+        extraction: { dataset: "ravdess", encoder: "wavlm-base-plus", normalise: false, limit: 300 },
+        preferred: "iemocap",
+        robustness: { runs: 5 },
+      },
+      text: {
+        runs: 3,
+        epochs: 4,
+        learningRate: 1e-3,
+        extraction: {
+          dataset: "ag-news",
+          encoder: "smollm2-135m",
+          maxTokens: 256,
+          padTogether: 1,
+          perClass: { train: 500, test: 500 },
+        },
+        robustness: { runs: 3, perClass: 250 },
+      },
+      vision: {
+        runs: 3,
+        epochs: 5,
+        learningRate: 1e-3,
+        extraction: { dataset: "cifar-100", encoder: "beit-base", perClass: { train: 40, test: 20 } },
+        robustness: { runs: 3, perClass: 10 },
+      },
+    },
+    ablations: ["text"],
+  },
+  {
+    // Channels, epochs, rates and runs of the paper; the vision rate is its code's (the text says 1e-4). Its encoders are the registry's (encoders/published.ts).
     name: "paper",
     settings:
       "Channels, epochs, rates and runs are the paper's; the vision rate is its code's. LoRA on text has the text's rate, 1e-4, where " +
@@ -151,7 +188,7 @@ export const presets: readonly Preset[] = [
         runs: 5,
         epochs: 35,
         learningRate: 1e-4,
-        extraction: { dataset: "iemocap", encoder: own("wavlm-large"), normalise: false },
+        extraction: { dataset: "iemocap", encoder: "wavlm-large", normalise: false },
         robustness: { runs: 5 },
         fineTuning: { runs: folds, epochs: 35, learningRate: 1e-4, batch: 4 },
       },
@@ -159,7 +196,7 @@ export const presets: readonly Preset[] = [
         runs: 3,
         epochs: 35,
         learningRate: 5e-5,
-        extraction: { dataset: "ag-news", encoder: own("llama-2-13b"), maxTokens: 4096 },
+        extraction: { dataset: "ag-news", encoder: "llama-2-13b", maxTokens: 4096, padTogether: 1 },
         robustness: { runs: 3, perClass: 500 },
         fineTuning: { runs: { published: 3, corrected: 3 }, epochs: 1, learningRate: 1e-4, batch: 1 },
       },
@@ -167,7 +204,7 @@ export const presets: readonly Preset[] = [
         runs: 5,
         epochs: 35,
         learningRate: 1e-5,
-        extraction: { dataset: "cifar-100", encoder: own("beit-large") },
+        extraction: { dataset: "cifar-100", encoder: "beit-large" },
         robustness: { runs: 3, perClass: 20 },
         fineTuning: { runs: { published: 5, corrected: 5 }, epochs: 35, learningRate: 1e-4, batch: 16 },
       },
@@ -195,14 +232,46 @@ export const howRates = ({ settings, rates }: Preset) =>
       "(a fifth of each class; on speech one fold of actors), with no attention and DAAMv1; no test item played a role. " +
       "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset.");
 
-/** @throws UserError that lists the presets. */
+/**
+ * A preset, or its rehearsal: `base-16` is `base` on 16 items of each split or fold.
+ * @throws UserError that lists the presets.
+ */
 export function findPreset(name: string): Preset {
-  oneOf(
-    "preset",
-    name,
-    presets.map((preset) => preset.name),
+  const found = presets.find((preset) => preset.name === name);
+  if (found) return found;
+  const [, whole, items] = /^(\w+)-([1-9]\d*)$/.exec(name) ?? [];
+  const rehearsed = presets.find((preset) => preset.name === whole && extracts(preset));
+  if (rehearsed) return rehearsal(rehearsed, Number(items));
+  const names = presets.map((preset) => preset.name);
+  const examples = presets.filter(extracts).map((preset) => `${preset.name}-16`);
+  throw new UserError(
+    `unknown preset "${name}": choose one of ${names.join(", ")}, or rehearse on few items: ${examples.join(", ")}`,
   );
-  return presets.find((preset) => preset.name === name)!;
+}
+
+/** Whether hidden states of a preset are made from raw data. */
+export const extracts = ({ tasks }: Preset) => Object.values(tasks).some(({ extraction }) => extraction);
+
+/** Every part of a preset in minutes: the first so many items of each split or fold, one run and one epoch, no choice of rates. */
+function rehearsal(preset: Preset, items: number): Preset {
+  const { name, tasks, hidden } = preset;
+  const few = Object.entries(tasks).map(([task, { extraction, preferred, learningRate }]) => [
+    task,
+    {
+      runs: 1,
+      epochs: 1,
+      learningRate,
+      ...(preferred && { preferred }),
+      extraction: withCounts(extraction!, { limit: items }),
+    },
+  ]);
+  return {
+    name: `${name}-${items}`,
+    settings: `A rehearsal of ${name}: ${items} items of each split or fold, one run, one epoch. Its figures say nothing.`,
+    hidden,
+    tasks: Object.fromEntries(few),
+    ablations: [],
+  };
 }
 
 /**

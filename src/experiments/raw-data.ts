@@ -1,11 +1,13 @@
+import { locateEncoder } from "../encoders/locate.js";
 import type { RawInput } from "../datasets/index.js";
 import type { ExtractionSettings } from "../features/extraction.js";
 import { summariseFeatures } from "../features/load.js";
 import { readRawInputs } from "../features/raw-items.js";
 import { selectIndices, type Selection } from "../features/select.js";
 import { findPreset } from "./presets.js";
+import { withLocalData } from "./local-data.js";
 import { findTask } from "./tasks.js";
-import type { CellConfig, TaskBudget } from "./types.js";
+import { rawSettings, type CellConfig } from "./types.js";
 
 /** What a cell that fine-tunes trains and tests on. */
 export interface RawTaskData {
@@ -17,10 +19,6 @@ export interface RawTaskData {
   labels: { train: Int32Array; test: Int32Array };
 }
 
-/** How a task's raw data becomes an encoder's inputs in a preset. */
-const rawSettings = ({ extraction, fineTuning }: TaskBudget): ExtractionSettings | undefined =>
-  extraction ?? fineTuning?.extraction;
-
 /**
  * The raw items of a cell: those whose hidden states a decoder would see.
  * @throws UserError where raw data cannot be had, or is not what the feature file was made from.
@@ -30,13 +28,15 @@ export async function readRawTask(
   { preset, task: name }: CellConfig,
   selection: Selection,
 ): Promise<RawTaskData> {
-  const settings = rawSettings(findPreset(preset).tasks[name]!)!;
+  const { tasks } = await withLocalData(findPreset(preset));
+  const settings = rawSettings(tasks[name]!)!;
+  const { folder } = await locateEncoder(settings.encoder, { fetch: false });
   const classes = findTask(name).classes.length;
   const file = summariseFeatures(path, classes);
   const { train, test } = selectIndices(file, selection);
   const labels = (indices: number[]) => Int32Array.from(indices, (index) => file.labels[index]!);
   return {
-    settings,
+    settings: { ...settings, encoder: folder },
     classes,
     inputs: await readRawInputs(file, settings, [...train, ...test]),
     labels: { train: labels(train), test: labels(test) },

@@ -10,6 +10,7 @@ import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../folders.js";
 import { Lock } from "../lock.js";
 import { runPool, type Order } from "./pool.js";
+import { withLocalData } from "./local-data.js";
 import { presetAt } from "./presets.js";
 import { chosenRates, readSearch, type Rates } from "./rates.js";
 import { CellStore } from "./store.js";
@@ -68,7 +69,7 @@ export class Run {
    * @throws UserError for an unknown preset, a number of jobs that is none, or feature files that cannot be made or used.
    */
   static async open(preset: string, options: RunOptions = {}): Promise<Run> {
-    const found = presetAt(preset, options.lora);
+    const found = await withLocalData(presetAt(preset, options.lora));
     return new Run(found, await featureFiles(found, options.tasks ?? [], options), options);
   }
 

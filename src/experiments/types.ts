@@ -85,6 +85,8 @@ export interface Preset {
 export interface TaskBudget {
   /** How hidden states are made from raw data; the shipped ones where it is left out. */
   extraction?: ExtractionSettings;
+  /** A data set that takes the place of the extraction's where it is here. */
+  preferred?: string;
   /** With folds: folds × seeds. */
   runs: number;
   epochs: number;
@@ -98,6 +100,10 @@ export interface TaskBudget {
   /** Of rows that fine-tune, and of those compared with them; the preset has none where it is left out. */
   fineTuning?: FineTuningBudget;
 }
+
+/** How a task's raw data becomes an encoder's inputs in a preset. */
+export const rawSettings = ({ extraction, fineTuning }: TaskBudget): ExtractionSettings | undefined =>
+  extraction ?? fineTuning?.extraction;
 
 export interface FineTuningBudget extends Pick<
   TaskBudget,
@@ -120,6 +126,8 @@ export interface CellConfig {
   seed: number;
   /** Name of the feature file and the start of its SHA-256. */
   features: string;
+  /** Repository and commit of the encoder that made it, where that came from the hub. */
+  encoder?: string;
   stages: Stage[];
   hidden: number;
   epochs: number;

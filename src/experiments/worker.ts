@@ -1,7 +1,7 @@
 /** A worker process: trains the cells it is told to, one after the other, and writes each one's JSON. Started by pool.ts. */
 import { endWithParent } from "../apart.js";
 import { UserError } from "../errors.js";
-import { loadFeatures, type Features } from "../features/load.js";
+import { loadFeatures, shapeOfFeatures, type Features } from "../features/load.js";
 import { selectItems, type Selection, type TaskData } from "../features/select.js";
 import { shiftedItems } from "../features/shifted.js";
 import { adapterFolder } from "./adapters.js";
@@ -33,6 +33,10 @@ async function train({ name, config, path, shifted }: Order) {
   trainer ??= (await import(options.trainer)) as Trainer;
   const { name: backend, line, versions } = await trainer.prepare(options.threads);
   send({ kind: "backend", line });
+  const { classes } = findTask(config.task);
+  // before a gigabyte is read for nothing
+  if (!config.fineTuning)
+    trainer.refuse?.(name, config, { ...shapeOfFeatures(path), classes: classes.length });
   const data = config.fineTuning ? await rawItemsOf(path, config) : itemsOf(path, config, shifted);
   const start = performance.now();
   const onEpoch = (record: EpochRecord) => send({ kind: "epoch", record });
@@ -56,15 +60,16 @@ async function train({ name, config, path, shifted }: Order) {
 const round = (value: number) => Math.round(value * 10) / 10;
 
 function itemsOf(path: string, config: CellConfig, shifted?: Order["shifted"]): TaskData {
-  const load = (path: string) => {
-    if (!files.has(path)) files.set(path, loadFeatures(path, findTask(config.task).classes.length));
+  const load = (path: string, inMemory?: number) => {
+    if (!files.has(path)) files.set(path, loadFeatures(path, findTask(config.task).classes.length, inMemory));
     return files.get(path)!;
   };
   const selection = selectionOf(config);
   const key = JSON.stringify([path, selection, shifted]);
   if (selected?.key !== key) {
     const data = selectItems(load(path), selection);
-    const others = Object.entries(shifted ?? {}).map(([name, path]) => [name, load(path)] as const);
+    // each is read once a cell, and there may be many
+    const others = Object.entries(shifted ?? {}).map(([name, path]) => [name, load(path, 0)] as const);
     selected = {
       key,
       data: shifted ? { ...data, shifted: shiftedItems(load(path), data.test, others) } : data,

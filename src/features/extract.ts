@@ -1,5 +1,5 @@
 import { existsSync, rmdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import {
   datasetNamed,
   downloadProgress,
@@ -10,6 +10,7 @@ import {
   type Item,
 } from "../datasets/index.js";
 import { openEncoder } from "../encoders/encoder.js";
+import { locateEncoder, type LocatedEncoder } from "../encoders/locate.js";
 import { meanStates } from "../encoders/stream.js";
 import { UserError } from "../errors.js";
 import { readHeader } from "../formats/safetensors.js";
@@ -34,20 +35,25 @@ export interface ExtractOptions {
 }
 
 /**
- * Where an extraction's feature file lies in the cache, and whether it is finished. Finds or fetches the raw data.
+ * Where an extraction's feature file lies in the cache, and whether it is finished. Finds or fetches the encoder and the raw data.
  * @returns beside it `place`, which says the same of other settings with this data and encoder
  */
 export async function plannedFile(settings: ExtractionSettings, cache: string, options: LocateOptions = {}) {
   const dataset = datasetNamed(settings.dataset);
+  const located = await locateEncoder(settings.encoder, { fetch: options.fetch });
   const paths = await locate(dataset, { progress: downloadProgress(), ...options });
-  const ids = [encoderId(settings.encoder), await fingerprint(dataset, paths)] as const;
+  const ids = [idOf(located), await fingerprint(dataset, paths)] as const;
   const place = (of: ExtractionSettings) => {
-    const folder = join(cache, cacheName(of, ...ids));
+    const folder = join(cache, cacheName({ ...of, encoder: located.name }, ...ids));
     const path = RecordWriter.finished(folder);
     return { folder, path, finished: existsSync(path) };
   };
-  return { dataset, paths, ...place(settings), place };
+  return { dataset, paths, located, ...place(settings), place };
 }
+
+/** A published encoder goes by its commit: other files of the repository, which other clients fetch, do not matter. */
+const idOf = ({ folder, repository, commit }: LocatedEncoder) =>
+  commit ? `${repository}@${commit}` : encoderId(folder);
 
 /**
  * Raw data → hidden states of every layer → mean over time, tokens or patches → a feature file in the cache. Goes on where it
@@ -60,13 +66,13 @@ export async function extractFeatures(
   settings: ExtractionSettings,
   options: ExtractOptions,
 ): Promise<string> {
-  const { dataset, paths, folder, path, finished } = await plannedFile(settings, options.cache);
+  const { dataset, paths, located, folder, path, finished } = await plannedFile(settings, options.cache);
   if (finished) return sound(path, folder);
   const waiting = (pid: number) => options.warn?.(`process ${pid} makes ${path}: waiting for it`);
   const lock = await Lock.acquire(join(folder, "lock"), waiting);
   try {
     if (existsSync(path)) return sound(path, folder);
-    return await extract(settings, dataset, paths, folder, options);
+    return await extract(settings, located, dataset, paths, folder, options);
   } finally {
     lock.release();
     removeEmpty(folder);
@@ -95,13 +101,14 @@ function removeEmpty(folder: string): void {
 /** Writes the feature file in `folder`; its holder holds the lock. */
 async function extract(
   settings: ExtractionSettings,
+  located: LocatedEncoder,
   dataset: Dataset,
   paths: string[],
   folder: string,
   options: ExtractOptions,
 ): Promise<string> {
-  const resident = staysInMemory(settings.encoder);
-  const encoder = await openEncoder(settings.encoder, { resident });
+  const resident = staysInMemory(located.folder);
+  const encoder = await openEncoder(located.folder, { resident });
   let writer: RecordWriter | undefined;
   try {
     if (encoder.modality !== dataset.input) {
@@ -142,7 +149,7 @@ async function extract(
       options.onProgress?.((done += chunk.items.length), chosen.length);
     }
     halfway.remove();
-    return writer.finish(about(dataset, settings));
+    return writer.finish(about(dataset, settings, located));
   } finally {
     writer?.close();
     encoder.dispose();
@@ -180,7 +187,11 @@ function noteOf({ id, label, split, fold, group }: Item): ItemNote {
   };
 }
 
-function about(dataset: Dataset, settings: ExtractionSettings): object {
+function about(
+  dataset: Dataset,
+  settings: ExtractionSettings,
+  { name, repository, commit }: LocatedEncoder,
+): object {
   const over = { audio: "time, padding included", text: "tokens, <s> included", image: "all tokens" }[
     dataset.input
   ];
@@ -190,6 +201,7 @@ function about(dataset: Dataset, settings: ExtractionSettings): object {
     classes: dataset.classes.length,
     pooling: `mean over ${over}`,
     ...settings,
-    encoder: basename(settings.encoder),
+    encoder: name,
+    ...(commit && { repository, commit }),
   };
 }

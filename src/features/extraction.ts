@@ -9,7 +9,7 @@ import type { Shift } from "../shifts/shift.js";
 export interface ExtractionSettings {
   /** Name of a data set. */
   dataset: string;
-  /** Folder of an encoder in the layout of Hugging Face. */
+  /** Folder of an encoder in the layout of Hugging Face, a name of the registry, or `organisation/name[@revision]` on the hub. */
   encoder: string;
   /** Speech: zero mean and unit variance of the padded clip. The paper's own features leave it out. */
   normalise?: boolean;
@@ -19,7 +19,7 @@ export interface ExtractionSettings {
   padTogether?: number;
   /** The first so many items of every class of each split, in file order. */
   perClass?: { train?: number; test?: number };
-  /** The first so many items of each split, in file order. */
+  /** The first so many items of each split, or of each fold, in file order. */
   limit?: number;
   /** What is done to every raw item before it is prepared for the encoder. */
   shift?: Shift;
@@ -107,7 +107,11 @@ function hashRange(hash: ReturnType<typeof createHash>, path: string, from: numb
   }
 }
 
-/** Name of the cache's folder for an extraction: its contents follow from what the name is made of. */
+/**
+ * Name of the cache's folder for an extraction: its contents follow from what the name is made of.
+ * @param encoder what tells the encoder from others
+ * @param data what tells the raw data from other
+ */
 export function cacheName(settings: ExtractionSettings, encoder: string, data: string): string {
   const { encoder: folder, ...rest } = settings;
   const key = JSON.stringify([Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)), encoder, data]);

@@ -27,9 +27,9 @@ export async function chosenItems(
     return true;
   };
   const ids: string[] = [];
-  for await (const { id, label, split } of dataset.items(paths, { warn })) {
+  for await (const { id, label, split, fold } of dataset.items(paths, { warn })) {
     if (!below(`${split}/${label}`, perClass?.[split ?? "train"])) continue;
-    if (below(`${split}`, limit)) ids.push(id);
+    if (below(`${split ?? fold}`, limit)) ids.push(id);
   }
   return ids;
 }

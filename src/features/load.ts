@@ -31,15 +31,16 @@ export interface Features {
 /**
  * Reads a feature file: either quantised (`q` int8 [n, L, d], `scale` and `zero` float32 [L, d]; value = q · scale + zero)
  * or plain (`features` float32 [n, L, d]), with `labels` int32 [n] and `split` or `fold` int32 [n].
- * Values are not standardised. Plain files beyond a gigabyte stay on disk and are read batch by batch.
- * @throws UserError for a damaged or wrong file, for NaN or Inf (count and first position), for labels out of range.
+ * Values are not standardised.
+ * @param inMemory bytes beyond which the values of a plain file stay on disk and are read batch by batch; a gigabyte by default
+ * @throws UserError for a damaged or wrong file, for NaN or Inf (count and first position; on disk when they are read), for labels out
+ *   of range.
  */
-export function loadFeatures(path: string, classes: number): Features {
+export function loadFeatures(path: string, classes: number, inMemory = 2 ** 30): Features {
   const { entries } = readHeader(path);
   const large = entries.get("features");
-  if (large && large.end - large.begin > IN_MEMORY) {
-    return { ...summariseFeatures(path, classes), read: rowsOnDisk(path, large) };
-  }
+  if (large?.dtype === "F32" && large.end - large.begin > inMemory)
+    return { ...describe(path, classes), read: rowsOnDisk(path, large) };
   const { tensors, metadata } = readSafetensors(path);
   const file = new FeatureFile(path, tensors);
   const { shape, values } = tensors.has("q") ? file.dequantise() : file.plain();
@@ -47,8 +48,6 @@ export function loadFeatures(path: string, classes: number): Features {
   const read = rowsInMemory(values, layers * features);
   return { path, items, layers, features, read, ...annotations(path, tensors, metadata, items, classes) };
 }
-
-const IN_MEMORY = 2 ** 30;
 
 /** Copies rows of `width` values out of one array. */
 export function rowsInMemory(values: Float32Array, width: number): Features["read"] {
@@ -65,13 +64,14 @@ function rowsOnDisk(path: string, { shape, begin }: SafeEntry): Features["read"]
   const bytes = 4 * shape[1]! * shape[2]!;
   const file = openSync(path, "r");
   return (items) => {
-    const rows = Buffer.alloc(items.length * bytes);
+    const rows = new Float32Array(items.length * (bytes / 4));
     for (let i = 0; i < items.length; i++) {
-      if (readSync(file, rows, i * bytes, bytes, begin + items[i]! * bytes) !== bytes) {
+      const row = rows.subarray(i * (bytes / 4), (i + 1) * (bytes / 4));
+      if (readSync(file, row, 0, bytes, begin + items[i]! * bytes) !== bytes)
         throw refuse(path, `item ${items[i]} cannot be read`);
-      }
+      checkFinite(path, `item ${items[i]}`, row, shape.slice(1));
     }
-    return new Float32Array(rows.buffer, rows.byteOffset, items.length * (bytes / 4));
+    return rows;
   };
 }
 
@@ -85,12 +85,26 @@ export type FeatureSummary = Omit<Features, "read"> & {
  * Reads all of a feature file but the values.
  * @throws UserError as {@link loadFeatures} does, NaN and Inf apart.
  */
-export function summariseFeatures(path: string, classes: number): FeatureSummary {
-  const { entries, metadata } = readHeader(path);
-  const name = entries.has("q") ? "q" : "features";
-  const shape = entries.get(name)?.shape;
+export const summariseFeatures = (path: string, classes: number): FeatureSummary => ({
+  ...describe(path, classes),
+  id: fileId(path),
+});
+
+/**
+ * What the hidden states of a feature file measure, from its header alone.
+ * @throws UserError for a damaged or wrong file
+ */
+export function shapeOfFeatures(path: string): { items: number; layers: number; features: number } {
+  const { entries } = readHeader(path);
+  const shape = entries.get(entries.has("q") ? "q" : "features")?.shape;
   if (shape?.length !== 3) throw refuse(path, `it has no "q" or "features" of [items, layers, features]`);
   const [items, layers, features] = shape as [number, number, number];
+  return { items, layers, features };
+}
+
+function describe(path: string, classes: number): Omit<Features, "read"> {
+  const { items, layers, features } = shapeOfFeatures(path);
+  const { entries, metadata } = readHeader(path);
   const held = ["labels", "split", "fold", "group"].filter((part) => entries.has(part));
   const { tensors } = readSafetensors(path, held);
   return {
@@ -99,7 +113,6 @@ export function summariseFeatures(path: string, classes: number): FeatureSummary
     layers,
     features,
     ...annotations(path, tensors, metadata, items, classes),
-    id: fileId(path),
   };
 }
 

@@ -6,6 +6,7 @@ import { shiftName } from "../shifts/shift.js";
 import type { ExtractionSettings } from "./extraction.js";
 import { checkTarget, exportFile } from "./export.js";
 import { extractFeatures } from "./extract.js";
+import { provide } from "./provide.js";
 
 export interface MakeOptions {
   /** A backend's name, or "auto". */
@@ -20,6 +21,7 @@ export async function makeFeatures(
   { backend, target }: MakeOptions,
 ): Promise<void> {
   if (target !== undefined) checkTarget(target);
+  await provide([settings]);
   console.error((await chooseBackend(backend)).line);
   const { dataset, encoder, shift } = settings;
   const what = shift ? `${dataset} with ${shiftName(shift)}` : dataset;

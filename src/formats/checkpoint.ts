@@ -1,6 +1,7 @@
-import { lstatSync, readFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { UserError } from "../errors.js";
+import { refuseImpostor, UNFINISHED } from "./impostor.js";
 import { openPytorch } from "./pytorch.js";
 import { readEntry, readEntryInto, readHeader } from "./safetensors.js";
 import type { Checkpoint } from "./stored-tensor.js";
@@ -34,8 +35,49 @@ function layoutOf(folder: string): string {
   // a link to nothing counts: opening it says so
   const isThere = (name: string) => lstatSync(join(folder, name), { throwIfNoEntry: false });
   const name = layouts.find(isThere);
-  if (!name) throw new UserError(`${folder} holds no checkpoint: put ${layouts.join(" or ")} there`);
+  if (!name)
+    throw new UserError(
+      `${folder} holds no checkpoint: ${insteadOfOne(folder)}put ${layouts.join(" or ")} there`,
+    );
   return name;
+}
+
+/** Files that lie in a checkpoint's place, and what to do about them. */
+const neighbours: [name: RegExp, says: (name: string) => string][] = [
+  [UNFINISHED, (name) => `${name} is an unfinished download: let it finish or fetch it again`],
+  [
+    /\.gguf$/i,
+    (name) => `${name} is llama.cpp's format, which is not read: take the safetensors that it was made from`,
+  ],
+  [
+    /-\d{5}-of-\d{5}\.(safetensors|bin)$/,
+    (name) => `${name} is a shard without its index: fetch the .index.json of the same repository too`,
+  ],
+  [
+    /^consolidated\.\d+\.pth$/,
+    (name) =>
+      `${name} is in Meta's own layout: take the repository whose name ends in -hf, or convert it with transformers`,
+  ],
+  [/^adapter_model\./, () => "it is an adapter's folder: name its base model's"],
+  [
+    /\.(h5|msgpack|onnx|ot|tflite)$/,
+    (name) =>
+      `${name} is another library's format, which is not read: take the safetensors of the same repository`,
+  ],
+  [
+    /\.(safetensors|bin|pth?|ckpt)$/,
+    (name) => `if ${name} is it, call it ${/s$/.test(name) ? layouts[0] : layouts[2]}`,
+  ],
+];
+
+/** What a folder without a checkpoint holds instead of one. */
+function insteadOfOne(folder: string): string {
+  const names = readdirSync(folder).sort();
+  for (const [pattern, says] of neighbours) {
+    const name = names.find((name) => pattern.test(name) && name !== "training_args.bin");
+    if (name) return `${says(name)}; else `;
+  }
+  return "";
 }
 
 /** Opens one file of tensors, `.safetensors` or `.bin`. */
@@ -80,6 +122,7 @@ async function openShards(folder: string, indexPath: string): Promise<Checkpoint
 }
 
 function weightMap(path: string): Record<string, unknown> {
+  refuseImpostor(path);
   try {
     const map = JSON.parse(readFileSync(path, "utf8")).weight_map;
     if (typeof map === "object" && map !== null && !Array.isArray(map)) return map;

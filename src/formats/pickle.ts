@@ -14,8 +14,8 @@ export class TensorView {
   ) {}
 }
 
-/** A typed storage of `elements` values, the archive's entry `data/<key>`. */
-class Storage {
+/** A typed storage of `elements` values, in a zip the entry `data/<key>`. */
+export class Storage {
   constructor(
     readonly key: string,
     readonly dtype: SafeDtype,
@@ -105,17 +105,29 @@ function isWhole(value: PickleValue | undefined): value is number {
  * @throws UserError for any other global (by name), an opcode that checkpoints do not use, or damage.
  */
 export function readPickle(bytes: Buffer, path: string): PickleValue {
-  return new Unpickler(bytes, path).read();
+  return readPickleAt(bytes, path, 0).value;
+}
+
+/** The same for one of several pickles in a row: its value, the storages that it refers to by key, and where the next one begins. */
+export function readPickleAt(
+  bytes: Buffer,
+  path: string,
+  begin: number,
+): { value: PickleValue; storages: ReadonlyMap<string, Storage>; end: number } {
+  const unpickler = new Unpickler(bytes, path, begin);
+  return { value: unpickler.read(), storages: unpickler.storages, end: unpickler.at };
 }
 
 class Unpickler {
-  private at = 0;
+  readonly storages = new Map<string, Storage>();
   private stack: Slot[] = [];
   private readonly memo = new Map<number, PickleValue>();
 
   constructor(
     private readonly bytes: Buffer,
     private readonly path: string,
+    /** the byte that is read next */
+    public at: number,
   ) {}
 
   read(): PickleValue {
@@ -223,7 +235,9 @@ class Unpickler {
     const dtype = type instanceof Global ? storages[type.name] : undefined;
     if (kind !== "storage" || !dtype || typeof key !== "string" || !/^\d+$/.test(key) || !isWhole(elements))
       throw this.refuse("it refers to something other than a storage of the archive");
-    this.push(new Storage(key, dtype, elements));
+    const storage = new Storage(key, dtype, elements);
+    this.storages.set(key, storage);
+    this.push(storage);
   }
 
   setItems(items: PickleValue[]): void {

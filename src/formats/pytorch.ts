@@ -1,9 +1,11 @@
 import { crc32 } from "node:zlib";
 import type { ZipFile } from "yauzl";
 import { UserError } from "../errors.js";
+import { impostor } from "./impostor.js";
 import { openZip } from "./open-zip.js";
-import { readPickle, TensorView, type PickleValue } from "./pickle.js";
+import { readPickle, readPickleAt, TensorView, type PickleValue, type Storage } from "./pickle.js";
 import { fileSize, readRange } from "./read-range.js";
+import { firstBytes } from "./read.js";
 import { bytesPer, decode, type HostTensor } from "./safetensors.js";
 import type { Checkpoint, StoredTensor } from "./stored-tensor.js";
 
@@ -17,12 +19,34 @@ interface ZipEntry {
   crc: number;
 }
 
+/** What a file says: its pickle, and where the bytes of a storage lie; undefined where they are missing or of another length. */
+interface Contents {
+  value: PickleValue;
+  bytesOf(storage: Storage): (() => Buffer) | undefined;
+}
+
 /**
- * Opens a PyTorch checkpoint (`torch.save` since 1.6: a zip of one pickle and one entry a storage) and lists its tensors; data are
- * read tensor by tensor, and checked against the archive's checksums.
+ * Opens a PyTorch checkpoint (`torch.save`) and lists its tensors; data are read tensor by tensor. Since 1.6 it is a zip of one
+ * pickle and one entry a storage, whose checksums are checked; before, pickles and storages in a row.
  * @throws UserError for anything in it but tensors (by name), a compressed or damaged archive, or another file format.
  */
 export async function openPytorch(path: string): Promise<Checkpoint> {
+  // a zip that was cut is told below, with what is known of zips
+  const foreign = firstBytes(path, 2).toString("latin1") === "PK" ? undefined : impostor(path);
+  if (foreign) throw new UserError(`${path} ${foreign}`);
+  const { value, bytesOf } = legacy(path) ?? (await archive(path));
+  const tensors: Checkpoint = new Map();
+  for (const [name, view] of stateDict(value, path)) {
+    if (typeof name !== "string" || !(view instanceof TensorView)) continue;
+    const bytes = bytesOf(view.storage);
+    if (!bytes)
+      throw refuse(path, `the data of tensor ${JSON.stringify(name)} are missing or have the wrong length`);
+    tensors.set(name, storedTensor(bytes, view));
+  }
+  return tensors;
+}
+
+async function archive(path: string): Promise<Contents> {
   const entries = await zipEntries(path);
   const pickleName = [...entries.keys()].find((name) => name.endsWith("/data.pkl"));
   if (!pickleName) throw refuse(path, "it holds no data.pkl");
@@ -34,17 +58,59 @@ export async function openPytorch(path: string): Promise<Checkpoint> {
   const pickle = entries.get(pickleName)!;
   if (pickle.end - pickle.begin > MAX_PICKLE)
     throw refuse(path, "its pickle is too large to name tensors only");
-  const state = stateDict(readPickle(read(path, pickle), path), path);
-  const tensors: Checkpoint = new Map();
-  for (const [name, value] of state) {
-    if (typeof name !== "string" || !(value instanceof TensorView)) continue;
-    const { dtype, key, elements } = value.storage;
-    const entry = entries.get(`${root}data/${key}`);
-    if (!entry || entry.end - entry.begin !== elements * bytesPer[dtype])
-      throw refuse(path, `the data of tensor ${JSON.stringify(name)} are missing or have the wrong length`);
-    tensors.set(name, storedTensor(path, entry, value));
+  return {
+    value: readPickle(read(path, pickle), path),
+    bytesOf: ({ key, dtype, elements }) => {
+      const entry = entries.get(`${root}data/${key}`);
+      return entry?.end === (entry?.begin ?? 0) + elements * bytesPer[dtype]
+        ? () => read(path, entry!)
+        : undefined;
+    },
+  };
+}
+
+/** `torch.save`'s magic number, 0x1950a86a20f9469cfc6c, as a pickle has it (LONG1), and STOP. */
+const LEGACY = Buffer.from("8a0a6cfc9c46f9206aa850192e", "hex");
+
+/**
+ * The format from before 1.6: pickles of a magic number, a version, the writer's machine, the object, and the keys of its storages;
+ * then each storage, its number of elements before it.
+ */
+function legacy(path: string): Contents | undefined {
+  const magic = firstBytes(path, 32).indexOf(LEGACY);
+  if (magic < 0) return undefined;
+  const size = fileSize(path);
+  const bytes = firstBytes(path, MAX_PICKLE);
+  const version = readPickleAt(bytes, path, magic + LEGACY.length);
+  const machine = readPickleAt(bytes, path, version.end);
+  if (version.value !== 1001) throw refuse(path, `its version is ${JSON.stringify(version.value)}, not 1001`);
+  if (machine.value instanceof Map && machine.value.get("little_endian") === false)
+    throw refuse(path, "its byte order is not little-endian");
+  const object = readPickleAt(bytes, path, machine.end);
+  const keys = readPickleAt(bytes, path, object.end);
+  const begins = new Map<string, number>();
+  let at = keys.end;
+  for (const key of Array.isArray(keys.value) ? keys.value : []) {
+    const storage = object.storages.get(String(key));
+    const begin = at + 8;
+    at = begin + (storage ? storage.elements * bytesPer[storage.dtype] : 0);
+    if (
+      !storage ||
+      at > size ||
+      Number(readRange(path, begin - 8, begin).readBigInt64LE()) !== storage.elements
+    )
+      throw refuse(path, `it ends before its last tensor, or is damaged, at byte ${begin} of ${size}`);
+    begins.set(storage.key, begin);
   }
-  return tensors;
+  return {
+    value: object.value,
+    bytesOf: ({ key, dtype, elements }) => {
+      const begin = begins.get(key);
+      return begin === undefined
+        ? undefined
+        : () => readRange(path, begin, begin + elements * bytesPer[dtype]);
+    },
+  };
 }
 
 type Dictionary = Map<PickleValue, PickleValue>;
@@ -81,16 +147,12 @@ function stateDict(value: PickleValue, path: string): Dictionary {
 const holdsTensors = (value: PickleValue): boolean =>
   value instanceof Map && [...value.values()].some((item) => item instanceof TensorView);
 
-function storedTensor(
-  path: string,
-  entry: ZipEntry,
-  { storage, offset, shape, strides }: TensorView,
-): StoredTensor {
+function storedTensor(bytes: () => Buffer, { storage, offset, shape, strides }: TensorView): StoredTensor {
   return {
     dtype: storage.dtype,
     shape,
     read: (): HostTensor => {
-      const whole = decode(storage.dtype, [storage.elements], read(path, entry));
+      const whole = decode(storage.dtype, [storage.elements], bytes());
       return { ...whole, shape, data: gather(whole.data, offset, shape, strides) };
     },
   };
@@ -152,7 +214,8 @@ async function zipEntries(path: string): Promise<Map<string, ZipEntry>> {
     }
     return entries;
   } catch (error) {
-    throw refuse(path, (error as Error).message);
+    const cut = impostor(path);
+    throw refuse(path, cut ? `it ${cut}` : (error as Error).message);
   } finally {
     zip?.close();
   }

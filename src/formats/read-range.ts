@@ -9,6 +9,15 @@ const PIECE = 2 ** 30;
  * @throws UserError if the file cannot be opened or ends before `end`.
  */
 export function readRange(path: string, begin: number, end: number): Buffer {
+  const [bytes] = readPieces(path, begin, end, Infinity);
+  return bytes ?? Buffer.alloc(0);
+}
+
+/**
+ * The same in pieces of at most so many bytes, which come one after the other in the same memory.
+ * @throws UserError as {@link readRange} does
+ */
+export function* readPieces(path: string, begin: number, end: number, most: number): Generator<Buffer> {
   const file = open(path);
   try {
     const { size } = fstatSync(file);
@@ -16,15 +25,22 @@ export function readRange(path: string, begin: number, end: number): Buffer {
       throw new UserError(
         `${path} has ${size} bytes, not those from ${begin} to ${end}: it is damaged; fetch it again`,
       );
-    const bytes = Buffer.from(new ArrayBuffer(end - begin));
-    for (let done = 0; done < bytes.length;) {
-      const read = readSync(file, bytes, done, Math.min(PIECE, bytes.length - done), begin + done);
-      if (read === 0) throw new UserError(`${path} became shorter while it was read; fetch it again`);
-      done += read;
+    const memory = Buffer.from(new ArrayBuffer(Math.min(most, end - begin)));
+    for (let at = begin; at < end; at += memory.length) {
+      const bytes = memory.subarray(0, Math.min(memory.length, end - at));
+      fill(path, file, bytes, at);
+      yield bytes;
     }
-    return bytes;
   } finally {
     closeSync(file);
+  }
+}
+
+function fill(path: string, file: number, bytes: Buffer, begin: number): void {
+  for (let done = 0; done < bytes.length;) {
+    const read = readSync(file, bytes, done, Math.min(PIECE, bytes.length - done), begin + done);
+    if (read === 0) throw new UserError(`${path} became shorter while it was read; fetch it again`);
+    done += read;
   }
 }
 

@@ -1,6 +1,7 @@
 import { Float16Array } from "@petamoriken/float16";
 import { UserError } from "../errors.js";
-import { fileSize, readRange } from "./read-range.js";
+import { refuseImpostor } from "./impostor.js";
+import { fileSize, readPieces, readRange } from "./read-range.js";
 
 /** Bytes of one element of each dtype that can be read. */
 export const bytesPer = {
@@ -64,12 +65,23 @@ const MAX_HEADER = 100_000_000;
  * @throws UserError naming the file and the first entry that does not hold.
  */
 export function readHeader(path: string): SafeHeader {
+  refuseImpostor(path);
   const size = fileSize(path);
   if (size < 8) throw refuse(path, `${size} bytes are too few for a header`);
   const length = Number(readRange(path, 0, 8).readBigUInt64LE());
   if (length > MAX_HEADER || 8 + length > size)
-    throw refuse(path, `its header of ${length} bytes does not fit in ${size} bytes`);
+    throw refuse(path, otherFormat(path) ?? `its header of ${length} bytes does not fit in ${size} bytes`);
   return parseHeader(path, readRange(path, 8, 8 + length).toString("utf8"), 8 + length, size);
+}
+
+/** Files of tensors that go by a wrong name. */
+function otherFormat(path: string): string | undefined {
+  const head = readRange(path, 0, 8).toString("latin1");
+  if (head.startsWith("PK")) return "it is PyTorch's zip: call it pytorch_model.bin";
+  if (head.startsWith("GGUF")) return "it is llama.cpp's GGUF: take the safetensors that it was made from";
+  if (head.startsWith("\x80"))
+    return "it is a pickle, as PyTorch wrote before 1.6: call it pytorch_model.bin";
+  return undefined;
 }
 
 function parseHeader(path: string, text: string, start: number, size: number): SafeHeader {
@@ -98,7 +110,8 @@ function parseHeader(path: string, text: string, start: number, size: number): S
     if (end - begin !== bytes || end > size) {
       throw refuse(
         path,
-        `tensor ${JSON.stringify(name)} needs ${bytes} bytes at ${begin} of ${size}; the file is truncated or damaged`,
+        `tensor ${JSON.stringify(name)} needs ${bytes} bytes at ${begin} of ${size}; the file is truncated` +
+          (end > size ? ", as an unfinished download is" : " or damaged"),
       );
     }
     entries.set(name, { dtype, shape, begin, end });
@@ -158,16 +171,27 @@ export function* safetensorsParts(
   tensors: readonly Named[],
   metadata: Record<string, string> = {},
 ): Generator<Uint8Array> {
+  const entries = tensors.map(([name, { shape }]) => ({ name, shape, dtype: "F32" as const }));
+  yield safetensorsHeader(entries, metadata);
+  for (const [, { data }] of tensors) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** What a file of these tensors, which follow in this order, begins with. */
+export function safetensorsHeader(
+  tensors: readonly { name: string; shape: readonly number[]; dtype: SafeDtype }[],
+  metadata: Record<string, string> = {},
+): Buffer {
   const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
   let end = 0;
-  for (const [name, { shape, data }] of tensors)
-    header[name] = { dtype: "F32", shape, data_offsets: [end, (end += data.byteLength)] };
+  for (const { name, shape, dtype } of tensors) {
+    const bytes = shape.reduce((a, b) => a * b, bytesPer[dtype]);
+    header[name] = { dtype, shape, data_offsets: [end, (end += bytes)] };
+  }
   const json = Buffer.from(JSON.stringify(header));
   const text = Buffer.concat([json, Buffer.alloc(-json.length & 7, " ")]); // tensors begin at a multiple of 8
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
-  yield Buffer.concat([length, text]);
-  for (const [, { data }] of tensors) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return Buffer.concat([length, text]);
 }
 
 /** Reads one tensor of a file whose header is known. @throws UserError for a dtype that is only listed. */
@@ -180,13 +204,30 @@ export function readEntry(path: string, { dtype, shape, begin, end }: SafeEntry)
 /** Values that are widened at a time. */
 const PIECE = 2 ** 22;
 
-/** Reads one float tensor of a file whose header is known into an array of as many values, holding 32 MB of it at most. */
+/** Reads one float tensor of a file whose header is known into an array of as many values, holding a piece of it at a time. */
 export function readEntryInto(path: string, { dtype, begin, end }: SafeEntry, values: Float32Array): void {
-  const width = (end - begin) / values.length;
-  for (let from = 0; from < values.length; from += PIECE) {
-    const to = Math.min(from + PIECE, values.length);
-    const bytes = readRange(path, begin + from * width, begin + to * width);
-    values.set(decode(dtype as SafeDtype, [to - from], bytes).data, from);
+  const width = bytesPer[dtype as FloatDtype];
+  let at = 0;
+  for (const bytes of readPieces(path, begin, end, PIECE * width)) {
+    const count = bytes.length / width;
+    widen(dtype as FloatDtype, bytes, values.subarray(at, at + count));
+    at += count;
+  }
+}
+
+type FloatDtype = "F64" | "F32" | "F16" | "BF16";
+
+/** Little-endian bytes of floats, aligned as these are, to as many float32. */
+function widen(dtype: FloatDtype, { buffer, byteOffset }: Buffer, values: Float32Array): void {
+  const n = values.length;
+  if (dtype === "F64") return values.set(new Float64Array(buffer, byteOffset, n));
+  if (dtype === "F32") return values.set(new Float32Array(buffer, byteOffset, n));
+  const halves = new Uint16Array(buffer, byteOffset, n);
+  if (dtype === "F16") for (let i = 0; i < n; i++) values[i] = halfValues[halves[i]!]!;
+  else {
+    // bfloat16 is the upper half of a float32
+    const words = new Uint32Array(values.buffer, values.byteOffset, n);
+    for (let i = 0; i < n; i++) words[i] = halves[i]! << 16;
   }
 }
 
@@ -206,19 +247,11 @@ export function decode(dtype: SafeDtype, shape: number[], bytes: Buffer): HostTe
     case "F32":
       return float(view(Float32Array));
     case "F64":
-      return float(new Float32Array(view(Float64Array)));
-    case "F16": {
-      const data = new Float32Array(n);
-      const halves = view(Uint16Array);
-      for (let i = 0; i < n; i++) data[i] = halfValues[halves[i]!]!;
-      return float(data);
-    }
+    case "F16":
     case "BF16": {
-      // bfloat16 is the upper half of a float32
-      const words = new Uint32Array(n);
-      const halves = view(Uint16Array);
-      for (let i = 0; i < n; i++) words[i] = halves[i]! << 16;
-      return float(new Float32Array(words.buffer));
+      const data = new Float32Array(n);
+      widen(dtype, aligned, data);
+      return float(data);
     }
     case "I32":
       return int(view(Int32Array));

@@ -5,6 +5,7 @@ import { firstBytes } from "../formats/read.js";
 import { fileInspectors, HEAD, inspectorOf } from "./files.js";
 import { inspectFolder } from "./folders.js";
 import { withoutPath } from "./inspector.js";
+import { isEncoderName, inspectPublished } from "./published.js";
 
 /**
  * Says what files hold: a safetensors file's tensors, a recording's rate and length, an archive's entries, and so on. The
@@ -28,6 +29,7 @@ export async function inspect(paths: readonly string[]): Promise<{ lines: string
 
 async function facts(path: string): Promise<string[]> {
   const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat && isEncoderName(path)) return inspectPublished(path);
   if (!stat) throw new UserError(`${path}: is not there; check the path`);
   if (stat.isDirectory()) return inspectFolder(path);
   if (!stat.isFile()) throw new UserError(`${path}: is neither a file nor a folder`);

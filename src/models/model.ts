@@ -12,7 +12,7 @@ export interface ModelOptions extends DecoderOptions {
 }
 
 /** Stages between hidden states and decoder, built for hidden states of one size. */
-function buildStages(stages: readonly Stage[], input: Size): Module[] {
+export function buildStages(stages: readonly Stage[], input: Size): Module[] {
   let size = input;
   return stages.map((stage) => {
     const module = buildStage(stage, size);
@@ -22,10 +22,14 @@ function buildStages(stages: readonly Stage[], input: Size): Module[] {
   });
 }
 
-function outputSize(modules: readonly Module[], input: Size): Size {
+export function outputSize(modules: readonly Module[], input: Size): Size {
   const [layers, features] = modules.at(-1)?.outputShape ?? [input.layers, input.features];
   return { layers, features };
 }
+
+/** Whether anything of a module is trained. */
+export const learns = ({ parameters }: Module): boolean =>
+  Object.values(parameters).some(({ trainable }) => trainable);
 
 /**
  * Hidden states → stages → decoder. Decoder and attention draw their initial values from separate streams of the seed, so
@@ -50,9 +54,7 @@ export class Model {
       decoderStream,
     );
     this.stageParameters = this.modules.map((module) => all(module.parameters, attentionStream));
-    this.stagesLearn = this.modules.some(({ parameters }) =>
-      Object.values(parameters).some(({ trainable }) => trainable),
-    );
+    this.stagesLearn = this.modules.some(learns);
   }
 
   /** Logits [batch, classes] of hidden states, float32 [batch, layers, features]. */

@@ -53,6 +53,7 @@ function chooseLayers({ indices }: { indices: number[] }, { layers, features }: 
   return {
     parameters: {},
     outputShape: [indices.length, features],
+    held: (items) => ({ forward: items * indices.length * features, backward: items * layers * features }),
     apply: (x) =>
       tf.tidy(() =>
         tf.concat(
@@ -71,6 +72,7 @@ function linearStage(width: number, { layers, features }: Size): Module {
       bias: trainable([width], torchDefault(features)),
     },
     outputShape: [layers, width],
+    held: (items) => ({ forward: 2 * items * layers * width, backward: items * layers * features }),
     apply: (x, p) =>
       tf.tidy(() => linear(x.reshape([-1, features]), p.kernel!, p.bias!).reshape([-1, layers, width])),
   };
@@ -92,6 +94,8 @@ function batchNorm({ layers, features }: Size): Module {
       runningVariance: { ...perLayer(1), trainable: false },
     },
     outputShape: [layers, features],
+    held: (items) => ({ forward: 5 * items * layers * features, backward: 6 * items * layers * features }),
+    mixesItems: true,
     apply: (x, p, training) =>
       tf.tidy(() => {
         const perFeature = (t: tf.Tensor) => t.expandDims(1); // (N) → (N, 1)

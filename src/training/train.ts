@@ -13,6 +13,7 @@ import {
   type Learner,
 } from "./epochs.js";
 import { lossOf } from "./losses.js";
+import { planPart } from "./memory.js";
 
 /** Items with a label each. */
 export interface Examples {
@@ -36,6 +37,8 @@ export interface LabelledStates {
 export interface TrainOptions extends CourseOptions {
   stages: Stage[];
   hidden: number;
+  /** Bytes that the tensors of a step may take; by default what the backend gives. */
+  memory?: number;
 }
 
 export interface Outcome extends Learned {
@@ -50,6 +53,7 @@ export interface Outcome extends Learned {
 /**
  * Trains a decoder on hidden states and tests it after every epoch.
  * @param onEpoch told of each finished epoch
+ * @throws UserError, before anything is trained, where the backend's memory does not hold a step
  */
 export async function train(
   data: LabelledStates,
@@ -57,14 +61,15 @@ export async function train(
   onEpoch?: (record: EpochRecord) => void,
 ): Promise<Outcome> {
   const { layers, features, classes } = data;
+  const part = planPart({ ...options, layers, features, classes }, options.memory);
   const model = new Model({ ...options, layers, features, classes });
   const variables = model.trainable;
   const optimiser = new AdamW(variables, options);
   try {
     const learner: Learner = {
       step: (items, learningRate) =>
-        trainStep(model, variables, optimiser, data, options, learningRate, items),
-      test: (items) => test(model, data, options, items),
+        trainStep(model, variables, optimiser, data, { ...options, part }, learningRate, items),
+      test: (items) => test(model, data, { ...options, part }, items),
     };
     const course = {
       ...options,
@@ -75,13 +80,14 @@ export async function train(
     const learned = await runEpochs(learner, course, onEpoch);
     const shifted: Outcome["shifted"] = {};
     for (const [name, set] of Object.entries(data.shifted?.sets ?? {})) {
-      const other = { test: (items: Int32Array) => test(model, { ...data, test: set }, options, items) };
+      const shiftedData = { ...data, test: set };
+      const other = { test: (items: Int32Array) => test(model, shiftedData, { ...options, part }, items) };
       shifted[name] = (await evaluate(other, set.labels.length, options.batch)).predictions;
     }
     return {
       ...learned,
       shifted,
-      attention: await averageMaps(model, data, options.batch),
+      attention: await averageMaps(model, data, part),
       learned: await learnedRanges(model),
     };
   } finally {
@@ -90,37 +96,73 @@ export async function train(
   }
 }
 
-/** One step on a batch of training items; returns its mean loss before it. */
+/** How a batch is gone through. */
+interface StepOptions extends Pick<TrainOptions, "loss"> {
+  /** Items whose hidden states are in memory at once; all of the batch when left out. */
+  part?: number;
+}
+
+/**
+ * One step on a batch of training items; returns its mean loss before it. Gradients of parts are added up, weighted by their items,
+ * and clipped once.
+ */
 export async function trainStep(
   model: Model,
   variables: tf.Variable[],
   optimiser: AdamW,
   data: LabelledStates,
-  { loss }: Pick<TrainOptions, "loss">,
+  { loss, part = Infinity }: StepOptions,
   learningRate: number,
   items: Int32Array,
 ): Promise<number> {
-  const { x, labels } = gather(data, data.train, items);
-  const { value, grads } = tf.variableGrads(() => lossOf(loss, model.forward(x, true), labels), variables);
-  optimiser.step(
-    variables.map(({ name }) => grads[name]!),
-    learningRate,
-  );
-  const [mean] = await value.data();
-  tf.dispose([x, labels, value, grads]);
-  return mean!;
+  let mean = 0;
+  let sums: tf.Tensor[] = [];
+  for (const own of batches(items, part)) {
+    const { x, labels } = gather(data, data.train, own);
+    const share = own.length / items.length;
+    const lossOfPart = () => {
+      const value = lossOf(loss, model.forward(x, true), labels);
+      return share < 1 ? value.mul<tf.Scalar>(share) : value;
+    };
+    const { value, grads } = tf.variableGrads(lossOfPart, variables);
+    mean += (await value.data())[0]!;
+    tf.dispose([x, labels, value]);
+    const gradients = variables.map(({ name }) => grads[name]!);
+    sums = sums.length
+      ? sums.map((sum, i) => replaced(sum.add(gradients[i]!), sum, gradients[i]!))
+      : gradients;
+  }
+  optimiser.step(sums, learningRate);
+  tf.dispose(sums);
+  return mean;
 }
 
-async function test(model: Model, data: LabelledStates, { loss }: TrainOptions, items: Int32Array) {
-  const { x, labels } = gather(data, data.test, items);
-  const [guess, value] = tf.tidy(() => {
-    const logits = model.forward(x);
-    return [logits.argMax(1), lossOf(loss, logits, labels)];
-  });
-  const classes = await guess!.data();
-  const [mean] = await value!.data();
-  tf.dispose([x, labels, guess!, value!]);
-  return { classes, loss: mean! };
+/** `next`, when what it was made of is freed. */
+function replaced(next: tf.Tensor, ...made: tf.Tensor[]): tf.Tensor {
+  tf.dispose(made);
+  return next;
+}
+
+async function test(
+  model: Model,
+  data: LabelledStates,
+  { loss, part = Infinity }: StepOptions,
+  items: Int32Array,
+) {
+  const classes = new Int32Array(items.length);
+  let [mean, at] = [0, 0];
+  for (const own of batches(items, part)) {
+    const { x, labels } = gather(data, data.test, own);
+    const [guess, value] = tf.tidy(() => {
+      const logits = model.forward(x);
+      return [logits.argMax(1), lossOf(loss, logits, labels)];
+    });
+    classes.set(await guess!.data(), at);
+    mean += (await value!.data())[0]! * (own.length / items.length);
+    at += own.length;
+    tf.dispose([x, labels, guess!, value!]);
+  }
+  return { classes, loss: mean };
 }
 
 async function averageMaps(model: Model, data: LabelledStates, batch: number): Promise<Outcome["attention"]> {

@@ -12,6 +12,7 @@ import { checkAdapterCase } from "#src/parity/adapters.js";
 import { inputOf } from "#src/parity/encoders.js";
 import { Reference } from "#src/parity/reference.js";
 import { writeTensors, type Arrays } from "../encoders/tiny.js";
+import { assertClose } from "../support/close.js";
 import { onEveryBackend } from "../support/backends.js";
 import { freshFolder, refusal } from "../support/files.js";
 
@@ -135,19 +136,17 @@ test("a setting that is not supported is refused by name, in one line", async ()
     use_qalora: true,
     use_bdlora: { target_modules_bd_a: [] },
     layers_to_transform: 0,
-    layers_pattern: "layer",
     layer_replication: [[0, 2]],
-    alpha_pattern: { query: 8 },
+    alpha_pattern: { query: "8" },
     rank_pattern: { query: 8 },
     bias: "lora_only",
     lora_bias: true,
-    fan_in_fan_out: true,
     init_lora_weights: "pissa",
     target_modules: ".*query",
     modules_to_save: [1],
     target_parameters: ["weight"],
     trainable_token_indices: [1],
-    exclude_modules: ["layer.0"],
+    exclude_modules: ["query"],
     megatron_config: { heads: 2 },
     not_yet_invented: 3,
     r: 0,
@@ -158,6 +157,182 @@ test("a setting that is not supported is refused by name, in one line", async ()
       assert.match(error.message, new RegExp(`^[^\\n]*\\b${field}\\b[^\\n]*$`));
       return true;
     });
+});
+
+/** Adapters that peft 0.21 wrote around fixtures, with what they bring besides a low-rank update of every layer. */
+const brought = {
+  "beit_rectangular/bias_all": "biases of every module",
+  "beit_rectangular/bias_lora_only": "biases of the adapted projections",
+  "llama_rope_llama3/embedding_targeted": "an update of the embeddings and the head, rank-stabilised",
+  "llama_rope_llama3/embeddings_saved": "embeddings, norms and head, saved whole",
+  "llama_rope_llama3/one_layer": "one layer alone, in PyTorch's old format",
+  "llama_rope_llama3/patterns": "ranks and alphas by pattern, targets by expression, in PyTorch's format",
+  "llama_rope_llama3/tokens_trained": "rows of the embeddings",
+  "wavlm_masked/all_linear": "every linear layer, those of the front end and the gates too",
+};
+const around = (name: string) => join("test/fixtures/encoders", name);
+
+onEveryBackend("adapters with more than an update", () => {
+  for (const [name, what] of Object.entries(brought))
+    test(`${what}: peft's logits, merged and not, and nothing leaks`, async () => {
+      const before = tf.memory().numTensors;
+      for (const { quantity, error } of await checkAdapterCase(around(name)))
+        assert.ok(error <= 1e-5, `${quantity}: ${error}`);
+      assert.equal(tf.memory().numTensors, before);
+    });
+});
+
+test("what an adapter puts in the place of the encoder's own lasts until the next one", async () => {
+  for (const resident of [true, false]) {
+    const encoder = await openEncoder(around("llama_rope_llama3"), { resident });
+    const { embedding_targeted, one_layer } = Object.fromEntries(
+      await Promise.all(
+        ["embedding_targeted", "one_layer"].map(async (name) => {
+          const alone = await openEncoder(around("llama_rope_llama3"));
+          return [name, await logits(alone, await loadAdapter(join(alone.folder, name), alone))];
+        }),
+      ),
+    );
+    for (const [name, expected] of Object.entries({ one_layer, embedding_targeted, again: one_layer })) {
+      const adapter = await loadAdapter(join(encoder.folder, name === "again" ? "one_layer" : name), encoder);
+      await assertClose([...(await logits(encoder, adapter))], [...expected!], 1e-6);
+    }
+    encoder.dispose();
+  }
+});
+
+test("an adapter of patterns is written as one of one rank, and reads back to its logits", async () => {
+  const encoder = await openEncoder(around("llama_rope_llama3"));
+  const adapter = await loadAdapter(join(encoder.folder, "patterns"), encoder);
+  const folder = temporary();
+  await saveAdapter(folder, adapter, encoder);
+  const again = await loadAdapter(folder, encoder);
+  assert.deepEqual([again.form.rank, again.form.alpha], [4, 8]);
+  await assertClose([...(await logits(encoder, again))], [...(await logits(encoder, adapter))], 1e-6);
+});
+
+test("initialisations that change base weights are refused with what converts them", async () => {
+  const encoder = await openEncoder(join(fixtures, "beit"));
+  for (const init of ["pissa", "pissa_niter_16", "olora", "corda", "lora_ga"])
+    await assert.rejects(
+      loadAdapter(changed("beit", { init_lora_weights: init }), encoder),
+      refusal(/init_lora_weights .* changed the base weights too.*path_initial_model_for_weight_conversion/),
+    );
+  await assert.rejects(
+    loadAdapter(changed("beit", { init_lora_weights: "loftq" }), encoder),
+    refusal(/init_lora_weights \("loftq"\).*may have changed the base weights.*merge_and_unload/),
+  );
+  const original = await loadAdapter(join(fixtures, "beit", "adapter"), encoder);
+  for (const init of ["gaussian", "eva", "orthogonal", "mica", false]) {
+    const { parameters } = await loadAdapter(changed("beit", { init_lora_weights: init }), encoder);
+    assert.deepEqual(Object.keys(parameters), Object.keys(original.parameters));
+  }
+});
+
+test("other kinds of adapters say whether they can be merged", async () => {
+  const encoder = await openEncoder(join(fixtures, "beit"));
+  for (const [config, message] of [
+    [{ use_dora: true }, /use_dora .* merge it in Python, .*merge_and_unload\(\)/],
+    [{ peft_type: "LOHA" }, /only LORA; merge it in Python/],
+    [{ peft_type: "PROMPT_TUNING" }, /only LORA; no weights hold what it does/],
+    [{ alora_invocation_tokens: [1] }, /acts on a part of a text alone/],
+  ] as const)
+    await assert.rejects(loadAdapter(changed("beit", config), encoder), refusal(message));
+});
+
+test("a projection that was saved whole is not adapted too", async () => {
+  const encoder = await openEncoder(join(fixtures, "beit"));
+  const module = "encoder.layer.1.attention.attention.value";
+  const folder = changed("beit", { modules_to_save: ["classifier", module] }, (tensor) =>
+    tensor.includes(module) ? undefined : tensor,
+  );
+  const path = join(folder, "adapter_model.safetensors");
+  const saved = { shape: [32, 32], data: new Float32Array(1024).fill(0.5) };
+  writeTensors(path, {
+    ...(Object.fromEntries(readSafetensors(path).tensors) as Arrays),
+    [`base_model.model.beit.${module}.weight`]: saved,
+  });
+  const { parameters } = await loadAdapter(folder, encoder);
+  assert.ok(!Object.keys(parameters).some((name) => name.includes(module)));
+  const layer = encoder.layer(1);
+  await assertClose(layer.weights.get(`beit.${module}.weight`), tf.fill([32, 32], 0.5), 0);
+});
+
+test("the head of another class is passed over: the adapter serves for hidden states", async () => {
+  const llama = await openEncoder(join(fixtures, "llama"));
+  for (const config of [
+    { task_type: "TOKEN_CLS" },
+    { auto_mapping: { base_model_class: "LlamaForTokenClassification" } },
+  ])
+    assert.deepEqual((await loadAdapter(changed("llama", config), llama)).head, {});
+  const causal = changed("llama", { modules_to_save: ["lm_head"], task_type: "CAUSAL_LM" }, (tensor) =>
+    tensor.replace("score", "lm_head"),
+  );
+  assert.deepEqual((await loadAdapter(causal, llama)).head, {});
+});
+
+test("biases, embeddings or tokens that are not as the config says are refused", async () => {
+  const beit = await openEncoder(around("beit_rectangular"));
+  const llama = await openEncoder(around("llama_rope_llama3"));
+  const edited = (name: string, config: object, edit: (arrays: Arrays) => void = () => {}) => {
+    const folder = temporary();
+    const { tensors } = readSafetensors(join(around(name), "adapter_model.safetensors"));
+    const arrays = Object.fromEntries(tensors) as Arrays;
+    edit(arrays);
+    writeTensors(join(folder, "adapter_model.safetensors"), arrays);
+    writeFileSync(
+      join(folder, "adapter_config.json"),
+      JSON.stringify({ ...configOf(around(name)), ...config }),
+    );
+    return folder;
+  };
+  const zeros = (...shape: number[]) => ({
+    shape,
+    data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+  });
+  const embedding = "base_model.model.model.embed_tokens.weight";
+  for (const [folder, encoder, message] of [
+    [
+      edited("beit_rectangular/bias_lora_only", {}, (arrays) => {
+        for (const name of Object.keys(arrays)) if (name.endsWith(".bias")) delete arrays[name];
+      }),
+      beit,
+      /lacks tensor "beit\.encoder.*query\.bias", which was trained as bias \("lora_only"\) says.*"none" in adapter_config/,
+    ],
+    [
+      edited("beit_rectangular/bias_all", { bias: "none" }),
+      beit,
+      /\.bias" belongs to none of target_modules/,
+    ],
+    [
+      edited("llama_rope_llama3/embeddings_saved", {}, (arrays) => (arrays[embedding] = zeros(33, 32))),
+      llama,
+      /embeddings of 33 tokens, the encoder 32: .*resize_token_embeddings\(33\) merge it in Python/,
+    ],
+    [
+      edited("llama_rope_llama3/embeddings_saved", { modules_to_save: ["embed_tokens", "score"] }),
+      llama,
+      /norm\.weight" belongs to none of .* modules_to_save/,
+    ],
+    [
+      edited("llama_rope_llama3/tokens_trained", { trainable_token_indices: [1, 2] }),
+      llama,
+      /4 trained tokens do not fit/,
+    ],
+    [
+      edited("llama_rope_llama3/tokens_trained", { trainable_token_indices: { lm_head: [1] } }),
+      llama,
+      /gives no ids of model\.embed_tokens/,
+    ],
+    [
+      edited("llama_rope_llama3/embedding_targeted", {}, (arrays) => {
+        arrays["base_model.model.model.embed_tokens.lora_embedding_B"] = zeros(16, 2);
+      }),
+      llama,
+      /an update of \[16, 2\] \[2, 32\] does not fit weights of \[32, 32\]/,
+    ],
+  ] as const)
+    await assert.rejects(loadAdapter(folder, encoder), refusal(message));
 });
 
 test("an adapter that lacks a tensor, has one too many, or is another encoder's is refused", async () => {

@@ -41,7 +41,10 @@ describe("daam", () => {
   });
 
   const bad: [string[], RegExp][] = [
-    [["run", "--preset", "huge"], /unknown preset "huge": choose one of smoke, quick, small, paper/],
+    [
+      ["run", "--preset", "huge"],
+      /unknown preset "huge": choose one of smoke, quick, small, base, paper, or rehearse on few items: small-16/,
+    ],
     [["run", "--task", "music"], /unknown task "music": choose one of speech, text, vision/],
     [["run", "--method", "magic"], /unknown method "magic": choose one of mha, mha-bn, daam-v1/],
     [

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Dataset, datasetNamed, fingerprint, locate, prepareData } from "#src/datasets/index.js";
-import { download } from "#src/datasets/download.js";
+import { download } from "#src/download.js";
 import { refusal } from "../support/files.js";
 
 const root = mkdtempSync(join(tmpdir(), "daam-locate-"));

@@ -184,6 +184,45 @@ test("refused: a tokenizer of another model or of an unknown kind, before any te
   );
 });
 
+test("refused: a tokenizer in an older form alone", () => {
+  const folder = freshFolder();
+  writeFileSync(join(folder, "tokenizer.model"), "");
+  assert.throws(
+    () => TextInput.open(folder),
+    refusal(/has tokenizer\.model, but no tokenizer\.json: .*AutoTokenizer/),
+  );
+});
+
+test("a token that was added beyond the vocabulary is refused only where a text has it", () => {
+  const folder = freshFolder();
+  cpSync("data/encoders/llama-mini", folder, {
+    recursive: true,
+    filter: (path) => !/model/.test(path.slice(-20)),
+  });
+  const edit = (name: string, change: (fields: any) => void) => {
+    const fields = JSON.parse(readFileSync(join(folder, name), "utf8"));
+    change(fields);
+    writeFileSync(join(folder, name), JSON.stringify(fields));
+  };
+  const plain = TextInput.open(folder).prepare(["A text of several words", "One"]);
+  edit("tokenizer.json", ({ added_tokens, model }) => {
+    added_tokens.push({ ...added_tokens[0], id: 4096, content: "<pad>" });
+    // as some converters write it
+    model.vocab["<pad>"] = 4096;
+  });
+  edit("config.json", (config) => (config.pad_token_id = 4096));
+  const text = TextInput.open(folder);
+  // the padding's id has no embedding either; the mask hides what stands in its place
+  assert.deepEqual(text.prepare(["A text of several words", "One"]), plain);
+  assert.throws(
+    () => text.ids("Fill <pad> up"),
+    refusal(
+      /the text "Fill <pad> up" has the added token "<pad>" \(4096\), beyond the encoder's vocabulary of 4096; take/,
+    ),
+  );
+  assert.equal(text.ids("Fill <pad> up", 2).length, 2);
+});
+
 test("refused: a tokenizer that is damaged or missing", () => {
   const folder = freshFolder();
   cpSync("data/encoders/llama-mini/config.json", join(folder, "config.json"));

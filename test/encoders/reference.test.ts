@@ -24,4 +24,4 @@ onEveryBackend("encoders equal transformers", () => {
 });
 
 test("the references cover every architecture, variant and file layout", () =>
-  assert.equal(cases.length, 10));
+  assert.equal(cases.length, 13));

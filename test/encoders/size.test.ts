@@ -12,8 +12,8 @@ import { peak } from "./peak.js";
 before(() => chooseBackend("wasm"));
 
 const encoders = {
-  wavlm_base_style: { item: [4000], dtype: "float32" },
-  wavlm_large_style: { item: [4000], dtype: "float32" },
+  wavlm_base_style: { item: [800], dtype: "float32" },
+  wavlm_large_style: { item: [800], dtype: "float32" },
   beit: { item: undefined, dtype: "float32" },
   llama: { item: [48], dtype: "int32" },
 } as const;
@@ -50,7 +50,7 @@ for (const name of Object.keys(encoders) as (keyof typeof encoders)[]) {
       [embed.bytes, 4 * size.embed],
       [pass.bytes, 4 * size.layer],
     ] as const)
-      assert.ok(bytes <= said && bytes > said / 8, `${bytes} bytes, said to be ${said}`);
+      assert.ok(bytes <= said && bytes > said / 10, `${bytes} bytes, said to be ${said}`);
     embedding.dispose();
     layer.dispose();
     tf.dispose([hidden!, next!, context]);

@@ -199,7 +199,7 @@ describe("a search", () => {
     await assert.rejects(search("smoke"), /rows of smoke share one rate a task: name a --task/);
     assert.deepEqual(
       presets.filter(({ name }) => unsearched(name).length).map(({ name }) => name),
-      ["quick", "small"],
+      ["quick", "small", "base"],
     );
   });
 });

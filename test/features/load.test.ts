@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { UserError } from "#src/errors.js";
-import { loadFeatures, summariseFeatures } from "#src/features/load.js";
+import { loadFeatures, shapeOfFeatures, summariseFeatures } from "#src/features/load.js";
 import { tasks } from "#src/experiments/tasks.js";
+import { refusal } from "../support/files.js";
 
 const folder = mkdtempSync(join(tmpdir(), "daam-features-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -64,6 +65,21 @@ describe("a feature file", () => {
     assert.deepEqual([[...read.labels], [...read.split!], read.fold], [[0, 1], [0, 1], undefined]);
   });
 
+  it("gives the same rows from disk, and refuses what is not finite there when it is read", () => {
+    const read = loadFeatures(plain(), 2, 0);
+    assert.deepEqual([...read.read([1, 0])], [6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5]);
+    const values = [0, 1, 2, 3, 4, 5, 6, NaN, 8, 9, Infinity, 11];
+    const bad = loadFeatures(plain({ features: ["F32", [2, 2, 3], values] }), 2, 0);
+    assert.deepEqual([...bad.read([0])], [0, 1, 2, 3, 4, 5]);
+    assert.throws(
+      () => bad.read([0, 1]),
+      refusal(/"item 1" has 2 NaN or Inf, the first \(NaN\) at \[0, 1\]/),
+    );
+  });
+
+  it("says what it measures by its header alone", () =>
+    assert.deepEqual(shapeOfFeatures(plain()), { items: 2, layers: 2, features: 3 }));
+
   it("is read quantised: q · scale + zero for each layer and feature", () => {
     const path = file({
       q: ["I8", [2, 1, 2], [-128, 1, 127, 2]],
@@ -95,7 +111,7 @@ describe("a bad feature file is refused:", () => {
     const whole = readFileSync(plain());
     const path = join(folder, "short.safetensors");
     writeFileSync(path, whole.subarray(0, whole.length - 3));
-    refuses(path, /truncated or damaged; .* again$/);
+    refuses(path, /the file is truncated, .* again$/);
   });
   it("not there", () => refuses(join(folder, "nothing.safetensors"), /ENOENT/));
   it("of other tensors", () =>

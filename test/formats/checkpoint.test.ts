@@ -6,13 +6,14 @@ import { UserError } from "#src/errors.js";
 import { openCheckpoint, openTensorFile } from "#src/formats/checkpoint.js";
 import { readPickle } from "#src/formats/pickle.js";
 import { randomStream, type Random } from "#src/random.js";
-import { freshFolder } from "../support/files.js";
+import { freshFolder, refusal } from "../support/files.js";
 
 const folder = freshFolder();
 const views = "test/fixtures/views.bin";
+const viewsLegacy = "test/fixtures/views-legacy.bin";
 const half = "test/fixtures/reference/beit_half";
 
-// torch.save of views of arange(6), arange(10) and a few scalars (PyTorch 2.13)
+// torch.save of views of arange(6), arange(10) and a few scalars (PyTorch 2.13), with and without the newer zip
 const expected: Record<string, [dtype: string, shape: number[], values: number[]]> = {
   transposed: ["F32", [3, 2], [0, 3, 1, 4, 2, 5]],
   slice: ["F32", [4], [3, 4, 5, 6]],
@@ -27,12 +28,56 @@ const expected: Record<string, [dtype: string, shape: number[], values: number[]
   parameter: ["F32", [2], [1, 1]],
 };
 
-test("a PyTorch checkpoint: dtypes, strides, shared storages, parameters", async () => {
-  const checkpoint = await openTensorFile(views);
-  assert.deepEqual([...checkpoint.keys()], Object.keys(expected));
-  for (const [name, [dtype, shape, values]] of Object.entries(expected)) {
-    const stored = checkpoint.get(name)!;
-    assert.deepEqual([stored.dtype, stored.shape, [...stored.read().data]], [dtype, shape, values], name);
+for (const [file, what] of [
+  [views, "a PyTorch checkpoint"],
+  [viewsLegacy, "one in the format from before 1.6"],
+] as const)
+  test(`${what}: dtypes, strides, shared storages, parameters`, async () => {
+    const checkpoint = await openTensorFile(file);
+    assert.deepEqual([...checkpoint.keys()], Object.keys(expected));
+    for (const [name, [dtype, shape, values]] of Object.entries(expected)) {
+      const stored = checkpoint.get(name)!;
+      assert.deepEqual([stored.dtype, stored.shape, [...stored.read().data]], [dtype, shape, values], name);
+    }
+  });
+
+test("the old format: cut short, of another machine, or of another version", async () => {
+  const bytes = readFileSync(viewsLegacy);
+  const path = join(folder, "legacy.bin");
+  const refused = (changed: Buffer, message: RegExp) => {
+    writeFileSync(path, changed);
+    return assert.rejects(openTensorFile(path), refusal(message));
+  };
+  await refused(bytes.subarray(0, -1), /ends before its last tensor, or is damaged/);
+  await refused(bytes.subarray(0, 330), /can be read safely: .*(ends within an item|does not end)/);
+  const swap = (from: string, to: string) =>
+    Buffer.from(bytes.toString("latin1").replace(from, to), "latin1");
+  await refused(swap("little_endianq\x02\x88", "little_endianq\x02\x89"), /byte order is not little-endian/);
+  await refused(swap("M\xe9\x03.", "M\xe8\x03."), /its version is 1000, not 1001/);
+  await refused(swap("FloatStorage", "EvilStorage_"), /asks for "torch\.EvilStorage_"/);
+});
+
+test("what stands in a checkpoint's place is named, with the remedy", async () => {
+  const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1261990257\n";
+  for (const [name, contents, message] of [
+    ["model.safetensors", pointer, /model\.safetensors is a git-LFS pointer, .*1261990257.*git lfs pull/],
+    ["pytorch_model.bin", pointer, /pytorch_model\.bin is a git-LFS pointer/],
+    ["model.safetensors.index.json", pointer, /index\.json is a git-LFS pointer/],
+    ["model.safetensors", "<!DOCTYPE html><title>Sign in</title>", /is an HTML page \("Sign in"\)/],
+    ["pytorch_model.bin", "<!DOCTYPE html><title>Sign in</title>", /is an HTML page/],
+    ["model.safetensors", "GGUF\x03\0\0\0aaaaaaa", /GGUF: take the safetensors/],
+    ["model.safetensors", "PK\x03\x04aaaaaaaaaa PK\x05\x06", /PyTorch's zip: call it pytorch_model\.bin/],
+    ["model.safetensors.incomplete", "abc", /model\.safetensors\.incomplete is an unfinished download/],
+    ["llama-2-13b.Q4_K_M.gguf", "GGUF", /llama\.cpp's format.*take the safetensors/],
+    ["consolidated.00.pth", "PK", /Meta's own layout.*-hf/],
+    ["model-00001-of-00002.safetensors", "abc", /a shard without its index/],
+    ["adapter_model.safetensors", "abc", /an adapter's folder: name its base model's/],
+    ["tf_model.h5", "abc", /another library's format/],
+    ["model.fp16.safetensors", "abc", /if model\.fp16\.safetensors is it, call it model\.safetensors/],
+  ] as const) {
+    const at = freshFolder();
+    writeFileSync(join(at, name), contents);
+    await assert.rejects(openCheckpoint(at), refusal(message), name);
   }
 });
 
@@ -43,7 +88,7 @@ test("a folder's shards read as one checkpoint", async () => {
 });
 
 test("a folder without a checkpoint says what belongs there", async () => {
-  await assert.rejects(openCheckpoint(folder), /holds no checkpoint: put model\.safetensors or/);
+  await assert.rejects(openCheckpoint(freshFolder()), /holds no checkpoint: put model\.safetensors or/);
 });
 
 /** A copy of the fixture after `change`. */
@@ -58,7 +103,7 @@ const refused: [what: string, change: (bytes: Buffer) => Buffer | void, message:
   [
     "a truncated archive",
     (bytes) => bytes.subarray(0, bytes.length / 2),
-    /not a readable PyTorch checkpoint/,
+    /not a readable PyTorch checkpoint: it is the beginning of a zip .* an unfinished download/,
   ],
   [
     "a bare pickle, as before PyTorch 1.6",
@@ -141,6 +186,9 @@ const readAll = (extension: string) => async (bytes: Buffer) => {
 
 test("mutants of a PyTorch checkpoint are read or refused", () =>
   attack("zip", readFileSync(views), readAll(".bin")));
+
+test("mutants of one in the old format are read or refused", () =>
+  attack("legacy", readFileSync(viewsLegacy), readAll(".bin")));
 
 test("mutants of a pickle are read or refused", async () => {
   const bytes = readFileSync(views);

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { address, float, override, type Native } from "./native.js";
+import { address, float, override, replacing, type Native } from "./native.js";
 
 /**
  * Kernels under names of our own, for what training does in many small operations. Callers ask `tf.getKernel(name, backend)`
@@ -7,9 +7,10 @@ import { address, float, override, type Native } from "./native.js";
  *
  * - DensityAttention {x [batch, layers, features], meanOffset, scaledVariance [heads, features]} → y
  * - DensityAttentionGrad {dy, x, meanOffset, scaledVariance} → [dx, d meanOffset, d scaledVariance]
- * - ReluBiasGrad {dy, y [..., channels]} → [dy where y > 0, its sum over all but the channels]
+ * - ReluBiasGrad {dy, y [..., channels]} → [dy where y > 0, its sum over all but the channels]; with the attribute `over` the first in the
+ *   place of dy
  * - AdamWStep {mean, variance [all], parameter0, gradient0, …}, attributes as `AdamWAttributes`
- *   → [mean, variance, parameter0, …], all new
+ *   → [mean, variance, parameter0, …], each in the place of the one before where nobody else holds that
  */
 export function registerFused(native: Native): void {
   override("DensityAttention", () => ({ inputs, backend }) => {
@@ -33,10 +34,11 @@ export function registerFused(native: Native): void {
     return out;
   });
 
-  override("ReluBiasGrad", () => ({ inputs, backend }) => {
+  override("ReluBiasGrad", () => ({ inputs, attrs, backend }) => {
     const { dy, y } = inputs as { dy: tf.TensorInfo; y: tf.TensorInfo };
     const channels = y.shape.at(-1)!;
-    const out = [backend.makeOutput(y.shape, "float32"), backend.makeOutput([channels], "float32")];
+    const sums = backend.makeOutput([channels], "float32");
+    const out = [attrs?.over ? replacing(backend, dy) : backend.makeOutput(y.shape, "float32"), sums];
     const tensors = [dy, y, ...out].map((t) => address(backend, t));
     const rows = tf.util.sizeFromShape(y.shape) / channels;
     native.run("rectifierGradient", Math.ceil(channels / native.exports.CHANNELS.value), 0, [
@@ -54,9 +56,7 @@ export function registerFused(native: Native): void {
     const pairs: [tf.TensorInfo, tf.TensorInfo][] = [];
     for (let i = 0; inputs[`parameter${i}`]; i++)
       pairs.push([inputs[`parameter${i}`]!, inputs[`gradient${i}`]!]);
-    const out = [mean, variance, ...pairs.map(([parameter]) => parameter)].map(({ shape }) =>
-      backend.makeOutput(shape, "float32"),
-    );
+    const out = [mean, variance, ...pairs.map(([parameter]) => parameter)].map((t) => replacing(backend, t));
     const [meanIn, varianceIn, meanOut, varianceOut] = [mean, variance, out[0]!, out[1]!].map((t) =>
       address(backend, t),
     );

@@ -1,5 +1,6 @@
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { DIED, type Helper, HEADER, WORDS } from "./job.js";
@@ -18,6 +19,10 @@ const KERNELS = [
   "rectifierGradient",
   "adamw",
   "unary",
+  "binary",
+  "rowNorm",
+  "timeNorm",
+  "attention",
 ] as const;
 export type Kernel = (typeof KERNELS)[number];
 
@@ -34,6 +39,11 @@ export interface NativeExports {
   FEATURES: WebAssembly.Global;
   SPAN: WebAssembly.Global;
   PART: WebAssembly.Global;
+  STRETCH: WebAssembly.Global;
+  NORM_ROWS: WebAssembly.Global;
+  NORM_CHANNELS: WebAssembly.Global;
+  QUERIES: WebAssembly.Global;
+  attentionScratch(tokens: number, d: number): number;
   sumOfSquares(x: number, count: number): number;
   convolveScratch(inputs: number, outputs: number): number;
   filterGradientScratch(small: number, large: number, chunk: number): number;
@@ -46,23 +56,34 @@ export interface NativeExports {
  */
 export class Native {
   readonly exports: NativeExports;
+  private readonly module = new WebAssembly.Module(readFileSync(new URL("../kernels.wasm", import.meta.url)));
   private readonly job: number;
   private scratch = 0;
   private scratchBytes = 0;
 
-  constructor(
+  private constructor(
     private readonly wasm: WasmModule,
-    { memory }: Heap,
+    private readonly memory: WebAssembly.Memory,
     readonly threads: number,
   ) {
-    const module = new WebAssembly.Module(readFileSync(new URL("../kernels.wasm", import.meta.url)));
-    this.exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as NativeExports;
+    this.exports = new WebAssembly.Instance(this.module, { env: { memory } })
+      .exports as unknown as NativeExports;
     this.job = wasm._malloc(4 * WORDS);
     wasm.HEAP32.fill(0, this.job >>> 2, (this.job >>> 2) + WORDS);
-    for (let thread = 1; thread < threads; thread++) {
-      const workerData: Helper = { module, memory, job: this.job, thread };
-      new Worker(new URL("./native-worker.js", import.meta.url), { workerData, execArgv: [] }).unref();
-    }
+  }
+
+  /** With its helper threads, all of them ready: one that starts while memory grows may not hear of that. */
+  static async start(wasm: WasmModule, { memory }: Heap, threads: number): Promise<Native> {
+    const native = new Native(wasm, memory, threads);
+    await Promise.all(Array.from({ length: threads - 1 }, (_, i) => native.help(i + 1)));
+    return native;
+  }
+
+  private async help(thread: number): Promise<void> {
+    const workerData: Helper = { module: this.module, memory: this.memory, job: this.job, thread };
+    const worker = new Worker(new URL("./native-worker.js", import.meta.url), { workerData, execArgv: [] });
+    await once(worker, "message");
+    worker.unref();
   }
 
   /**
@@ -127,6 +148,13 @@ export type KernelFunction = (call: Call) => tf.TensorInfo | tf.TensorInfo[];
 /** Address of a tensor's values. */
 export const address = (backend: BackendWasm, { dataId }: tf.TensorInfo): number =>
   backend.getMemoryOffset(dataId as never);
+
+/** Memory for what replaces a tensor: its own where nobody else holds it, so that two of them need not lie side by side. */
+export function replacing(backend: BackendWasm, { dataId, shape }: tf.TensorInfo): tf.TensorInfo {
+  if (backend.refCount(dataId as never) > 1) return backend.makeOutput(shape, "float32");
+  backend.incRef(dataId as never);
+  return { dataId, shape, dtype: "float32" };
+}
 
 /**
  * Puts a kernel in the place of tfjs's own for the wasm backend.

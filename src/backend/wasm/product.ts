@@ -53,6 +53,8 @@ function multiply(
         Number(transposeB),
         bias ? address(backend, bias) : 0,
         Number(relu),
+        k,
+        0,
       ]),
   );
   return out;

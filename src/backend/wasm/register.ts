@@ -1,5 +1,7 @@
 import { registerBlocks } from "./blocks.js";
 import { registerConvolutions } from "./convolution.js";
+import { registerElementwise } from "./elementwise.js";
+import { registerEncoderKernels } from "./encoder.js";
 import { registerFused } from "./fused.js";
 import { registerLayout } from "./layout.js";
 import { Heap, nameKernels } from "./memory.js";
@@ -14,12 +16,14 @@ import { registerUnary } from "./unary.js";
  * @param heap its memory; with a limit of its own in tests
  */
 export async function registerWasm(threads: number, heap = new Heap()): Promise<void> {
-  const native = new Native(await registerThreadedWasm(threads, heap), heap, threads);
+  const native = await Native.start(await registerThreadedWasm(threads, heap), heap, threads);
   registerConvolutions(native);
   registerProducts(native);
   registerBlocks();
   registerLayout(native);
   registerUnary(native);
+  registerElementwise(native);
+  registerEncoderKernels(native);
   registerFused(native);
   registerMissing();
   nameKernels(heap);

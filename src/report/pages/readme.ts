@@ -88,6 +88,7 @@ export function readme(
     toMarkdown(choiceTable(tables)).trimEnd(),
     "## Settings",
     settings(publication),
+    encoders(publication),
     publication.settings.trim(),
     ...searches(publication),
     "## Machine",
@@ -173,6 +174,14 @@ function settings({ preset, tasks }: Publication): string {
     "channels",
   ];
   return toMarkdown({ columns, rows }).trimEnd();
+}
+
+/** Which commits of published encoders made the hidden states. */
+function encoders({ results }: Publication): string {
+  const made = results.flatMap(({ config: { task, encoder } }) =>
+    encoder ? [`- ${task}: hidden states of ${encoder.replace("@", " at commit ")}`] : [],
+  );
+  return [...new Set(made)].join("\n");
 }
 
 function searches({ search = [], methods, tasks, preset }: Publication): string[] {

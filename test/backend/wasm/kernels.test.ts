@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { chooseBackend } from "#src/backend/choose.js";
-import { gradients, sameOnWasm } from "./compare.js";
+import { gradients, sameOnWasm, values } from "./compare.js";
 
 before(async () => {
   await chooseBackend("wasm", { threads: 2 });
@@ -144,6 +144,60 @@ test("dilated convolution, without gradients in tfjs", () =>
     ],
     (x, w) => tf.conv2d(x, w, 1, "valid", "NHWC", 2),
   ));
+
+/** Batch, length, channels, width, stride, filters; widths of more than 512 products, which other products sum in parts. */
+for (const [batch, length, channels, width, stride, filters] of [
+  [2, 100, 1, 10, 5, 16],
+  [1, 57, 300, 3, 2, 270],
+  [3, 33, 7, 2, 2, 5],
+  [2, 300, 12, 3, 1, 9],
+] as const)
+  test(`conv1d of ${channels} channels by ${filters} × ${width} has the digits of tfjs's kernel`, () => {
+    tf.tidy(() => {
+      const x = tf.tensor4d(values([batch, length, channels]), [batch, 1, length, channels]);
+      const filter = tf.tensor4d(values([width, channels, filters]), [1, width, channels, filters]);
+      const ours = tf.conv2d(x, filter, [1, stride], "valid");
+      const theirs = tf.fused.conv2d({ x, filter, strides: [1, stride], pad: "valid" });
+      assert.deepEqual(ours.shape, theirs.shape);
+      assert.deepEqual(ours.dataSync(), theirs.dataSync());
+    });
+  });
+
+for (const [a, b] of [
+  [[5], [5]],
+  [[40_000], [1]],
+  [[], [7]],
+  [
+    [3, 1, 5],
+    [4, 5],
+  ],
+  [
+    [3, 4, 5],
+    [3, 1, 1],
+  ],
+  [
+    [2, 3, 4, 1],
+    [1, 3, 4, 50],
+  ],
+  [
+    [200, 300],
+    [200, 1],
+  ],
+  [
+    [1, 300],
+    [200, 1],
+  ],
+  [
+    [2, 1, 3, 1, 2, 1],
+    [1, 5, 1, 4, 1, 6],
+  ],
+  [
+    [2, 0],
+    [1, 1],
+  ],
+] as const)
+  test(`sum, difference and product of [${a}] and [${b}] to the last bit`, () =>
+    sameOnWasm([[...a], [...b]], (x, y) => [tf.add(x, y), tf.sub(x, y), tf.mul(x, y)], 0));
 
 test("conv1d with a stride", () =>
   sameOnWasm(

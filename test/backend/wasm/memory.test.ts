@@ -103,7 +103,7 @@ describe("full memory", () => {
 
 test("a helper thread that died is not waited for", async () => {
   const own = new Heap();
-  const native = new Native(await registerThreadedWasm(1, own), own, 2);
+  const native = await Native.start(await registerThreadedWasm(1, own), own, 2);
   tellDeath({ ...own, module: undefined as never, job: native["job"], thread: 1 });
   const start = performance.now();
   assert.throws(() => native.run("sumRows", 0, 0, []), /thread of the wasm backend died/);

@@ -1,0 +1,139 @@
+/** Scaled dot-product attention that holds the scores of a few queries at a time. */
+import { copyEdge, packRows, packTransposed } from "./product";
+import { packed4x8 } from "./tiles";
+
+/** Queries of one task. */
+export const QUERIES: i32 = 32;
+/** Weighted values summed before they are added to the result, as in `product`. */
+const DEPTH: i32 = 512;
+
+/** Bytes of scratch of one thread: packed queries, or weights; a panel of keys, or of values; scores; an edge tile. */
+export function attentionScratch(tokens: i32, d: i32): i32 {
+  const deep = max(DEPTH, d), wide = (tokens + 7) & ~7;
+  return 4 * deep * (QUERIES + 8) + 4 * QUERIES * wide + 128;
+}
+
+/**
+ * One block of queries of one head: softmax(scale · q kᵀ + gate · bias + mask) v.
+ * Arguments: q, k, v, result [batch, tokens, heads, d], bias or 0, gate [batch, heads, tokens] or 0, mask [batch, tokens] or 0, heads,
+ * queries' heads to one of keys, tokens, d (at most 512), scale, strides in floats from item to item, head to head and token to token
+ * of q, k, v, and strides of bias [tokens, tokens] from item to item and head to head.
+ */
+export function attention(args: usize, task: i32, scratch: usize): void {
+  const heads = load<i32>(args, 28), group = load<i32>(args, 32), tokens = load<i32>(args, 36), d = load<i32>(args, 40);
+  const blocks = (tokens + QUERIES - 1) / QUERIES;
+  const head = (task / blocks) % heads, item = task / blocks / heads;
+  const top = (task % blocks) * QUERIES, high = min(QUERIES, tokens - top);
+  const rowQ = 4 * <usize>load<i32>(args, 56), rowK = 4 * <usize>load<i32>(args, 68), rowV = 4 * <usize>load<i32>(args, 80);
+  const q = start(args, 0, 48, item, head) + rowQ * top;
+  const k = start(args, 4, 60, item, head / group), v = start(args, 8, 72, item, head / group);
+  const wide = (tokens + 7) & ~7, ldScores = 4 * <usize>wide;
+  const packed = scratch, panel = packed + 4 * <usize>(QUERIES * max(DEPTH, d));
+  const scores = panel + 32 * <usize>max(DEPTH, d), edge = scores + ldScores * QUERIES;
+
+  const quad: usize = 16 * d, scale = v128.load32_splat(args, 44);
+  for (let i = 0, to = packed; i < high; i += 4, to += quad) {
+    packTransposed(q + rowQ * i, rowQ, min(4, high - i), d, to, 16);
+    for (let at: usize = 0; at < quad; at += 16) v128.store(to + at, f32x4.mul(v128.load(to + at), scale));
+  }
+  for (let j = 0; j < tokens; j += 8) {
+    const keys = k + rowK * j, left = min(8, tokens - j);
+    packTransposed(keys, rowK, min(4, left), d, panel, 32);
+    packTransposed(keys + rowK * min(4, left - 1), rowK, max(1, left - 4), d, panel + 16, 32);
+    for (let i = 0, quads = packed; i < high; i += 4, quads += quad) packed4x8(quads, panel, scores + ldScores * i + 4 * j, ldScores, d, 0);
+  }
+
+  const bias = load<usize>(args, 16), gate = load<usize>(args, 20), mask = load<usize>(args, 24);
+  const biasRow = bias + 4 * (<usize>load<i32>(args, 84) * item + <usize>load<i32>(args, 88) * head + <usize>tokens * top);
+  const gates = gate + 4 * <usize>((item * heads + head) * tokens + top);
+  for (let i = 0; i < high; i++) {
+    const row = scores + ldScores * i;
+    if (bias) addBias(row, biasRow + 4 * <usize>tokens * i, gate ? load<f32>(gates + 4 * i) : 1, mask && mask + 4 * <usize>item * tokens, tokens);
+    softmax(row, tokens);
+  }
+
+  const rowOut = 4 * <usize>(heads * d);
+  const out = load<usize>(args, 12) + rowOut * (item * tokens + top) + 4 * <usize>(head * d);
+  for (let from = 0; from < tokens; from += DEPTH) {
+    const deep = min(DEPTH, tokens - from), held = from > 0 ? 1 : 0, weights: usize = 16 * deep;
+    for (let i = 0, to = packed; i < high; i += 4, to += weights)
+      packTransposed(scores + ldScores * i + 4 * from, ldScores, min(4, high - i), deep, to, 16);
+    for (let j = 0; j < d; j += 8) {
+      const columns = min(8, d - j);
+      packRows(v + rowV * from + 4 * j, rowV, columns, 32, deep, panel);
+      for (let i = 0, quads = packed; i < high; i += 4, quads += weights) {
+        const rows = min(4, high - i), to = out + rowOut * i + 4 * j;
+        if (rows == 4 && columns == 8) packed4x8(quads, panel, to, rowOut, deep, held);
+        else {
+          if (held) copyEdge(to, rowOut, edge, 32, rows, columns);
+          packed4x8(quads, panel, edge, 32, deep, held);
+          copyEdge(edge, 32, to, rowOut, rows, columns);
+        }
+      }
+    }
+  }
+}
+
+/** Where a head of a tensor begins, whose address is argument `at`, and whose strides begin at `strides`. */
+function start(args: usize, at: usize, strides: usize, item: i32, head: i32): usize {
+  return load<usize>(args + at) + 4 * (<usize>load<i32>(args + strides) * item + <usize>load<i32>(args + strides, 4) * head);
+}
+
+/** row += gate · bias (+ mask) */
+function addBias(row: usize, bias: usize, gate: f32, mask: usize, count: i32): void {
+  const gates = f32x4.splat(gate);
+  for (; count >= 4; count -= 4, row += 16, bias += 16) {
+    let add = f32x4.mul(gates, v128.load(bias));
+    if (mask) add = f32x4.add(add, v128.load(mask)), mask += 16;
+    v128.store(row, f32x4.add(v128.load(row), add));
+  }
+  for (; count > 0; count--, row += 4, bias += 4) {
+    let add = gate * load<f32>(bias);
+    if (mask) add += load<f32>(mask), mask += 4;
+    store<f32>(row, load<f32>(row) + add);
+  }
+}
+
+/** In place, with the digits of XNNPACK's softmax: its exp, and sums in four lanes. */
+function softmax(row: usize, count: i32): void {
+  let largest = v128.load32_splat(row), i = 0;
+  for (; i + 4 <= count; i += 4) largest = f32x4.max(largest, v128.load(row + 4 * i));
+  for (; i < count; i++) largest = f32x4.max(largest, v128.load32_splat(row + 4 * i));
+  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
+  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2));
+  const most = f32x4.extract_lane(largest, 0);
+  let sums = f32x4.splat(0);
+  i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const e = exp(f32x4.sub(v128.load(row + 4 * i), largest));
+    v128.store(row + 4 * i, e);
+    sums = f32x4.add(sums, e);
+  }
+  let sum = f32x4.extract_lane(sums, 0) + f32x4.extract_lane(sums, 2) + (f32x4.extract_lane(sums, 1) + f32x4.extract_lane(sums, 3));
+  for (; i < count; i++) {
+    const e = f32x4.extract_lane(exp(f32x4.splat(load<f32>(row + 4 * i) - most)), 0);
+    store<f32>(row + 4 * i, e);
+    sum += e;
+  }
+  const scale: f32 = 1 / sum, scales = f32x4.splat(scale);
+  for (i = 0; i + 4 <= count; i += 4) v128.store(row + 4 * i, f32x4.mul(v128.load(row + 4 * i), scales));
+  for (; i < count; i++) store<f32>(row + 4 * i, load<f32>(row + 4 * i) * scale);
+}
+
+/** exp of x ≤ 0 as XNNPACK computes it for its softmax (rr2_p5); 0 below −87.34. */
+// @ts-ignore: decorator
+@inline
+function exp(x: v128): v128 {
+  const magic = f32x4.splat(12583039);
+  let n = f32x4.add(f32x4.mul(x, f32x4.splat(1.442695)), magic);
+  const power = i32x4.shl(n, 23);
+  n = f32x4.sub(n, magic);
+  let t = f32x4.add(f32x4.mul(n, f32x4.splat(-0.69314575)), x);
+  t = f32x4.add(f32x4.mul(n, f32x4.splat(-0.0000014286068)), t);
+  let p = f32x4.add(f32x4.mul(f32x4.splat(0.008289291), t), f32x4.splat(0.041897822));
+  p = f32x4.add(f32x4.mul(p, t), f32x4.splat(0.16667652));
+  p = f32x4.add(f32x4.mul(p, t), f32x4.splat(0.4999915));
+  p = f32x4.add(f32x4.mul(p, t), f32x4.splat(0.9999997));
+  t = f32x4.mul(t, power);
+  return v128.andnot(f32x4.add(f32x4.mul(t, p), power), f32x4.lt(x, f32x4.splat(-87.33654)));
+}

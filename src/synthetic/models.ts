@@ -1,0 +1,306 @@
+/** Published encoders, as their repositories have them: what a checkpoint of random weights is made like. */
+import type { SafeDtype } from "../formats/safetensors.js";
+
+/** Types of the values in published files. */
+export type Stored = Extract<SafeDtype, "F32" | "F16" | "BF16">;
+
+export interface PublishedModel {
+  repository: string;
+  dtype: Stored;
+  /** config.json; `id2label` and the rest of what depends on the number of classes is made from `classes` */
+  config: Record<string, unknown> & { num_hidden_layers: number };
+  /** preprocessor_config.json */
+  preprocessor?: Record<string, unknown>;
+  /** whether the files hold the names with the encoder's prefix, as those with a head do */
+  prefixed: boolean;
+  /** of its head, where the published checkpoint has one that the encoder reads */
+  classes?: number;
+  /** tensors that the files hold besides; `{}` stands for each layer's number. `values`, in float32, where they are no weights */
+  extra?: Record<string, { shape: number[]; values?: Float32Array }>;
+}
+
+const wavlm = {
+  activation_dropout: 0.0,
+  attention_dropout: 0.1,
+  adapter_kernel_size: 3,
+  adapter_stride: 2,
+  add_adapter: false,
+  apply_spec_augment: true,
+  architectures: ["WavLMModel"],
+  bos_token_id: 1,
+  classifier_proj_size: 256,
+  codevector_dim: 768,
+  contrastive_logits_temperature: 0.1,
+  conv_bias: false,
+  conv_dim: [512, 512, 512, 512, 512, 512, 512],
+  conv_kernel: [10, 3, 3, 3, 3, 2, 2],
+  conv_stride: [5, 2, 2, 2, 2, 2, 2],
+  ctc_loss_reduction: "sum",
+  ctc_zero_infinity: false,
+  diversity_loss_weight: 0.1,
+  eos_token_id: 2,
+  feat_extract_activation: "gelu",
+  feat_proj_dropout: 0.1,
+  feat_quantizer_dropout: 0.0,
+  final_dropout: 0.0,
+  hidden_act: "gelu",
+  hidden_dropout: 0.1,
+  initializer_range: 0.02,
+  layer_norm_eps: 1e-5,
+  mask_channel_length: 10,
+  mask_channel_min_space: 1,
+  mask_channel_other: 0.0,
+  mask_channel_prob: 0.0,
+  mask_channel_selection: "static",
+  mask_feature_length: 10,
+  mask_feature_min_masks: 0,
+  mask_feature_prob: 0.0,
+  mask_time_length: 10,
+  mask_time_min_masks: 2,
+  mask_time_min_space: 1,
+  mask_time_other: 0.0,
+  mask_time_selection: "static",
+  max_bucket_distance: 800,
+  model_type: "wavlm",
+  num_adapter_layers: 3,
+  num_buckets: 320,
+  num_codevector_groups: 2,
+  num_codevectors_per_group: 320,
+  num_conv_pos_embedding_groups: 16,
+  num_conv_pos_embeddings: 128,
+  num_ctc_classes: 80,
+  num_feat_extract_layers: 7,
+  num_negatives: 100,
+  pad_token_id: 0,
+  proj_codevector_dim: 768,
+  replace_prob: 0.5,
+  tdnn_dilation: [1, 2, 3, 1, 1],
+  tdnn_dim: [512, 512, 512, 512, 1500],
+  tdnn_kernel: [5, 3, 3, 1, 1],
+  tokenizer_class: "Wav2Vec2CTCTokenizer",
+  torch_dtype: "float32",
+  transformers_version: "4.15.0.dev0",
+  use_weighted_layer_sum: false,
+  vocab_size: 32,
+  xvector_output_dim: 512,
+};
+
+const audioPreprocessor = {
+  feature_extractor_type: "Wav2Vec2FeatureExtractor",
+  feature_size: 1,
+  padding_side: "right",
+  padding_value: 0.0,
+  return_attention_mask: true,
+  sampling_rate: 16000,
+};
+
+const llama = {
+  architectures: ["LlamaForCausalLM"],
+  bos_token_id: 1,
+  eos_token_id: 2,
+  hidden_act: "silu",
+  initializer_range: 0.02,
+  model_type: "llama",
+  pretraining_tp: 1,
+  rms_norm_eps: 1e-5,
+  rope_scaling: null,
+  tie_word_embeddings: false,
+  transformers_version: "4.31.0.dev0",
+  use_cache: true,
+  vocab_size: 32000,
+};
+
+const llama2 = (
+  features: number,
+  inner: number,
+  layers: number,
+  heads: number,
+): Omit<PublishedModel, "repository"> => ({
+  dtype: "F16",
+  config: {
+    ...llama,
+    hidden_size: features,
+    intermediate_size: inner,
+    max_position_embeddings: 4096,
+    num_attention_heads: heads,
+    num_hidden_layers: layers,
+    num_key_value_heads: heads,
+    torch_dtype: "float16",
+  },
+  prefixed: true,
+  extra: {
+    "lm_head.weight": { shape: [llama.vocab_size, features] },
+    "model.layers.{}.self_attn.rotary_emb.inv_freq": {
+      shape: [features / heads / 2],
+      values: Float32Array.from(
+        { length: features / heads / 2 },
+        (_, i) => 10000 ** ((-2 * i * heads) / features),
+      ),
+    },
+  },
+});
+
+const beit = (
+  config: Record<string, unknown> & { num_hidden_layers: number },
+): Omit<PublishedModel, "repository"> => ({
+  dtype: "F32",
+  config: {
+    architectures: ["BeitForImageClassification"],
+    attention_probs_dropout_prob: 0.0,
+    auxiliary_channels: 256,
+    auxiliary_concat_input: false,
+    auxiliary_loss_weight: 0.4,
+    auxiliary_num_convs: 1,
+    drop_path_rate: 0.1,
+    hidden_act: "gelu",
+    hidden_dropout_prob: 0.0,
+    image_size: 224,
+    initializer_range: 0.02,
+    layer_norm_eps: 1e-12,
+    layer_scale_init_value: 0.1,
+    model_type: "beit",
+    num_channels: 3,
+    patch_size: 16,
+    pool_scales: [1, 2, 3, 6],
+    semantic_loss_ignore_index: 255,
+    torch_dtype: "float32",
+    transformers_version: "4.11.0.dev0",
+    use_absolute_position_embeddings: false,
+    use_auxiliary_head: true,
+    use_mask_token: false,
+    use_mean_pooling: true,
+    use_relative_position_bias: true,
+    use_shared_relative_position_bias: false,
+    vocab_size: 8192,
+    ...config,
+  },
+  preprocessor: {
+    crop_size: 224,
+    do_center_crop: false,
+    do_normalize: true,
+    do_resize: true,
+    feature_extractor_type: "BeitFeatureExtractor",
+    image_mean: [0.5, 0.5, 0.5],
+    image_std: [0.5, 0.5, 0.5],
+    resample: 2,
+    size: 224,
+  },
+  prefixed: true,
+  classes: 1000,
+});
+
+export const publishedModels: Record<string, PublishedModel> = {
+  "wavlm-large": {
+    repository: "microsoft/wavlm-large",
+    dtype: "F32",
+    config: {
+      ...wavlm,
+      do_stable_layer_norm: true,
+      feat_extract_norm: "layer",
+      hidden_size: 1024,
+      intermediate_size: 4096,
+      layerdrop: 0.1,
+      mask_time_prob: 0.075,
+      num_attention_heads: 16,
+      num_hidden_layers: 24,
+      output_hidden_size: 1024,
+    },
+    preprocessor: { ...audioPreprocessor, do_normalize: true },
+    prefixed: false,
+    extra: { masked_spec_embed: { shape: [1024] } },
+  },
+  "wavlm-base-plus": {
+    repository: "microsoft/wavlm-base-plus",
+    dtype: "F32",
+    config: {
+      ...wavlm,
+      codevector_dim: 256,
+      do_stable_layer_norm: false,
+      feat_extract_norm: "group",
+      freeze_feat_extract_train: true,
+      hidden_size: 768,
+      intermediate_size: 3072,
+      layerdrop: 0.05,
+      mask_time_prob: 0.05,
+      no_mask_channel_overlap: false,
+      no_mask_time_overlap: false,
+      num_attention_heads: 12,
+      num_hidden_layers: 12,
+      output_hidden_size: 768,
+      proj_codevector_dim: 256,
+    },
+    preprocessor: { ...audioPreprocessor, do_normalize: false },
+    prefixed: false,
+    extra: { masked_spec_embed: { shape: [768] } },
+  },
+  "llama-2-13b": {
+    repository: "meta-llama/Llama-2-13b-hf",
+    ...llama2(5120, 13824, 40, 40),
+  },
+  "llama-2-7b": {
+    repository: "meta-llama/Llama-2-7b-hf",
+    ...llama2(4096, 11008, 32, 32),
+  },
+  "smollm2-135m": {
+    repository: "HuggingFaceTB/SmolLM2-135M",
+    dtype: "BF16",
+    config: {
+      ...llama,
+      attention_bias: false,
+      attention_dropout: 0.0,
+      bos_token_id: 0,
+      eos_token_id: 0,
+      hidden_size: 576,
+      initializer_range: 0.041666666666666664,
+      intermediate_size: 1536,
+      is_llama_config: true,
+      max_position_embeddings: 8192,
+      num_attention_heads: 9,
+      num_hidden_layers: 30,
+      num_key_value_heads: 3,
+      rope_interleaved: false,
+      rope_theta: 100000,
+      tie_word_embeddings: true,
+      torch_dtype: "bfloat16",
+      transformers_version: "4.40.1",
+      vocab_size: 49152,
+    },
+    prefixed: true,
+  },
+  "tinyllama-1.1b": {
+    repository: "TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T",
+    dtype: "F32",
+    config: {
+      ...llama,
+      hidden_size: 2048,
+      intermediate_size: 5632,
+      max_position_embeddings: 2048,
+      num_attention_heads: 32,
+      num_hidden_layers: 22,
+      num_key_value_heads: 4,
+      torch_dtype: "float32",
+    },
+    prefixed: true,
+    extra: { "lm_head.weight": { shape: [32000, 2048] } },
+  },
+  "beit-large": {
+    repository: "microsoft/beit-large-patch16-224",
+    ...beit({
+      hidden_size: 1024,
+      intermediate_size: 4096,
+      num_attention_heads: 16,
+      num_hidden_layers: 24,
+      out_indices: [7, 11, 15, 23],
+    }),
+  },
+  "beit-base": {
+    repository: "microsoft/beit-base-patch16-224",
+    ...beit({
+      hidden_size: 768,
+      intermediate_size: 3072,
+      num_attention_heads: 12,
+      num_hidden_layers: 12,
+      out_indices: [3, 5, 7, 11],
+    }),
+  },
+};
