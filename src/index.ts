@@ -70,10 +70,10 @@ export {
 export { choiceTable } from "./report/tables/choice.js";
 export type { Figure } from "./report/figures/figure.js";
 export { paperHighLow } from "./experiments/paper.js";
-export { leaksOf } from "./experiments/leak.js";
+export { leaksOf } from "./experiments/run/leak.js";
 export { leakRange } from "./models/batch-leak.js";
-export { openRun } from "./experiments/open-run.js";
-export { findPreset } from "./experiments/presets.js";
+export { openRun } from "./experiments/run/open-run.js";
+export { findPreset } from "./experiments/plan/presets.js";
 export { loadFeatures } from "./features/load.js";
 export { recordedVqVae } from "./generative/publish.js";
 export { shortSettings } from "./generative/settings.js";

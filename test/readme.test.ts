@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { methods } from "#src/experiments/methods.js";
-import { tasks } from "#src/experiments/tasks.js";
+import { methods } from "#src/experiments/plan/methods.js";
+import { tasks } from "#src/experiments/plan/tasks.js";
 import type { Task } from "#src/experiments/types.js";
 import { repository } from "#src/folders.js";
 

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { ExtractionStopped, oneOf } from "../errors.js";
-import { extracts, findPreset, presets } from "../experiments/presets.js";
-import { shiftedExtractions } from "../experiments/robustness.js";
+import { extracts, findPreset, presets } from "../experiments/plan/presets.js";
+import { shiftedExtractions } from "../experiments/plan/robustness.js";
 import { withCounts } from "../features/extraction.js";
 import {
   apart,
@@ -80,7 +80,7 @@ export function dataCommands(daam: Command, signal: AbortSignal): void {
       }) => {
         // What is written survives any end, so that there is nothing to wait for.
         if (await apart(signal, new ExtractionStopped())) return;
-        const { withLocalData } = await import("../experiments/local-data.js");
+        const { withLocalData } = await import("../experiments/run/local-data.js");
         const settled = await withLocalData(findPreset(preset));
         const budget = settled.tasks[oneOf("task", task, Object.keys(settled.tasks))]!;
         const shifted = shiftedExtractions(settled, task);

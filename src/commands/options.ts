@@ -2,9 +2,9 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { CHOICES } from "../backend/names.js";
 import { isApart, runApart } from "../apart.js";
 import { oneOf, Stopped } from "../errors.js";
-import type { Scope } from "../experiments/cells.js";
-import { presets } from "../experiments/presets.js";
-import { tasks } from "../experiments/tasks.js";
+import type { Scope } from "../experiments/plan/cells.js";
+import { presets } from "../experiments/plan/presets.js";
+import { tasks } from "../experiments/plan/tasks.js";
 import { type Part, parts } from "../experiments/types.js";
 
 /**

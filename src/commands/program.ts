@@ -89,7 +89,7 @@ function program(signal: AbortSignal): Command {
     .option("--json", "whole configurations, a JSON object a line")
     .addHelpText("after", examples("cells --preset quick --task speech", "cells --preset small --json"))
     .action(async (options) => {
-      const { listCells } = await import("../experiments/list.js");
+      const { listCells } = await import("../experiments/run/list.js");
       await listCells(options.preset, scopeOf(options), {
         json: options.json,
         write: (line) => console.log(line),
@@ -128,10 +128,10 @@ function program(signal: AbortSignal): Command {
     .action(async ({ jobs, ...options }) => {
       const common = { jobs, backend: backendOf(options.backend), signal };
       if (!options.task) {
-        const { search } = await import("../experiments/search.js");
+        const { search } = await import("../experiments/run/search.js");
         return void (await search(options.preset, { ...common, methods: options.method }));
       }
-      const { tune } = await import("../experiments/tune.js");
+      const { tune } = await import("../experiments/run/tune.js");
       const methods = options.method ?? ["no-attention", "daam-v1"];
       await tune(options.preset, { ...options, ...common, methods });
     });

@@ -4,7 +4,7 @@ import { datasetNamed } from "../datasets/index.js";
 import type { Architecture } from "../encoders/architecture.js";
 import type { Encoder } from "../encoders/encoder.js";
 import { UserError } from "../errors.js";
-import { findPreset } from "../experiments/presets.js";
+import { findPreset } from "../experiments/plan/presets.js";
 import { extractionCost } from "../features/cost.js";
 import { CLIP_SAMPLES } from "../features/extraction.js";
 import { preparation } from "../features/inputs.js";

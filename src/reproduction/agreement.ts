@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { sameConfig } from "../experiments/cell.js";
+import { sameConfig } from "../experiments/plan/cell.js";
 import type { CellResult } from "../experiments/types.js";
 
 /** Accuracies of another backend may differ by so much: 3 points. */

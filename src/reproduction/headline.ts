@@ -1,4 +1,4 @@
-import { methods } from "../experiments/methods.js";
+import { methods } from "../experiments/plan/methods.js";
 import type { CellResult } from "../experiments/types.js";
 import { plusMinus } from "../report/tables/words.js";
 import { summarise } from "../statistics/summary.js";

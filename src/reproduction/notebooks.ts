@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { Stopped, UserError } from "../errors.js";
-import type { Scope } from "../experiments/cells.js";
+import type { Scope } from "../experiments/plan/cells.js";
 import { home, repository, resultsFolder } from "../folders.js";
-import type { Run } from "../experiments/run.js";
+import type { Run } from "../experiments/run/run.js";
 
 /** Whose cells a notebook shows, by the beginning of its name; every task's where none is given. */
 const subjects: Record<string, (run: Run) => Scope> = {

@@ -1,11 +1,11 @@
 import { Stopped, UserError } from "../errors.js";
-import { ablations } from "../experiments/ablations.js";
+import { ablations } from "../experiments/plan/ablations.js";
 import { resultsFolder } from "../folders.js";
-import { howRates } from "../experiments/presets.js";
-import { readSearch } from "../experiments/rates.js";
-import { recordedCells, tableMethods } from "../experiments/recorded.js";
-import { Run, type RunOptions } from "../experiments/run.js";
-import { taskAt } from "../experiments/tasks.js";
+import { howRates } from "../experiments/plan/presets.js";
+import { readSearch } from "../experiments/plan/rates.js";
+import { recordedCells, tableMethods } from "../experiments/outcome/recorded.js";
+import { Run, type RunOptions } from "../experiments/run/run.js";
+import { taskAt } from "../experiments/plan/tasks.js";
 
 /**
  * Publishes the cells of a preset to `results/<preset>/`: tables, figures, cells, README. Cells that this run has not finished stay as they

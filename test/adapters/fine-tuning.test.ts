@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { countFineTuning, fineTuningParameters, type FineTuning } from "#src/adapters/fine-tuning.js";
 import { Config } from "#src/encoders/config.js";
 import { architectures } from "#src/encoders/registry.js";
-import { methods } from "#src/experiments/methods.js";
+import { methods } from "#src/experiments/plan/methods.js";
 
 /** The paper's encoders, by their shapes alone. */
 const large = { hidden_size: 1024, num_attention_heads: 16, num_hidden_layers: 24, intermediate_size: 4096 };

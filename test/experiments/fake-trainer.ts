@@ -1,7 +1,7 @@
 /** Stands in for training in tests of the pool: takes FAKE_MS per epoch, notes each trained cell in FAKE_LOG, dies on FAKE_DEATH. */
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Trained, Trainer } from "#src/experiments/pool.js";
+import type { Trained, Trainer } from "#src/experiments/run/pool.js";
 import type { EpochRecord } from "#src/experiments/types.js";
 
 export const prepare: Trainer["prepare"] = async (threads) => ({

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { UserError } from "#src/errors.js";
 import { loadFeatures, shapeOfFeatures, summariseFeatures } from "#src/features/load.js";
-import { tasks } from "#src/experiments/tasks.js";
+import { tasks } from "#src/experiments/plan/tasks.js";
 import { refusal } from "../support/files.js";
 
 const folder = mkdtempSync(join(tmpdir(), "daam-features-"));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { methods } from "#src/experiments/methods.js";
+import { methods } from "#src/experiments/plan/methods.js";
 import { batchLeak, leakRange } from "#src/models/batch-leak.js";
 import { Model } from "#src/models/model.js";
 import { onEveryBackend } from "../support/backends.js";

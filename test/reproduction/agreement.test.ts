@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { planCells } from "#src/experiments/cells.js";
-import { presetAt } from "#src/experiments/presets.js";
+import { planCells } from "#src/experiments/plan/cells.js";
+import { presetAt } from "#src/experiments/plan/presets.js";
 import type { CellResult } from "#src/experiments/types.js";
 import { agreement, agreementLines } from "#src/reproduction/agreement.js";
 import { finished } from "../experiments/finished.js";

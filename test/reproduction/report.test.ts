@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { findPreset, presets } from "#src/experiments/presets.js";
+import { findPreset, presets } from "#src/experiments/plan/presets.js";
 import { checkReport, report } from "#src/reproduction/report.js";
-import { Run } from "#src/experiments/run.js";
+import { Run } from "#src/experiments/run/run.js";
 import type { CellResult, Preset } from "#src/experiments/types.js";
 import { refusal } from "../support/files.js";
 

@@ -17,10 +17,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { Stopped, UserError } from "#src/errors.js";
-import { openRun } from "#src/experiments/open-run.js";
+import { openRun } from "#src/experiments/run/open-run.js";
 import { reproduce } from "#src/reproduction/reproduce.js";
-import { findPreset, presets } from "#src/experiments/presets.js";
-import { Run, type Progress } from "#src/experiments/run.js";
+import { findPreset, presets } from "#src/experiments/plan/presets.js";
+import { Run, type Progress } from "#src/experiments/run/run.js";
 import type { Preset } from "#src/experiments/types.js";
 
 const trainer = new URL("../experiments/fake-trainer.js", import.meta.url).href;

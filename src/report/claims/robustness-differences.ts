@@ -1,6 +1,6 @@
 /** Differences between rows on shifted test inputs, and what they say of the paper's motive. */
 import { mean } from "simple-statistics";
-import { decodeClasses, uint16Of } from "../../experiments/outcome.js";
+import { decodeClasses, uint16Of } from "../../experiments/outcome/outcome.js";
 import type { CellResult } from "../../experiments/types.js";
 import { type Difference, difference, type ItemsOf, MARGIN } from "./paired.js";
 import {

@@ -1,5 +1,5 @@
 /** What a published folder is made of. */
-import type { Trial } from "../../experiments/rates.js";
+import type { Trial } from "../../experiments/plan/rates.js";
 import type { CellResult, Method, Preset, Task } from "../../experiments/types.js";
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Machine } from "./machine.js";

@@ -1,5 +1,5 @@
 /** The README of a published run. */
-import { chosenRates } from "../../experiments/rates.js";
+import { chosenRates } from "../../experiments/plan/rates.js";
 import type { CellResult, TaskBudget } from "../../experiments/types.js";
 import { chanceSentence, collapseSentence, gainNote, spreadNote, stabilityNote } from "../claims/claims.js";
 import type { Topic } from "../claims/findings.js";

@@ -1,5 +1,5 @@
 /** Rows on shifted test inputs: tables, figures and the section of a README from the cells of the part "robustness". */
-import { robustnessMethods } from "../../experiments/robustness.js";
+import { robustnessMethods } from "../../experiments/plan/robustness.js";
 import type { Preset } from "../../experiments/types.js";
 import { type Shift, severity, shiftName, shiftWords } from "../../shifts/shift.js";
 import type { Figure } from "../figures/figure.js";

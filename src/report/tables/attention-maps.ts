@@ -1,7 +1,7 @@
 /** Attention maps and predictions as cells store them, back to numbers. */
 import { type DensityMap, importanceFactor, layerShares } from "../../attention/analysis.js";
-import { decodeMap } from "../../experiments/maps.js";
-import { decodeClasses } from "../../experiments/outcome.js";
+import { decodeMap } from "../../experiments/outcome/maps.js";
+import { decodeClasses } from "../../experiments/outcome/outcome.js";
 import type { CellResult } from "../../experiments/types.js";
 import { summarise } from "../../statistics/summary.js";
 

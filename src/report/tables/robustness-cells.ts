@@ -1,5 +1,5 @@
 /** Cells that were tested on shifted inputs, by task, row and set of test items. */
-import { methods } from "../../experiments/methods.js";
+import { methods } from "../../experiments/plan/methods.js";
 import type { CellResult, Preset, Task } from "../../experiments/types.js";
 import { shiftName, shiftTitle } from "../../shifts/shift.js";
 import { summarise, type Summary } from "../../statistics/summary.js";

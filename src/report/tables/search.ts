@@ -1,4 +1,4 @@
-import type { Trial } from "../../experiments/rates.js";
+import type { Trial } from "../../experiments/plan/rates.js";
 import type { Method } from "../../experiments/types.js";
 import type { TextTable } from "./tables.js";
 

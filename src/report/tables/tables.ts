@@ -1,6 +1,6 @@
 /** Tables as text: what notebooks show, what README.md and CSV files hold. */
 import Papa from "papaparse";
-import { findTask } from "../../experiments/tasks.js";
+import { findTask } from "../../experiments/plan/tasks.js";
 import type { Preset, Task } from "../../experiments/types.js";
 import { type Metric, type PaperRow, ratesOf, type ResultTable, type TableRow, summary } from "./rows.js";
 import { summarise, type Summary } from "../../statistics/summary.js";

@@ -6,7 +6,7 @@ import { Heap, OutOfMemory } from "#src/backend/wasm/memory.js";
 import { Native } from "#src/backend/wasm/native.js";
 import { registerWasm } from "#src/backend/wasm/register.js";
 import { registerThreadedWasm } from "#src/backend/wasm/threads.js";
-import { methods } from "#src/experiments/methods.js";
+import { methods } from "#src/experiments/plan/methods.js";
 import { Model } from "#src/models/model.js";
 import { lossOf } from "#src/training/losses.js";
 import { values } from "./compare.js";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { robustnessMethods, robustnessName } from "#src/experiments/robustness.js";
-import { findTask } from "#src/experiments/tasks.js";
+import { robustnessMethods, robustnessName } from "#src/experiments/plan/robustness.js";
+import { findTask } from "#src/experiments/plan/tasks.js";
 import type { CellResult, Preset } from "#src/experiments/types.js";
 import { publish } from "#src/report/pages/publish.js";
 import {

@@ -1,0 +1,54 @@
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { join, sep } from "node:path";
+import { guard, writeWhole } from "../../files.js";
+import { sameConfig } from "../plan/cell.js";
+import type { CellConfig, CellResult } from "../types.js";
+
+/** The cells' JSON files of a folder: `cells/<task>/<method>/run-1.json`. */
+export class CellStore {
+  constructor(readonly folder: string) {}
+
+  path(name: string): string {
+    return join(this.folder, "cells", `${name}.json`);
+  }
+
+  /** The result of a cell that was finished with this configuration. */
+  get(name: string, config: CellConfig): CellResult | undefined {
+    const result = this.read(name);
+    return result && sameConfig(result.config, config) ? result : undefined;
+  }
+
+  /** The result of a cell, whatever its configuration; undefined where there is none that can be read. */
+  read(name: string): CellResult | undefined {
+    try {
+      return JSON.parse(readFileSync(this.path(name), "utf8")) as CellResult;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Whether there are any cells of a task. */
+  holds(task: string): boolean {
+    return existsSync(join(this.folder, "cells", task));
+  }
+
+  has(name: string): boolean {
+    return existsSync(this.path(name));
+  }
+
+  put(result: CellResult): void {
+    writeWhole(this.path(result.name), `${JSON.stringify(result)}\n`);
+  }
+
+  remove(name: string): void {
+    guard(this.path(name), () => rmSync(this.path(name), { force: true }));
+  }
+
+  /** Deletes what writers that were killed left behind; what `daam tune` has in `tune/` is its own to sweep. */
+  sweep(): void {
+    if (!existsSync(this.folder)) return;
+    for (const name of readdirSync(this.folder, { recursive: true, encoding: "utf8" }))
+      if (name.endsWith(".part") && !name.startsWith(`tune${sep}`))
+        guard(name, () => rmSync(join(this.folder, name), { force: true }));
+  }
+}

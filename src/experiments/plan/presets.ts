@@ -1,0 +1,289 @@
+import { join } from "node:path";
+import { UserError } from "../../errors.js";
+import { withCounts } from "../../features/extraction.js";
+import { repository } from "../../folders.js";
+import type { FineTuningBudget, Preset } from "../types.js";
+
+const shipped = (name: string) => join(repository, "data", "encoders", name);
+
+/** How raw data becomes the inputs of the small encoders, whole data sets. */
+const raw = {
+  speech: { dataset: "ravdess", encoder: shipped("wavlm-mini"), normalise: true },
+  text: { dataset: "ag-news", encoder: shipped("llama-mini"), maxTokens: 256 },
+  vision: { dataset: "cifar-100", encoder: shipped("beit-mini") },
+};
+/** And how it became the shipped hidden states. */
+const rawOfShipped = {
+  speech: raw.speech,
+  text: { ...raw.text, perClass: { train: 750, test: 375 } },
+  vision: { ...raw.vision, perClass: { train: 50, test: 25 } },
+};
+/** Of rows that fine-tune, as published and standard: on speech every fold once, as the paper has it. */
+const folds = { published: 5, corrected: 5 };
+const seeds = { published: 1, corrected: 3 };
+/** A subset of a few minutes. */
+const few = (task: keyof typeof raw, items: number): FineTuningBudget => ({
+  runs: { published: 1, corrected: 1 },
+  epochs: 1,
+  learningRate: 1e-3,
+  batch: 8,
+  trainItems: items,
+  testItems: items,
+  extraction: rawOfShipped[task],
+});
+
+/**
+ * How much of everything a run takes. Every preset has every row; they differ in items, epochs, channels and runs.
+ *
+ * The rates of `quick`, one a task for all rows, were chosen by `daam tune`: `no-attention` and `daam-v1` trained with a part
+ * of the training items held out (a fifth of each class; on speech one fold of actors, mean of five), never on test items. By the last
+ * epoch, no attention and DAAMv1: speech 56.0 and 56.9 % at 1e-3, at 5e-4 55.2 and 55.1, at 2e-3 55.1 and 54.2; vision 21.3 and 21.1 at 1e-3,
+ * 19.1 and 19.9 at 2e-3; text 76.7 to 78.7 from 5e-4 to 4e-3, 78.2 and 78.5 at 1e-3. Held-out accuracy stops growing after about 9 epochs on
+ * speech, 4 on text, 5 on vision.
+ */
+export const presets: readonly Preset[] = [
+  {
+    name: "smoke",
+    alwaysAnew: true,
+    fineTunesOnRequest: true,
+    hidden: 4,
+    tasks: {
+      speech: {
+        runs: 1,
+        epochs: 1,
+        learningRate: 1e-3,
+        trainItems: 32,
+        testItems: 16,
+        fineTuning: few("speech", 8),
+      },
+      text: {
+        runs: 1,
+        epochs: 1,
+        learningRate: 1e-3,
+        trainItems: 64,
+        testItems: 32,
+        fineTuning: few("text", 8),
+      },
+      vision: {
+        runs: 1,
+        epochs: 1,
+        learningRate: 1e-3,
+        trainItems: 100,
+        testItems: 100,
+        fineTuning: few("vision", 8),
+      },
+    },
+    ablations: ["text"],
+  },
+  {
+    name: "quick",
+    alwaysAnew: true,
+    fineTunesOnRequest: true,
+    hidden: 64,
+    tasks: {
+      speech: { runs: 5, epochs: 10, learningRate: 1e-3, fineTuning: few("speech", 200) },
+      text: { runs: 3, epochs: 4, learningRate: 1e-3, fineTuning: few("text", 200) },
+      vision: { runs: 3, epochs: 5, learningRate: 1e-3, fineTuning: few("vision", 200) },
+    },
+    ablations: ["text"],
+  },
+  {
+    // Fewer items than were extracted, so that every row can have its rate and more seeds.
+    name: "small",
+    hidden: 128,
+    rates: [3e-4, 1e-3, 3e-3],
+    tasks: {
+      speech: {
+        runs: 25,
+        epochs: 10,
+        learningRate: 1e-3,
+        extraction: raw.speech,
+        fineTuning: { runs: folds, epochs: 2, learningRate: 1e-3, batch: 8, trainItems: 200 },
+        robustness: { runs: 5 },
+      },
+      text: {
+        runs: 10,
+        epochs: 4,
+        learningRate: 1e-3,
+        trainItems: 3000,
+        testItems: 3800,
+        extraction: { ...raw.text, perClass: { train: 1500 } },
+        fineTuning: {
+          runs: seeds,
+          epochs: 2,
+          learningRate: 1e-3,
+          batch: 16,
+          trainItems: 400,
+          testItems: 400,
+        },
+        robustness: { runs: 3, perClass: 500 },
+      },
+      vision: {
+        runs: 10,
+        epochs: 5,
+        learningRate: 1e-3,
+        trainItems: 5000,
+        testItems: 5000,
+        extraction: { ...raw.vision, perClass: { train: 100 } },
+        fineTuning: {
+          runs: seeds,
+          epochs: 2,
+          learningRate: 1e-3,
+          batch: 16,
+          trainItems: 1500,
+          testItems: 500,
+        },
+        robustness: { runs: 3, perClass: 20 },
+      },
+    },
+    ablations: ["speech", "text", "vision"],
+  },
+  {
+    // Published encoders that a laptop runs; items and epochs for one night on two cores (README: how long each part takes).
+    name: "base",
+    hidden: 128,
+    rates: [3e-4, 1e-3, 3e-3],
+    tasks: {
+      speech: {
+        runs: 5,
+        epochs: 10,
+        learningRate: 1e-3,
+        extraction: { dataset: "ravdess", encoder: "wavlm-base-plus", normalise: false, limit: 300 },
+        preferred: "iemocap",
+        robustness: { runs: 5 },
+      },
+      text: {
+        runs: 3,
+        epochs: 4,
+        learningRate: 1e-3,
+        extraction: {
+          dataset: "ag-news",
+          encoder: "smollm2-135m",
+          maxTokens: 256,
+          padTogether: 1,
+          perClass: { train: 500, test: 500 },
+        },
+        robustness: { runs: 3, perClass: 250 },
+      },
+      vision: {
+        runs: 3,
+        epochs: 5,
+        learningRate: 1e-3,
+        extraction: { dataset: "cifar-100", encoder: "beit-base", perClass: { train: 40, test: 20 } },
+        robustness: { runs: 3, perClass: 10 },
+      },
+    },
+    ablations: ["text"],
+  },
+  {
+    // Channels, epochs, rates and runs of the paper; the vision rate is its code's (the text says 1e-4). Its encoders are the registry's (encoders/published.ts).
+    name: "paper",
+    settings:
+      "Channels, epochs, rates and runs are the paper's; the vision rate is its code's. LoRA on text has the text's rate, 1e-4, where " +
+      "the code has 1e-6, and the decoders' tokens, where the code has 128.",
+    fineTunesOnRequest: true,
+    hidden: 512,
+    tasks: {
+      speech: {
+        runs: 5,
+        epochs: 35,
+        learningRate: 1e-4,
+        extraction: { dataset: "iemocap", encoder: "wavlm-large", normalise: false },
+        robustness: { runs: 5 },
+        fineTuning: { runs: folds, epochs: 35, learningRate: 1e-4, batch: 4 },
+      },
+      text: {
+        runs: 3,
+        epochs: 35,
+        learningRate: 5e-5,
+        extraction: { dataset: "ag-news", encoder: "llama-2-13b", maxTokens: 4096, padTogether: 1 },
+        robustness: { runs: 3, perClass: 500 },
+        fineTuning: { runs: { published: 3, corrected: 3 }, epochs: 1, learningRate: 1e-4, batch: 1 },
+      },
+      vision: {
+        runs: 5,
+        epochs: 35,
+        learningRate: 1e-5,
+        extraction: { dataset: "cifar-100", encoder: "beit-large" },
+        robustness: { runs: 3, perClass: 20 },
+        fineTuning: { runs: { published: 5, corrected: 5 }, epochs: 35, learningRate: 1e-4, batch: 16 },
+      },
+    },
+    ablations: ["speech", "text", "vision"],
+  },
+];
+
+/** PyTorch's default for AdamW, which the paper's code takes (its text says 0.1). */
+export const weightDecay = 0.01;
+
+/** The preset whose published cells stand in for those that another does not train. */
+export const RECORDED = "small";
+
+/** How the rates of a preset were chosen, for its published README. */
+export const howRates = ({ settings, rates }: Preset) =>
+  settings ??
+  (rates
+    ? `Each row has the learning rate, of ${rates.join(", ")}, with which it classified a part of the training items best that was ` +
+      "held out (a fifth of each class; on speech one fold of actors), by the last epoch, one seed and one fold; no test item played " +
+      "a role. Rows at LoRA's budget train on as many items as in their runs, and are judged on others of all that were extracted. " +
+      "Variants of an ablation, and LoRA on query and key, take the rate of the row that they vary. " +
+      "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset."
+    : "Learning rates are one a task for all rows, chosen by `daam tune` on a part of the training items that was held out " +
+      "(a fifth of each class; on speech one fold of actors), with no attention and DAAMv1; no test item played a role. " +
+      "Channels and epochs are fewer than the paper's, and rates higher, to fit the time of the preset.");
+
+/**
+ * A preset, or its rehearsal: `base-16` is `base` on 16 items of each split or fold.
+ * @throws UserError that lists the presets.
+ */
+export function findPreset(name: string): Preset {
+  const found = presets.find((preset) => preset.name === name);
+  if (found) return found;
+  const [, whole, items] = /^(\w+)-([1-9]\d*)$/.exec(name) ?? [];
+  const rehearsed = presets.find((preset) => preset.name === whole && extracts(preset));
+  if (rehearsed) return rehearsal(rehearsed, Number(items));
+  const names = presets.map((preset) => preset.name);
+  const examples = presets.filter(extracts).map((preset) => `${preset.name}-16`);
+  throw new UserError(
+    `unknown preset "${name}": choose one of ${names.join(", ")}, or rehearse on few items: ${examples.join(", ")}`,
+  );
+}
+
+/** Whether hidden states of a preset are made from raw data. */
+export const extracts = ({ tasks }: Preset) => Object.values(tasks).some(({ extraction }) => extraction);
+
+/** Every part of a preset in minutes: the first so many items of each split or fold, one run and one epoch, no choice of rates. */
+function rehearsal(preset: Preset, items: number): Preset {
+  const { name, tasks, hidden } = preset;
+  const few = Object.entries(tasks).map(([task, { extraction, preferred, learningRate }]) => [
+    task,
+    {
+      runs: 1,
+      epochs: 1,
+      learningRate,
+      ...(preferred && { preferred }),
+      extraction: withCounts(extraction!, { limit: items }),
+    },
+  ]);
+  return {
+    name: `${name}-${items}`,
+    settings: `A rehearsal of ${name}: ${items} items of each split or fold, one run, one epoch. Its figures say nothing.`,
+    hidden,
+    tasks: Object.fromEntries(few),
+    ablations: [],
+  };
+}
+
+/**
+ * A preset as it runs: where rows fine-tune on request, without them unless `lora` asks for them.
+ * @throws UserError that lists the presets.
+ */
+export function presetAt(name: string, lora = process.env.DAAM_LORA === "1"): Preset {
+  const preset = findPreset(name);
+  if (lora || !preset.fineTunesOnRequest) return preset;
+  const tasks = Object.entries(preset.tasks).map(([task, budget]) => [
+    task,
+    { ...budget, fineTuning: undefined },
+  ]);
+  return { ...preset, tasks: Object.fromEntries(tasks) };
+}

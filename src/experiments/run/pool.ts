@@ -1,0 +1,181 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { Stopped, UserError } from "../../errors.js";
+import type { TaskData } from "../../features/select.js";
+import type { RawTaskData } from "./raw-data.js";
+import type { CellConfig, CellResult, EpochRecord } from "../types.js";
+
+/** What a cell's training gives; the worker adds the rest. */
+export type Trained = Omit<
+  CellResult,
+  "name" | "config" | "seconds" | "peakMemoryMB" | "backend" | "versions"
+>;
+
+/** The module that a worker trains with: `train-cell.ts`, or a test's. */
+export interface Trainer {
+  /** Starts the backend, at the first call. */
+  prepare(threads: number): Promise<{ name: string; line: string; versions: Record<string, string> }>;
+  /** Throws a UserError, before anything is read, where memory does not hold a step of the cell. */
+  refuse?(
+    name: string,
+    config: CellConfig,
+    size: { layers: number; features: number; classes: number },
+  ): void;
+  trainCell(config: CellConfig, data: TaskData, onEpoch: (record: EpochRecord) => void): Promise<Trained>;
+  /** Where `config.fineTuning` says so; an acting update is saved to `adapterFolder`. */
+  fineTuneCell?(
+    config: CellConfig,
+    data: RawTaskData,
+    onEpoch: (record: EpochRecord) => void,
+    adapterFolder: string,
+  ): Promise<Trained>;
+}
+
+export interface WorkerOptions {
+  /** URL of a {@link Trainer}. */
+  trainer: string;
+  threads: number;
+  /** Where `cells/` lies. */
+  folder: string;
+}
+
+/** A cell to train, and the paths of its feature file and of its shifted test items. */
+export interface Order {
+  name: string;
+  config: CellConfig;
+  path: string;
+  shifted?: Record<string, string>;
+}
+
+export type FromWorker =
+  | { kind: "backend"; line: string }
+  | { kind: "epoch"; record: EpochRecord }
+  | { kind: "done"; result: CellResult }
+  | { kind: "failed"; user: boolean; message: string; stack?: string };
+
+export interface PoolOptions extends WorkerOptions {
+  jobs: number;
+  /** Value of DAAM_BACKEND in the workers. */
+  backend?: string;
+  signal?: AbortSignal;
+}
+
+export interface PoolEvents {
+  backend?(line: string): void;
+  start?(name: string): void;
+  epoch?(name: string, record: EpochRecord): void;
+  done?(result: CellResult): void;
+}
+
+interface Worker {
+  process: ChildProcess;
+  order?: Order;
+  /** Last lines of what it wrote to stderr. */
+  complaint: string;
+}
+
+/**
+ * Trains cells in parallel worker processes until `next` has none left and all are done. It is asked again after each finished cell,
+ * so that cells may follow from others' results. No worker outlives the call.
+ * @throws UserError naming the cell, where a worker dies or refuses it, or where `signal` stops the run.
+ */
+export async function runPool(
+  options: PoolOptions,
+  next: () => Order | undefined,
+  events: PoolEvents,
+): Promise<void> {
+  const workers = new Set<Worker>();
+  const killAll = () => workers.forEach((worker) => worker.process.kill("SIGKILL"));
+  process.once("exit", killAll);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      options.signal?.addEventListener("abort", () => reject(new Stopped()), { once: true });
+      if (options.signal?.aborted) return reject(new Stopped());
+      let told = false;
+      const dispatch = () => {
+        for (;;) {
+          let worker = [...workers].find(({ order }) => !order);
+          if (!worker && workers.size >= options.jobs) return;
+          const order = next();
+          if (!order) break;
+          worker ??= start();
+          worker.order = order;
+          worker.process.send(order);
+          events.start?.(order.name);
+        }
+        if ([...workers].every(({ order }) => !order)) resolve();
+      };
+      const start = (): Worker => {
+        const worker: Worker = { process: spawn(options), complaint: "" };
+        workers.add(worker);
+        worker.process.stderr!.on(
+          "data",
+          (chunk) => (worker.complaint = (worker.complaint + chunk).slice(-2000)),
+        );
+        worker.process.on("message", (message: FromWorker) => {
+          try {
+            hear(worker, message);
+          } catch (error) {
+            reject(error);
+          }
+        });
+        worker.process.on("error", reject);
+        worker.process.on("exit", (code, signal) => {
+          workers.delete(worker);
+          reject(signal === "SIGINT" ? new Stopped() : new UserError(obituary(worker, code, signal)));
+        });
+        return worker;
+      };
+      const hear = (worker: Worker, message: FromWorker) => {
+        const { name } = worker.order!;
+        if (message.kind === "backend") {
+          if (!told) events.backend?.(message.line);
+          told = true;
+        } else if (message.kind === "epoch") events.epoch?.(name, message.record);
+        else if (message.kind === "failed") reject(failure(name, message));
+        else {
+          worker.order = undefined;
+          events.done?.(message.result);
+          dispatch();
+        }
+      };
+      dispatch();
+    });
+  } finally {
+    process.removeListener("exit", killAll);
+    await Promise.all([...workers].map(end));
+  }
+}
+
+function spawn({ trainer, threads, folder, backend }: PoolOptions): ChildProcess {
+  const path = fileURLToPath(new URL("./worker.js", import.meta.url));
+  return fork(path, [JSON.stringify({ trainer, threads, folder } satisfies WorkerOptions)], {
+    execArgv: [],
+    env: { ...process.env, ...(backend && { DAAM_BACKEND: backend }) },
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+}
+
+function end({ process: child }: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.removeAllListeners("exit");
+    child.once("exit", () => resolve());
+    child.kill("SIGKILL");
+  });
+}
+
+function failure(name: string, { user, message, stack }: Extract<FromWorker, { kind: "failed" }>): Error {
+  if (user) return new UserError(message);
+  const error = new Error(`${name}: ${message}`);
+  error.stack = `${name}: ${stack}`;
+  return error;
+}
+
+function obituary({ order, complaint }: Worker, code: number | null, signal: string | null): string {
+  const what = order ? `the worker training ${order.name}` : "an idle worker";
+  const memory = signal === "SIGKILL" ? ", perhaps for want of memory" : "";
+  const words = complaint.split("\n").find((line) => /Error/.test(line));
+  const said = words ? ` saying "${words.trim()}"` : "";
+  return `${what} ended (${signal ?? `exit ${code}`})${memory}${said}; run again to go on with the missing cells, with fewer --jobs if memory is short`;
+}

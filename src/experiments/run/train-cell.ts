@@ -1,0 +1,81 @@
+/** The trainer of the worker processes: one cell on the backend that the chooser takes. */
+import { createRequire } from "node:module";
+import { chooseBackend } from "../../backend/choose.js";
+import type { ShiftedItems, TaskData } from "../../features/select.js";
+import { UserError } from "../../errors.js";
+import { countParameters } from "../../models/model.js";
+import { planPart } from "../../training/memory.js";
+import { confusionMatrix, scores } from "../../training/metrics.js";
+import { train } from "../../training/train.js";
+import { encodeMap } from "../outcome/maps.js";
+import { base64, encodeClasses, outcomeOf } from "../outcome/outcome.js";
+import type { Trained, Trainer } from "./pool.js";
+import type { CellConfig, EpochRecord, ShiftedTests } from "../types.js";
+
+export { fineTuneCell } from "./fine-tune-cell.js";
+
+let prepared: ReturnType<Trainer["prepare"]> | undefined;
+
+/** Starts the backend in this process, once. */
+export function prepare(threads: number): ReturnType<Trainer["prepare"]> {
+  prepared ??= start(threads);
+  return prepared;
+}
+
+async function start(threads: number) {
+  const { name, line } = await chooseBackend(undefined, { threads });
+  const version = (path: string) => (createRequire(import.meta.url)(path) as { version: string }).version;
+  const versions = {
+    node: process.versions.node,
+    tfjs: version("@tensorflow/tfjs/package.json"),
+    "density-adaptive-attention": version("../../../package.json"),
+  };
+  return { name, line, versions };
+}
+
+/** @throws UserError naming the cell, where the backend's memory does not hold a step of it. */
+export const refuse: Trainer["refuse"] = (name, config, size) => {
+  try {
+    planPart({ ...config, ...size });
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${name}: ${error.message}`) : error;
+  }
+};
+
+/**
+ * Trains and tests the decoder of a cell.
+ * @param data hidden states float32 [n, layers, features] with labels int32 [n], training and test items.
+ */
+export async function trainCell(
+  config: CellConfig,
+  data: TaskData,
+  onEpoch: (record: EpochRecord) => void,
+): Promise<Trained> {
+  const { layers, features, classes } = data;
+  const { attention, learned, shifted, ...trained } = await train(data, config, onEpoch);
+  return {
+    ...outcomeOf(trained, data.test.labels, classes),
+    ...(learned && { learned }),
+    ...(attention && {
+      attention: { ...attention, test: encodeMap(attention.test), train: encodeMap(attention.train) },
+    }),
+    ...(data.shifted && { shifted: shiftedTests(data.shifted, shifted, classes) }),
+    parameters: countParameters({ ...config, layers, features, classes }),
+  };
+}
+
+function shiftedTests(
+  { labels, groups }: ShiftedItems,
+  predictions: Record<string, Int32Array>,
+  classes: number,
+): ShiftedTests {
+  const sets = Object.entries(predictions).map(([name, predicted]) => {
+    const { accuracy } = scores(confusionMatrix(labels, predicted, classes));
+    return [name, { accuracy, predictions: encodeClasses(predicted, classes) }] as const;
+  });
+  return {
+    labels: encodeClasses(labels, classes),
+    ...(groups && { groups: base64(Uint16Array.from(groups)) }),
+    sets: Object.fromEntries(sets),
+  };
+}

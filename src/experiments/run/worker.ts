@@ -1,0 +1,91 @@
+/** A worker process: trains the cells it is told to, one after the other, and writes each one's JSON. Started by pool.ts. */
+import { endWithParent } from "../../apart.js";
+import { UserError } from "../../errors.js";
+import { loadFeatures, shapeOfFeatures, type Features } from "../../features/load.js";
+import { selectItems, type Selection, type TaskData } from "../../features/select.js";
+import { shiftedItems } from "../../features/shifted.js";
+import { adapterFolder } from "../outcome/adapters.js";
+import { readRawTask, type RawTaskData } from "./raw-data.js";
+import { CellStore } from "../outcome/store.js";
+import { findTask } from "../plan/tasks.js";
+import type { FromWorker, Order, Trainer, WorkerOptions } from "./pool.js";
+import type { CellConfig, EpochRecord } from "../types.js";
+
+const options = JSON.parse(process.argv[2]!) as WorkerOptions;
+const store = new CellStore(options.folder);
+const files = new Map<string, Features>();
+let selected: { key: string; data: TaskData } | undefined;
+let raw: { key: string; data: RawTaskData } | undefined;
+let trainer: Trainer | undefined;
+
+const send = (message: FromWorker) => {
+  process.send?.(message);
+};
+
+endWithParent();
+process.on("message", (order: Order) => {
+  train(order).catch((error: Error) =>
+    send({ kind: "failed", user: error instanceof UserError, message: error.message, stack: error.stack }),
+  );
+});
+
+async function train({ name, config, path, shifted }: Order) {
+  trainer ??= (await import(options.trainer)) as Trainer;
+  const { name: backend, line, versions } = await trainer.prepare(options.threads);
+  send({ kind: "backend", line });
+  const { classes } = findTask(config.task);
+  // before a gigabyte is read for nothing
+  if (!config.fineTuning)
+    trainer.refuse?.(name, config, { ...shapeOfFeatures(path), classes: classes.length });
+  const data = config.fineTuning ? await rawItemsOf(path, config) : itemsOf(path, config, shifted);
+  const start = performance.now();
+  const onEpoch = (record: EpochRecord) => send({ kind: "epoch", record });
+  const trained =
+    "inputs" in data
+      ? await trainer.fineTuneCell!(config, data, onEpoch, adapterFolder(options.folder, name))
+      : await trainer.trainCell(config, data, onEpoch);
+  const result = {
+    name,
+    config,
+    ...trained,
+    seconds: round((performance.now() - start) / 1000),
+    peakMemoryMB: round(process.resourceUsage().maxRSS / 1024),
+    backend,
+    versions,
+  };
+  store.put(result);
+  send({ kind: "done", result });
+}
+
+const round = (value: number) => Math.round(value * 10) / 10;
+
+function itemsOf(path: string, config: CellConfig, shifted?: Order["shifted"]): TaskData {
+  const load = (path: string, inMemory?: number) => {
+    if (!files.has(path)) files.set(path, loadFeatures(path, findTask(config.task).classes.length, inMemory));
+    return files.get(path)!;
+  };
+  const selection = selectionOf(config);
+  const key = JSON.stringify([path, selection, shifted]);
+  if (selected?.key !== key) {
+    const data = selectItems(load(path), selection);
+    // each is read once a cell, and there may be many
+    const others = Object.entries(shifted ?? {}).map(([name, path]) => [name, load(path, 0)] as const);
+    selected = {
+      key,
+      data: shifted ? { ...data, shifted: shiftedItems(load(path), data.test, others) } : data,
+    };
+  }
+  return selected.data;
+}
+
+async function rawItemsOf(path: string, config: CellConfig): Promise<RawTaskData> {
+  const selection = selectionOf(config);
+  const key = JSON.stringify([path, selection]);
+  if (raw?.key !== key) raw = { key, data: await readRawTask(path, config, selection) };
+  return raw.data;
+}
+
+function selectionOf({ task, run, trainItems, testItems, holdout }: CellConfig): Selection {
+  const { split } = findTask(task);
+  return { run: split === "folds" || holdout ? run : 1, split, trainItems, testItems, holdout };
+}
