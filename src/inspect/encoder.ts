@@ -17,7 +17,7 @@ const ITEMS: Record<Architecture["modality"], { name: string; shape: number[] }>
 };
 
 /** Time of an item over that of its products of matrices at the rate of a large one, as measured on the published shapes. */
-const OVERHEAD = 1.5;
+const OVERHEAD = 1.1;
 
 /** What an extraction needs to know of an encoder first: which task it serves, what is missing for that, memory and time here. */
 export async function inspectExtraction(encoder: Encoder): Promise<string[]> {
