@@ -1,7 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { HostTensor } from "../formats/safetensors.js";
 import type { Config } from "./config.js";
-import type { ItemSize } from "./size.js";
 import type { Needs, Weights } from "./weights.js";
 
 /**
@@ -22,6 +21,17 @@ export type Context = {
   /** rotary tables, masks, position biases: whatever the architecture's layers use */
   tensors: Record<string, tf.Tensor>;
 };
+
+/** What one item of an input takes on its way through an encoder, in bytes of float32. */
+export interface ItemSize {
+  tokens: number;
+  /** what is alive at most while it is embedded */
+  embed: number;
+  /** and while it passes a layer, where scores of attention are whole tensors */
+  layer: number;
+  /** multiplications and additions of its way to hidden state 0 */
+  operations: number;
+}
 
 /** A part of an encoder that is loaded at once: the tensors it needs, and what it computes with them. */
 export interface Stage<Apply> {

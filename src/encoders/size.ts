@@ -2,17 +2,6 @@ import type { HostTensor } from "../formats/safetensors.js";
 import type { EncoderInput } from "./architecture.js";
 import type { Needs } from "./weights.js";
 
-/** What one item of an input takes on its way through an encoder, in bytes of float32. */
-export interface ItemSize {
-  tokens: number;
-  /** what is alive at most while it is embedded */
-  embed: number;
-  /** and while it passes a layer, where scores of attention are whole tensors */
-  layer: number;
-  /** multiplications and additions of its way to hidden state 0 */
-  operations: number;
-}
-
 /** Bytes that the items of a batch may take together in a stage. Beside them lie the weights of a layer, a chunk's hidden states and Node. */
 const TOGETHER = 400e6;
 /** A longer batch is no faster. */
