@@ -24,10 +24,22 @@ export function writeWhole(path: string, content: string | Uint8Array | Iterable
 function writeParts(path: string, parts: Iterable<Uint8Array>): void {
   const file = openSync(path, "w");
   try {
-    for (const part of parts)
-      for (let done = 0; done < part.length;) done += writeSync(file, part, done, part.length - done);
+    for (const part of parts) writeAll(file, part);
   } finally {
     closeSync(file);
+  }
+}
+
+/** Writes all of the bytes, of which a file may take less at once; at `position`, or where the file stands. */
+export function writeAll(file: number, bytes: Uint8Array, position?: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(
+      file,
+      bytes,
+      done,
+      bytes.length - done,
+      position === undefined ? null : position + done,
+    );
   }
 }
 

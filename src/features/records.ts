@@ -9,11 +9,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
-import { guard } from "../files.js";
+import { guard, writeAll } from "../files.js";
 
 /** What a feature file says of an item, apart from its hidden states. */
 export interface ItemNote {
@@ -176,16 +175,4 @@ function readNotes(path: string): ItemNote[] {
     }
   }
   return notes;
-}
-
-function writeAll(file: number, bytes: Buffer, position?: number): void {
-  for (let done = 0; done < bytes.length;) {
-    done += writeSync(
-      file,
-      bytes,
-      done,
-      bytes.length - done,
-      position === undefined ? null : position + done,
-    );
-  }
 }

@@ -1,8 +1,8 @@
-import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs"; // prettier-ignore
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs"; // prettier-ignore
 import { dirname, join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { UserError } from "../errors.js";
-import { guard, writeWhole } from "../files.js";
+import { guard, writeAll, writeWhole } from "../files.js";
 import { repository } from "../folders.js";
 import { bytesPer, safetensorsHeader } from "../formats/safetensors.js";
 import type { PublishedModel } from "./models.js";
@@ -95,7 +95,7 @@ async function writeWeights(
         : `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
     const path = join(folder, file);
     const to = guarded(path, () => openSync(path, "wx"));
-    const put = (bytes: Uint8Array) => guarded(path, () => write(to, bytes));
+    const put = (bytes: Uint8Array) => guarded(path, () => writeAll(to, bytes));
     try {
       put(safetensorsHeader(shard, { format: "pt" }));
       for (const tensor of shard) {
@@ -131,11 +131,6 @@ function shardsOf(tensors: readonly Planned[], most: number): Planned[][] {
     bytes += bytesOf(tensor);
   }
   return shards;
-}
-
-/** A file may take less at once than it is given. */
-function write(to: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += writeSync(to, bytes, at);
 }
 
 function writeRest(folder: string, model: PublishedModel, config: Record<string, unknown>): void {
