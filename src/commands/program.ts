@@ -14,6 +14,7 @@ import {
   presetOption,
   scopeOf,
   scoped,
+  taskNames,
   wholeNumber,
 } from "./options.js";
 
@@ -111,29 +112,20 @@ function program(signal: AbortSignal): Command {
     .command("tune")
     .description("compare learning rates on a held-out part of the training items, never on test items")
     .addOption(presetOption())
-    .option(
-      "--task <task>",
-      "one task; without, rows of the preset choose their rates anew, as results/<preset>/search.json",
-    )
+    .requiredOption("--task <task>", taskNames)
     .option("--rates <list>", "learning rates", listOf, ["3e-4", "1e-3", "3e-3"])
-    .option(
-      "--method <list>",
-      "methods (default: no-attention and daam-v1 of a task, every row of a preset)",
-      listOf,
-    )
+    .option("--method <list>", "methods", listOf, ["no-attention", "daam-v1"])
     .option("--epochs <n>", "epochs instead of the preset's", wholeNumber)
     .addOption(jobsOption())
     .addOption(backendOption())
-    .addHelpText("after", examples("tune --task text --rates 3e-4,1e-3,3e-3", "tune --preset small"))
+    .addHelpText(
+      "after",
+      examples("tune --task text --rates 3e-4,1e-3,3e-3", "tune --task speech --method mha,mixture"),
+    )
     .action(async ({ jobs, ...options }) => {
       const common = { jobs, backend: backendOf(options.backend), signal };
-      if (!options.task) {
-        const { search } = await import("../experiments/run/search.js");
-        return void (await search(options.preset, { ...common, methods: options.method }));
-      }
       const { tune } = await import("../experiments/run/tune.js");
-      const methods = options.method ?? ["no-attention", "daam-v1"];
-      await tune(options.preset, { ...options, ...common, methods });
+      await tune(options.preset, { ...options, ...common, methods: options.method });
     });
 
   daam

@@ -60,8 +60,8 @@ export interface Method {
   recorded?: string;
 }
 
-/** Rows of the tables; ablations; rows of the tables tested on shifted inputs. */
-export const parts = ["table", "ablations", "robustness"] as const;
+/** Rows of the tables; trainings on held-out items, by which they choose their rates; ablations; rows of the tables tested on shifted inputs. */
+export const parts = ["table", "rates", "ablations", "robustness"] as const;
 export type Part = (typeof parts)[number];
 
 /** How much of everything a run takes. */
@@ -78,7 +78,7 @@ export interface Preset {
   fineTunesOnRequest?: true;
   /** Tasks whose ablations run. */
   ablations: string[];
-  /** Learning rates that each row chooses among on a part of the training items (search.ts); the task's for all where left out. */
+  /** Learning rates: every decoder is trained at each, and chooses one on held-out training items (rates.ts); the task's for all where left out. */
   rates?: readonly number[];
 }
 
@@ -90,7 +90,7 @@ export interface TaskBudget {
   /** With folds: folds × seeds. */
   runs: number;
   epochs: number;
-  /** Of rows that have not chosen one. */
+  /** Of all rows, in presets without rates to choose among. */
   learningRate: number;
   /** The first so many of every split, in file order and balanced; all when left out. */
   trainItems?: number;
@@ -111,6 +111,8 @@ export interface FineTuningBudget extends Pick<
 > {
   runs: { published: number; corrected: number };
   batch: number;
+  /** Learning rates that each row chooses among; it is trained at the chosen one alone. */
+  rates?: readonly number[];
   /** How shipped hidden states were made from raw inputs, in presets that train on them. */
   extraction?: ExtractionSettings;
 }
@@ -129,7 +131,8 @@ export interface CellConfig {
   /** Repository and commit of the encoder that made it, where that came from the hub. */
   encoder?: string;
   stages: Stage[];
-  hidden: number;
+  /** Channels between the two convolutions, where there is a decoder. */
+  hidden?: number;
   epochs: number;
   learningRate: number;
   weightDecay: number;
@@ -141,7 +144,7 @@ export interface CellConfig {
   fineTuning?: FineTuning;
   trainItems?: number;
   testItems?: number;
-  /** Tested on a part of the training items (`daam tune`). */
+  /** Tested on a part of the training items, which it does not train on: to choose a rate. */
   holdout?: true;
   /** Names of the shifts that the trained decoder is tested on too, with the feature file of each. */
   shifts?: Record<string, string>;

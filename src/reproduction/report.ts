@@ -2,7 +2,6 @@ import { Stopped, UserError } from "../errors.js";
 import { ablations } from "../experiments/plan/ablations.js";
 import { resultsFolder } from "../folders.js";
 import { howRates } from "../experiments/plan/presets.js";
-import { readSearch } from "../experiments/plan/rates.js";
 import { recordedCells, tableMethods } from "../experiments/outcome/recorded.js";
 import { Run, type RunOptions } from "../experiments/run/run.js";
 import { taskAt } from "../experiments/plan/tasks.js";
@@ -56,6 +55,7 @@ export async function publishRun(run: Run): Promise<void> {
   const { publish } = await import("../report/pages/publish.js");
   const { thisMachine } = await import("../report/pages/machine.js");
   const { preset } = run;
+  const { results } = run.standing();
   const rows = tableMethods(preset);
   await publish(resultsFolder(preset.name), {
     preset,
@@ -65,12 +65,12 @@ export async function publishRun(run: Run): Promise<void> {
       const here = preset.ablations.includes(task);
       return { task: taskAt(preset, task), ablations: here ? ablations({ layers, features, task }) : [] };
     }),
-    results: run.standing().results,
+    results: results.filter(({ config }) => !config.holdout),
+    heldOut: results.filter(({ config }) => config.holdout),
     robustness: run.robustness,
     recorded: recordedCells(rows, run.taskNames),
     machine: thisMachine(),
     settings: howRates(preset),
-    search: readSearch(preset.name),
     command: (task, method) =>
       `node dist/cli.js run --preset ${rows.find(({ name }) => name === method)?.recorded ?? preset.name} --task ${task} --method ${method}`,
     labels: (result) => run.testLabels(result.config),

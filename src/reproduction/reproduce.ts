@@ -13,7 +13,6 @@ import { terminalProgress } from "../experiments/run/progress.js";
 import { executeNotebooksOf, notebooksOf } from "./notebooks.js";
 import { publishRun } from "./report.js";
 import { Run, type Progress, type RunOptions } from "../experiments/run/run.js";
-import { search, unsearched } from "../experiments/run/search.js";
 import { writeWhole } from "../files.js";
 import type { CellResult } from "../experiments/types.js";
 
@@ -38,19 +37,11 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
   const { scope = {}, say = console.log } = options;
   // notebooks open the run themselves
   if (options.lora) process.env.DAAM_LORA = "1";
-  const open = () =>
-    Run.open(preset, {
-      tasks: scope.tasks ?? Object.keys(findPreset(preset).tasks),
-      shifts: scope.part === "robustness",
-      ...options,
-    });
-  let run = await open();
-  const undecided = unsearched(preset, scope);
-  if (undecided.length) {
-    say(`${preset}: its rows choose their learning rates first, on training items that are held out`);
-    for (const { task, methods } of undecided) await search(preset, { ...options, tasks: [task], methods });
-    run = await open();
-  }
+  const run = await Run.open(preset, {
+    tasks: scope.tasks ?? Object.keys(findPreset(preset).tasks),
+    shifts: scope.part === "robustness",
+    ...options,
+  });
   const planned = run.plan(scope);
   if (options.saveAdapters && !planned.some(({ config }) => config?.fineTuning?.acts))
     throw new UserError(

@@ -120,7 +120,7 @@ describe("the estimate of a step", () => {
       for (const { name, config, task } of planCells(presetAt(preset, true), infos, finished)) {
         if (config!.fineTuning) continue;
         const classes = findTask(task).classes.length;
-        const size = { ...config!, ...infos[task as keyof typeof infos], classes };
+        const size = { ...config!, hidden: config!.hidden!, ...infos[task as keyof typeof infos], classes };
         assert.equal(planPart(size), size.batch, `${preset}: ${name}`);
         assert.ok(stepBytes(size) < 5e8, `${preset}: ${name}`);
       }

@@ -3,7 +3,7 @@ import type { CellConfig, Part } from "../types.js";
 
 /** A cell of the plan. */
 export interface Cell {
-  /** `task/method/run-1`. */
+  /** `task/method/run-1`; `task/method/rate-1e-3/run-1` in presets that train the row at several rates. */
   name: string;
   task: string;
   method: string;
@@ -15,7 +15,16 @@ export interface Cell {
   needs: string[];
 }
 
-export const cellName = (task: string, method: string, run: number) => `${task}/${method}/run-${run}`;
+const named = (task: string, method: string, what: string, rate?: number) =>
+  [task, method, ...(rate === undefined ? [] : [`rate-${rate.toExponential()}`]), what].join("/");
+
+/** @param rate of rows that are trained at several */
+export const cellName = (task: string, method: string, run: number, rate?: number) =>
+  named(task, method, `run-${run}`, rate);
+
+/** The training of a row that is tested on held-out training items. */
+export const heldOutName = (task: string, method: string, run: number, rate: number) =>
+  named(task, method, `held-out-${run}`, rate);
 
 /** Whether two configurations give the same figures: equal in every entry. */
 export const sameConfig = (a: CellConfig, b: CellConfig) => isDeepStrictEqual(a, b);

@@ -1,25 +1,7 @@
-import { createHash } from "node:crypto";
 import { UserError, oneOf } from "../../errors.js";
-import { ablationMethods, layersByShare } from "./ablations.js";
-import { cellName, type Cell } from "./cell.js";
-import { methods } from "./methods.js";
-import { weightDecay } from "./presets.js";
-import type { Rates } from "./rates.js";
-import { robustnessCells } from "./robustness.js";
-import { findTask } from "./tasks.js";
-import type { CellConfig, CellResult, Method, Part, Preset, Stage, TaskBudget } from "../types.js";
-
-/** What the plan must know of a task's feature file. */
-export interface FeatureInfo {
-  layers: number;
-  features: number;
-  /** Name of the file and the start of its SHA-256. */
-  id: string;
-  /** What the file says of itself. */
-  about?: Record<string, unknown>;
-  /** Paths of the feature files of shifted test items, by shift; each lies in a folder that is named by its contents. */
-  shifted?: Record<string, string>;
-}
+import type { Cell } from "./cell.js";
+import { type FeatureInfo, type Finished, TaskPlan } from "./task-plan.js";
+import type { Part, Preset } from "../types.js";
 
 /** Which cells of a preset: all tasks and methods when left out; without a part tables and ablations, robustness only by its name. */
 export interface Scope {
@@ -28,120 +10,15 @@ export interface Scope {
   part?: Part;
 }
 
-/** Depends on task and run but not on the method: the methods of a run see the same batches and start from the same decoder. */
-export const cellSeed = (task: string, run: number) =>
-  createHash("sha256").update(`${task}/run-${run}`).digest().readUInt32BE();
-
-/** The rows of a task's table that a preset trains and, where the preset has them, of its ablations. */
-function methodsOf(preset: Preset, task: string, info: FeatureInfo): Method[] {
-  const size = { ...info, task };
-  const rows = methods.filter((method) => budgetOf(preset, task, method));
-  return preset.ablations.includes(task) ? [...rows, ...ablationMethods(size)] : rows;
-}
-
-/** Items, epochs and rate of a method on a task, and its batch where that is not the task's; undefined where the preset does not train it. */
-function budgetOf(
-  { tasks }: Preset,
-  task: string,
-  { fineTuning, budget }: Method,
-): (Omit<TaskBudget, "runs" | "fineTuning" | "robustness"> & { batch?: number }) | undefined {
-  return fineTuning || budget ? tasks[task]!.fineTuning : tasks[task]!;
-}
-
-/** Runs of a method on a task of a preset; 0 where the preset does not train it. */
-export function runsOf(
-  { group, layers, fineTuning, budget }: Method,
-  { tasks }: Preset,
-  task: string,
-): number {
-  const { runs, fineTuning: raw } = tasks[task]!;
-  if (group === "ablation") return layers ? Math.min(runs, findTask(task).paperRuns.length) : 1;
-  return fineTuning || budget ? (raw?.runs[group] ?? 0) : runs;
-}
-
 /**
- * Every cell of a preset.
+ * Every cell of a preset. Where its rows choose among rates, those come first that are judged on held-out training items; decoders are
+ * trained at every rate, ablations, rows that fine-tune and tests on shifted inputs at the one that their row chose.
  * @param infos feature files by task; tasks without one have no cells.
- * @param finished a cell's result, where it is finished with this configuration; the ablation of layers follows from DAAMv1's of the same run,
- *   which saw the same training items.
- * @param rates learning rates that rows have chosen; the others take their task's.
+ * @param finished what is known of other cells: rates follow from held-out trainings, the ablation of layers from DAAMv1's cell of the same
+ *   run, which saw the same training items.
  */
-export function planCells(
-  preset: Preset,
-  infos: Record<string, FeatureInfo>,
-  finished: (name: string, config: CellConfig) => CellResult | undefined,
-  rates: Rates = {},
-): Cell[] {
-  const cells: Cell[] = [];
-  for (const [taskName, info] of Object.entries(infos)) {
-    const size = { layers: info.layers, features: info.features, task: taskName };
-    const configured = (method: Method, run: number, stages: Stage[]) => ({
-      ...configOf(preset, size, info, method, run, stages),
-      learningRate:
-        rates[taskName]?.[method.variantOf ?? method.name] ??
-        budgetOf(preset, taskName, method)!.learningRate,
-    });
-    for (const method of methodsOf(preset, taskName, info)) {
-      const runs = runsOf(method, preset, taskName);
-      for (let run = 1; run <= runs; run++) {
-        const cell: Cell = {
-          name: cellName(taskName, method.name, run),
-          task: taskName,
-          method: method.name,
-          run,
-          part: method.group === "ablation" ? "ablations" : "table",
-          needs: [],
-        };
-        if (!method.layers) {
-          cell.config = configured(method, run, method.stages(size));
-        } else {
-          const source = cellName(taskName, "daam-v1", run);
-          cell.needs = [source];
-          const result = finished(source, cells.find(({ name }) => name === source)!.config!);
-          if (result) {
-            const indices = layersByShare(result, method.layers);
-            const stages = method.stages({ ...size, layers: indices.length });
-            cell.config = configured(method, run, [{ kind: "layers", indices }, ...stages]);
-          }
-        }
-        cells.push(cell);
-      }
-    }
-    const trained = cells.filter((cell) => cell.task === taskName && cell.part === "table");
-    cells.push(...robustnessCells(preset.tasks[taskName]!, trained, info.shifted ?? {}));
-  }
-  return cells;
-}
-
-function configOf(
-  preset: Preset,
-  size: Parameters<Method["stages"]>[0],
-  { id, about }: FeatureInfo,
-  method: Method,
-  run: number,
-  stages: Stage[],
-): Omit<CellConfig, "learningRate"> {
-  const task = findTask(size.task);
-  const { epochs, batch, trainItems, testItems } = budgetOf(preset, task.name, method)!;
-  return {
-    preset: preset.name,
-    task: task.name,
-    method: method.name,
-    run,
-    seed: cellSeed(task.name, run),
-    features: id,
-    ...(about?.commit !== undefined && { encoder: `${about.repository}@${about.commit}` }),
-    stages,
-    hidden: preset.hidden,
-    epochs,
-    weightDecay,
-    batch: batch ?? task.batch,
-    ...(method.fineTuning ? { fineTuning: method.fineTuning(size) } : { clipNorm: task.clipNorm }),
-    loss: task.loss,
-    ...(trainItems !== undefined && { trainItems }),
-    ...(testItems !== undefined && { testItems }),
-  };
-}
+export const planCells = (preset: Preset, infos: Record<string, FeatureInfo>, finished: Finished): Cell[] =>
+  Object.entries(infos).flatMap(([task, info]) => new TaskPlan(preset, task, info, finished).cells());
 
 /**
  * The cells of a scope, and those that they need.

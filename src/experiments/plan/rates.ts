@@ -1,62 +1,46 @@
-/** The learning rates that rows have chosen, from the published search (search.ts). */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { UserError } from "../../errors.js";
-import { resultsFolder } from "../../folders.js";
+/** Learning rates: which ones a row is tried at, and which one it chooses by trainings that are tested on held-out training items. */
+import { mean } from "simple-statistics";
 
-/** Learning rates by task and method. */
-export type Rates = Record<string, Record<string, number>>;
+/** What is tried below the lowest rate of a grid, as long as that does best. */
+const lower = [1e-4, 3e-5];
 
-/** One training of a search. */
-export interface Trial {
-  task: string;
-  method: string;
-  rate: number;
-  /** Accuracy on held-out training items, in 0–1: at the last epoch, which decides, and at the best. */
-  last: number;
-  best: number;
+/** What a row is tried at, and what it chose. */
+export interface Choice {
+  /** Ascending; the preset's grid, and those below it that were tried since the lowest did best. */
+  rates: readonly number[];
+  /** Undefined while trainings are missing. */
+  chosen?: number;
 }
 
-export const searchPath = (preset: string) => join(resultsFolder(preset), "search.json");
-
 /**
- * The trials of a preset's published search; none where there is none.
- * @throws UserError for a damaged file: taken for none, rows would train at rates that they have not chosen
+ * What a row chooses among the rates of a grid, which grows downwards while its lowest does best.
+ * @param accuracies of a rate's trainings on held-out items at the last epoch, in 0–1; undefined while one is missing
  */
-export function readSearch(preset: string): Trial[] {
-  const path = searchPath(preset);
-  try {
-    const trials: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (Array.isArray(trials)) return trials as Trial[];
-    throw new Error("it holds no list of trials");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return [];
-    throw new UserError(
-      `${path} cannot be read (${message.split("\n")[0]}): restore it (git checkout -- ${path}), ` +
-        `or remove it and search anew (daam tune --preset ${preset})`,
+export function choose(
+  grid: readonly number[],
+  accuracies: (rate: number) => readonly number[] | undefined,
+): Choice {
+  const rates = [...grid].sort((a, b) => a - b);
+  for (;;) {
+    const tried = rates.map((rate) => ({ rate, accuracies: accuracies(rate) }));
+    if (tried.some((entry) => !entry.accuracies)) return { rates };
+    const chosen = bestRate(
+      tried.map((entry) => ({ rate: entry.rate, accuracy: mean([...entry.accuracies!]) })),
     );
+    const next = chosen === rates[0] ? lower.find((rate) => rate < chosen) : undefined;
+    if (next === undefined) return { rates, chosen };
+    rates.unshift(next);
   }
 }
 
 /**
- * The rate of the highest held-out accuracy of each row at the last epoch. Where rates are equally good, as those are with which a row
- * learns nothing, the one nearest to the middle of all that were tried, and of two as near the lower.
+ * The rate of the highest accuracy. Where rates are equally good, as those are with which a row learns nothing, the one nearest to the
+ * middle of all that were tried, and of two as near the lower.
+ * @param tried in ascending order of their rates
  */
-export function chosenRates(trials: readonly Trial[]): Rates {
-  const tried = new Map<string, Trial[]>();
-  for (const trial of trials) {
-    const key = `${trial.task}/${trial.method}`;
-    tried.set(key, [...(tried.get(key) ?? []), trial]);
-  }
-  const rates: Rates = {};
-  for (const row of tried.values()) {
-    const order = row.map(({ rate }) => rate).sort((a, b) => a - b);
-    const off = ({ rate }: Trial) => Math.abs(order.indexOf(rate) - (order.length - 1) / 2);
-    const [{ task, method, rate }] = row.sort(
-      (a, b) => b.last - a.last || off(a) - off(b) || a.rate - b.rate,
-    ) as [Trial];
-    (rates[task] ??= {})[method] = rate;
-  }
-  return rates;
+export function bestRate(tried: readonly { rate: number; accuracy: number }[]): number {
+  const off = (at: number) => Math.abs(at - (tried.length - 1) / 2);
+  return tried
+    .map(({ rate, accuracy }, at) => ({ rate, accuracy, at }))
+    .sort((a, b) => b.accuracy - a.accuracy || off(a.at) - off(b.at) || a.rate - b.rate)[0]!.rate;
 }

@@ -4,7 +4,7 @@ import { shiftName } from "../../shifts/shift.js";
 import type { Cell } from "./cell.js";
 import type { CellStore } from "../outcome/store.js";
 import { findTask } from "./tasks.js";
-import type { CellResult, Preset, TaskBudget } from "../types.js";
+import type { CellResult, Preset } from "../types.js";
 
 /** Rows that are tested on shifted inputs too: density attention, dot-product attention in both forms, and the controls. */
 export const robustnessMethods: readonly string[] = [
@@ -31,30 +31,37 @@ export function shiftedExtractions({ tasks }: Preset, task: string): Record<stri
 }
 
 /**
- * Cells that train as those of the table do and are then tested on shifted inputs.
- * @param table the task's cells of the table
+ * Cells that train as those of the table do, at the rate that their row has chosen, and are then tested on shifted inputs.
  * @param paths feature files of shifted test items, by shift
+ * @param cellOf the cell of the table, by method and run
  */
 export function robustnessCells(
-  { robustness }: TaskBudget,
-  table: readonly Cell[],
+  { tasks }: Preset,
+  task: string,
   paths: Record<string, string>,
+  cellOf: (method: string, run: number) => Cell,
 ): Cell[] {
+  const { robustness, runs } = tasks[task]!;
   const shifts = Object.fromEntries(
     Object.entries(paths).map(([shift, path]) => [shift, basename(dirname(path))]),
   );
   if (!robustness || Object.keys(shifts).length === 0) return [];
-  return table
-    .filter(({ method, run }) => robustnessMethods.includes(method) && run <= robustness.runs)
-    .map(({ task, method, run, config }) => ({
-      name: robustnessName(task, method, run),
-      task,
-      method,
-      run,
-      part: "robustness",
-      config: { ...config!, shifts },
-      needs: [],
-    }));
+  const count = Math.min(robustness.runs, runs);
+  return robustnessMethods.flatMap((method) =>
+    Array.from({ length: count }, (_, i): Cell => {
+      const { config, needs } = cellOf(method, i + 1);
+      const name = robustnessName(task, method, i + 1);
+      return {
+        name,
+        task,
+        method,
+        run: i + 1,
+        part: "robustness",
+        needs,
+        ...(config && { config: { ...config, shifts } }),
+      };
+    }),
+  );
 }
 
 /** Cells of a preset's robustness that a store holds, whatever their configuration. */

@@ -75,6 +75,14 @@ export function taskAt({ tasks: budgets }: Preset, name: string): Task {
   return { ...task, here: { data: extraction.dataset, encoder: encoder! }, caveat: undefined };
 }
 
+/** 1-based seed of a run: on folds every fold is run once a seed, fold by fold. */
+export const seedOf = (run: number, { split, paperRuns }: Task): number =>
+  split === "folds" ? Math.ceil(run / paperRuns.length) : run;
+
+/** 0-based block of a run: its fold; all runs that share one split are one block. */
+export const blockOf = (run: number, { split, paperRuns }: Task): number =>
+  split === "folds" ? (run - 1) % paperRuns.length : 0;
+
 /** @throws UserError that lists the tasks. */
 export function findTask(name: string): Task {
   oneOf(

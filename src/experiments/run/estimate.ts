@@ -32,7 +32,7 @@ export function modelSeconds(config: CellConfig, size: CellSize): number {
     width: size.features,
     extra: 0,
   });
-  const perItem = 2 * layers * config.hidden * 9 * width + extra;
+  const perItem = 2 * layers * config.hidden! * 9 * width + extra;
   const steps = (size.trainItems + size.testItems / 3) / config.batch;
   const products = (3 * size.trainItems + size.testItems) * perItem;
   return config.epochs * (products / perSecond + steps * stepSeconds);

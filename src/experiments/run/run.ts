@@ -12,9 +12,8 @@ import { Lock } from "../../lock.js";
 import { runPool, type Order } from "./pool.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
-import { chosenRates, readSearch, type Rates } from "../plan/rates.js";
 import { CellStore } from "../outcome/store.js";
-import { findTask } from "../plan/tasks.js";
+import { findTask, seedOf } from "../plan/tasks.js";
 import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "../types.js";
 
 export interface RunOptions {
@@ -57,8 +56,6 @@ export class Run {
   /** Cells that were published. */
   readonly published: CellStore;
   readonly jobs: number;
-  /** What rows have chosen in the published search. */
-  readonly rates: Rates;
   private readonly known = new Map<string, CellResult>();
   /** Expected seconds by cell. */
   private readonly expected = new Map<string, number>();
@@ -89,7 +86,6 @@ export class Run {
     );
     this.store = new CellStore(runFolder(preset.name));
     this.published = new CellStore(resultsFolder(preset.name));
-    this.rates = chosenRates(readSearch(preset.name));
   }
 
   /**
@@ -105,7 +101,7 @@ export class Run {
       throw new UserError(
         `the hidden states of ${this.preset.name} are not made yet: daam run --preset ${this.preset.name} makes them from raw data first`,
       );
-    return inScope(planCells(this.preset, this.files, find, this.rates), scope);
+    return inScope(planCells(this.preset, this.files, find), scope);
   }
 
   /** A cell's result, where this run has finished it with the configuration of the plan. */
@@ -156,10 +152,10 @@ export class Run {
 
   /** A cell's test items, in the order of its predictions; undefined where it was trained on another feature file. */
   testItems(config: CellConfig): TestItems | undefined {
-    const { task, run, trainItems, testItems } = config;
+    const { task, run, trainItems, testItems, holdout } = config;
     const file = this.files[task];
     if (config.features !== file?.id) return undefined;
-    const key = [task, run, trainItems, testItems].join();
+    const key = [task, run, trainItems, testItems, holdout].join();
     if (!this.items.has(key)) {
       const indices = this.indices(config).test;
       const [labels, groups] = [file.labels, file.group].map((of) => indices.map((i) => (of ? of[i]! : i)));
@@ -196,7 +192,7 @@ export class Run {
   }
 
   /**
-   * Trains the missing cells of a scope in worker processes, run by run, longest first.
+   * Trains the missing cells of a scope in worker processes, seed by seed, longest first.
    * @throws UserError where a worker dies or cannot write; finished cells stay.
    */
   async finish(
@@ -229,8 +225,8 @@ export class Run {
     const next = (): Order | undefined => {
       const cells = this.plan(scope);
       const needed = new Set(cells.flatMap((cell) => (this.finished(cell) ? [] : cell.needs)));
-      // what others wait for; then run by run, so that a run which is stopped has something of every row
-      const round = (cell: Cell) => (needed.has(cell.name) ? 0 : cell.run);
+      // what others wait for; then seed by seed, so that a run which is stopped has something of every row
+      const round = ({ name, task, run }: Cell) => (needed.has(name) ? 0 : seedOf(run, findTask(task)));
       const seconds = (cell: Cell) => estimates.seconds(cell.name, cell.config!);
       const [cell] = cells
         .filter((cell) => cell.config && !active.has(cell.name) && !this.finished(cell))
@@ -286,9 +282,9 @@ export class Run {
     return { layers, features, trainItems: train.length, testItems: test.length };
   }
 
-  private indices({ task, run, trainItems, testItems }: CellConfig) {
+  private indices({ task, run, trainItems, testItems, holdout }: CellConfig) {
     const { split } = findTask(task);
-    return selectIndices(this.files[task]!, { run, split, trainItems, testItems });
+    return selectIndices(this.files[task]!, { run, split, trainItems, testItems, holdout });
   }
 
   private left(scope: Scope, estimates: Estimates, active: Map<string, Active>): number {

@@ -36,7 +36,7 @@ async function start(threads: number) {
 /** @throws UserError naming the cell, where the backend's memory does not hold a step of it. */
 export const refuse: Trainer["refuse"] = (name, config, size) => {
   try {
-    planPart({ ...config, ...size });
+    planPart({ ...withDecoder(config), ...size });
   } catch (error) {
     throw error instanceof UserError ? new UserError(`${name}: ${error.message}`) : error;
   }
@@ -52,7 +52,7 @@ export async function trainCell(
   onEpoch: (record: EpochRecord) => void,
 ): Promise<Trained> {
   const { layers, features, classes } = data;
-  const { attention, learned, shifted, ...trained } = await train(data, config, onEpoch);
+  const { attention, learned, shifted, ...trained } = await train(data, withDecoder(config), onEpoch);
   return {
     ...outcomeOf(trained, data.test.labels, classes),
     ...(learned && { learned }),
@@ -60,9 +60,12 @@ export async function trainCell(
       attention: { ...attention, test: encodeMap(attention.test), train: encodeMap(attention.train) },
     }),
     ...(data.shifted && { shifted: shiftedTests(data.shifted, shifted, classes) }),
-    parameters: countParameters({ ...config, layers, features, classes }),
+    parameters: countParameters({ ...withDecoder(config), layers, features, classes }),
   };
 }
+
+/** A configuration of a cell that trains a decoder, as all do that do not fine-tune. */
+const withDecoder = (config: CellConfig) => ({ ...config, hidden: config.hidden! });
 
 function shiftedTests(
   { labels, groups }: ShiftedItems,

@@ -1,5 +1,6 @@
 /** The paper's further claims, a table each, computed from cells: gain over dot products, stability, order, learned spread. */
 import { mean, sampleRankCorrelation, sum } from "simple-statistics";
+import { blockOf, seedOf } from "../../experiments/plan/tasks.js";
 import type { CellResult, Task } from "../../experiments/types.js";
 import { ratioOfSds } from "../../statistics/spread.js";
 import { majority, summarise } from "../../statistics/summary.js";
@@ -8,7 +9,7 @@ import { type Protocol, type ResultTable, rowOf, seesAll, summary, type TableRow
 import type { TextTable } from "../tables/tables.js";
 import { plusMinus, points, rateText } from "../tables/words.js";
 import { judgeFamily } from "./judge.js";
-import { blockOf, type ItemsOf, less, seedOf, steadied, type Term, withoutCollapsed } from "./paired.js";
+import { type ItemsOf, less, steadied, type Term, withoutCollapsed } from "./paired.js";
 import { collapsedRuns, judgedText } from "./verdict.js";
 
 /** How far the published dot-product attention, over the batch, is from chance. */

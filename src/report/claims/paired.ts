@@ -1,4 +1,5 @@
 /** Differences between rows of a table on the test items and seeds that they share. */
+import { blockOf } from "../../experiments/plan/tasks.js";
 import type { CellResult, Task, TestItems } from "../../experiments/types.js";
 import { differenceP, equivalenceP, interval, smallestDifference } from "../../statistics/inference.js";
 import { tidy } from "../../statistics/summary.js";
@@ -54,15 +55,6 @@ export interface Steadied extends Difference {
   /** Without them, where there are such runs and others. */
   steady?: Difference;
 }
-
-/** 1-based seed of a run: on folds every fold is run once a seed, fold by fold. */
-export function seedOf(run: number, { split, paperRuns }: Task): number {
-  return split === "folds" ? Math.ceil(run / paperRuns.length) : run;
-}
-
-/** 0-based block of a run: its fold; all runs that share one split are one block. */
-export const blockOf = (run: number, { split, paperRuns }: Task) =>
-  split === "folds" ? (run - 1) % paperRuns.length : 0;
 
 /** The signed sum of the terms over the runs that all of them have; undefined without such runs. */
 export function difference(

@@ -1,5 +1,4 @@
 /** What a published folder is made of. */
-import type { Trial } from "../../experiments/plan/rates.js";
 import type { CellResult, Method, Preset, Task } from "../../experiments/types.js";
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Machine } from "./machine.js";
@@ -30,8 +29,8 @@ export interface Publication {
   machine: Machine;
   /** Markdown on how settings were chosen. */
   settings: string;
-  /** The search over learning rates, where the preset has one. */
-  search?: readonly Trial[];
+  /** Finished cells that were tested on held-out training items, by which rows choose their rates. */
+  heldOut?: readonly CellResult[];
   /** The command that trains a row again. */
   command(task: string, method: string): string;
   /** Labels of a cell's test items; for confusion matrices beyond 20 classes. */

@@ -29,8 +29,8 @@ import { claimsTable, verdictTable } from "../claims/verdict.js";
 
 /** Markdown on what changed since an earlier publication; part of the README where it is there. */
 const NOTES = "changes.md";
-/** What others write: executed notebooks of presets that take hours, the search over learning rates, notes. */
-const KEPT = ["notebooks", "search.json", NOTES];
+/** What others write: executed notebooks of presets that take hours, notes. */
+const KEPT = ["notebooks", NOTES];
 
 /**
  * Writes `folder` anew. It is built beside its place and renamed, so that nothing half-written is ever there; what a publisher that was

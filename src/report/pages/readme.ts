@@ -1,5 +1,4 @@
 /** The README of a published run. */
-import { chosenRates } from "../../experiments/plan/rates.js";
 import type { CellResult, TaskBudget } from "../../experiments/types.js";
 import { chanceSentence, collapseSentence, gainNote, spreadNote, stabilityNote } from "../claims/claims.js";
 import type { Topic } from "../claims/findings.js";
@@ -184,15 +183,14 @@ function encoders({ results }: Publication): string {
   return [...new Set(made)].join("\n");
 }
 
-function searches({ search = [], methods, tasks, preset }: Publication): string[] {
+function searches({ heldOut = [], methods, tasks }: Publication): string[] {
   return tasks.flatMap(({ task }) => {
-    const trials = search.filter((trial) => trial.task === task.name);
-    const table = searchTable(trials, methods, chosenRates(trials)[task.name] ?? {});
-    return trials.length
+    const table = searchTable(heldOut, task.name, methods);
+    return table.rows.length
       ? [
           `Held-out accuracy of ${task.name} by learning rate, the chosen one in bold:`,
           toMarkdown(table).trimEnd(),
-          searchNote(trials, methods, preset.tasks[task.name]!.learningRate),
+          searchNote,
         ]
       : [];
   });

@@ -1,44 +1,60 @@
-import type { Trial } from "../../experiments/plan/rates.js";
-import type { Method } from "../../experiments/types.js";
+import { mean } from "simple-statistics";
+import { rowOfVariant } from "../../experiments/plan/budget.js";
+import { bestRate } from "../../experiments/plan/rates.js";
+import type { CellResult, Method } from "../../experiments/types.js";
 import type { TextTable } from "./tables.js";
+import { rateText } from "./words.js";
 
-/**
- * How to read {@link searchTable}.
- * @param methods all rows of the preset on a task
- * @param usual the rate of rows that have not chosen
- */
-export function searchNote(trials: readonly Trial[], methods: readonly Method[], usual: number): string {
-  const chosen = new Set(trials.map(({ method }) => method));
-  const open = methods.filter(({ name, variantOf }) => !chosen.has(variantOf ?? name));
-  return (
-    "One seed each: near ties are luck, and a rate at the edge of the grid may not be the best there is. Where rates are equally good, as when " +
-    "a row learns with none, the middle one is taken." +
-    (open.length ? ` Not searched, at ${usual}: ${open.map(({ title }) => title).join("; ")}.` : "")
-  );
+/** A row's trainings that were judged on held-out training items, by rate, ascending: their mean accuracy at the last epoch, in 0–1. */
+export function heldOutOf(
+  heldOut: readonly CellResult[],
+  task: string,
+  method: string,
+): { rate: number; accuracy: number; runs: number }[] {
+  const own = heldOut.filter(({ config }) => config.task === task && config.method === method);
+  const rates = [...new Set(own.map(({ config }) => config.learningRate))].sort((a, b) => a - b);
+  return rates.map((rate) => {
+    const runs = own.filter(({ config }) => config.learningRate === rate);
+    return { rate, accuracy: mean(runs.map(({ last }) => last.accuracy)), runs: runs.length };
+  });
 }
 
+/** The rate that a row has chosen, and its variants take; undefined where nothing was tried. */
+export function chosenRate(heldOut: readonly CellResult[], task: string, method: Method): number | undefined {
+  const tried = heldOutOf(heldOut, task, rowOfVariant(method).name);
+  return tried.length ? bestRate(tried) : undefined;
+}
+
+/** How to read {@link searchTable}. */
+export const searchNote =
+  "Means of the seeds in brackets: near ties are luck, and a rate at the edge of the grid may not be the best there is. Where rates are " +
+  "equally good, as when a row learns with none, the middle one is taken.";
+
 /**
- * The search over learning rates, a line a row: accuracy in % on held-out training items at the last epoch for each rate, the chosen one
+ * The choice of rates on a task, a line a row: accuracy in % on held-out training items at the last epoch for each rate, the chosen one
  * marked.
- * @param trials of one task
- * @param rates what the rows have chosen
  */
 export function searchTable(
-  trials: readonly Trial[],
+  heldOut: readonly CellResult[],
+  task: string,
   methods: readonly Method[],
-  rates: Readonly<Record<string, number>>,
 ): TextTable {
-  const tried = [...new Set(trials.map(({ rate }) => rate))].sort((a, b) => a - b);
+  const rows = methods.flatMap((method) => {
+    const tried = heldOutOf(heldOut, task, method.name);
+    return tried.length ? [{ method, tried, chosen: bestRate(tried) }] : [];
+  });
+  const rates = [...new Set(rows.flatMap(({ tried }) => tried.map(({ rate }) => rate)))].sort(
+    (a, b) => a - b,
+  );
   return {
-    columns: ["method", ...tried.map(String)],
-    rows: methods.flatMap(({ name, title }) => {
-      const own = trials.filter(({ method }) => method === name);
-      const cell = (rate: number) => {
-        const found = own.find((trial) => trial.rate === rate);
-        const text = found ? (100 * found.last).toFixed(1) : "–";
-        return rates[name] === rate ? `**${text}**` : text;
-      };
-      return own.length ? [[title, ...tried.map(cell)]] : [];
-    }),
+    columns: ["method", ...rates.map(rateText)],
+    rows: rows.map(({ method, tried, chosen }) => [
+      method.title,
+      ...rates.map((rate) => {
+        const found = tried.find((entry) => entry.rate === rate);
+        const text = found ? `${(100 * found.accuracy).toFixed(1)} (${found.runs})` : "–";
+        return rate === chosen ? `**${text}**` : text;
+      }),
+    ]),
   };
 }

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { sameConfig } from "#src/experiments/plan/cell.js";
-import { inScope, planCells, type FeatureInfo } from "#src/experiments/plan/cells.js";
+import { inScope, planCells } from "#src/experiments/plan/cells.js";
+import type { FeatureInfo } from "#src/experiments/plan/task-plan.js";
 import { openRun } from "#src/experiments/run/open-run.js";
 import { findPreset, presets } from "#src/experiments/plan/presets.js";
 import {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CellResult } from "#src/experiments/types.js";
-import { difference, type ItemsOf, seedOf } from "#src/report/claims/paired.js";
+import { seedOf } from "#src/experiments/plan/tasks.js";
+import { difference, type ItemsOf } from "#src/report/claims/paired.js";
 import { resultTable } from "#src/report/tables/rows.js";
 import { judge } from "#src/report/claims/judge.js";
 import {
