@@ -159,10 +159,8 @@ describe("a run", () => {
     ] as const) {
       const { store, published } = await Run.open(preset);
       const results = await (await Run.open(preset, { trainer, jobs: 2 })).finish(scope);
-      for (const result of results) {
-        published.put(result);
-        store.remove(result.name);
-      }
+      published.write(published.folder, results);
+      for (const { name } of results) store.remove(name);
       const before = trained().length;
       const lines: string[] = [];
       await reproduce(preset, { ...quiet, say: (line) => lines.push(line), scope, resume: true });

@@ -3,13 +3,10 @@ import { fileURLToPath } from "node:url";
 import { Stopped, UserError } from "../../errors.js";
 import type { TaskData } from "../../features/select.js";
 import type { RawTaskData } from "./raw-data.js";
-import type { CellConfig, CellResult, EpochRecord } from "../types.js";
+import type { CellConfig, CellCosts, CellResult, EpochRecord } from "../types.js";
 
 /** What a cell's training gives; the worker adds the rest. */
-export type Trained = Omit<
-  CellResult,
-  "name" | "config" | "seconds" | "peakMemoryMB" | "backend" | "versions"
->;
+export type Trained = Omit<CellResult, "name" | "config" | keyof CellCosts>;
 
 /** The module that a worker trains with: `train-cell.ts`, or a test's. */
 export interface Trainer {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../../errors.js";
 import { summariseFeatures, type FeatureSummary } from "../../features/load.js";
 import { selectIndices } from "../../features/select.js";
-import { sameConfig, type Cell } from "../plan/cell.js";
+import { sameButRate, sameConfig, type Cell } from "../plan/cell.js";
 import { inScope, planCells, type Scope } from "../plan/cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
@@ -12,6 +12,7 @@ import { Lock } from "../../lock.js";
 import { runPool, type Order } from "./pool.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
+import { PublishedCells } from "../outcome/published-cells.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
 import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "../types.js";
@@ -54,7 +55,7 @@ export class Run {
   /** Cells of this run. */
   readonly store: CellStore;
   /** Cells that were published. */
-  readonly published: CellStore;
+  readonly published: PublishedCells;
   readonly jobs: number;
   private readonly known = new Map<string, CellResult>();
   /** Expected seconds by cell. */
@@ -85,7 +86,7 @@ export class Run {
       ]),
     );
     this.store = new CellStore(runFolder(preset.name));
-    this.published = new CellStore(resultsFolder(preset.name));
+    this.published = new PublishedCells(resultsFolder(preset.name));
   }
 
   /**
@@ -116,7 +117,8 @@ export class Run {
 
   /**
    * What can be published of a scope: the results that are finished here and, unless the preset trains all of them anew, those that were
-   * published with the same configuration; and how many cells have neither.
+   * published with the same configuration; and how many cells have neither. Cells whose row has not chosen its rate yet stay as they were
+   * published, though they are missing.
    */
   standing(scope: Scope = {}): { results: CellResult[]; missing: number } {
     const anew = this.preset.alwaysAnew;
@@ -124,7 +126,11 @@ export class Run {
       this.result(name, config) ?? (anew ? undefined : this.published.get(name, config));
     const cells = this.planWith(scope, find);
     const results = cells.flatMap(({ name, config }) => (config && find(name, config)) ?? []);
-    return { results, missing: cells.length - results.length };
+    const undecided = cells.flatMap(({ name, withoutRate }) => {
+      const result = withoutRate && !anew ? this.published.read(name) : undefined;
+      return result && sameButRate(result.config, withoutRate!) ? [result] : [];
+    });
+    return { results: [...results, ...undecided], missing: cells.length - results.length };
   }
 
   /** Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. */
@@ -270,7 +276,7 @@ export class Run {
     return new Estimates((name, config) => {
       if (!this.expected.has(name)) {
         const recorded = this.published.get(name, config)?.seconds;
-        this.expected.set(name, recorded ?? modelSeconds(config, this.sizeOf(config)));
+        this.expected.set(name, recorded || modelSeconds(config, this.sizeOf(config)));
       }
       return this.expected.get(name)!;
     });
