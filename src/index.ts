@@ -77,5 +77,5 @@ export { findPreset } from "./experiments/plan/presets.js";
 export { loadFeatures } from "./features/load.js";
 export { recordedVqVae } from "./generative/publish.js";
 export { shortSettings } from "./generative/settings.js";
-export { imagesAtHand, shortRun } from "./generative/short-run.js";
+export { madeUpImages, shortRun } from "./generative/short-run.js";
 export { seedTable, vqVaeCurves, vqVaeSentence, vqVaeSizes, vqVaeTable } from "./generative/tables.js";

@@ -111,9 +111,10 @@ export class Run {
     return cell.config && this.result(cell.name, cell.config);
   }
 
-  /** Finished results of a scope. */
+  /** Finished results of a scope, as they would be published. */
   results(scope: Scope = {}): CellResult[] {
-    return this.plan(scope).flatMap((cell) => this.finished(cell) ?? []);
+    const finished = this.plan(scope).flatMap((cell) => this.finished(cell) ?? []);
+    return finished.map((result) => this.published.settled(result));
   }
 
   /**

@@ -26,6 +26,7 @@ export interface Publication {
   robustness?: readonly CellResult[];
   /** Published cells of another preset that rows show. */
   recorded?: readonly CellResult[];
+  /** Of cells that do not say where they were trained. */
   machine: Machine;
   /** Markdown on how settings were chosen. */
   settings: string;

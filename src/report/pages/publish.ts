@@ -8,6 +8,7 @@ import { guard, writeWhole } from "../../files.js";
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Figure } from "../figures/figure.js";
 import { type Publication, type Section, sections } from "./publication.js";
+import { costsPage } from "./costs.js";
 import { readme } from "./readme.js";
 import {
   ablationOf,
@@ -157,8 +158,11 @@ async function write(
   );
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
   const findings = findingsOf(parts, shifted, publication.items);
-  for (const topic of topics) if (findings[topic].rows.length) file(`${topic}.csv`, toCsv(findings[topic]));
-  before.write(folder, [...results, ...heldOut, ...robustness]);
+  // without rows too: notebooks read them
+  for (const topic of topics) file(`${topic}.csv`, toCsv(findings[topic]));
+  const cells = [...results, ...heldOut, ...robustness];
+  before.write(folder, cells);
+  file("costs.md", costsPage(preset.name, cells));
   const figures = figuresOf(parts, publication.labels);
   for (const part of shifted) {
     const figure = robustnessFigure(part);

@@ -1,5 +1,5 @@
 /** The README of a published run. */
-import type { CellResult, TaskBudget } from "../../experiments/types.js";
+import type { TaskBudget } from "../../experiments/types.js";
 import { chanceSentence, collapseSentence, gainNote, spreadNote, stabilityNote } from "../claims/claims.js";
 import type { Topic } from "../claims/findings.js";
 import type { Judgement } from "../claims/judge.js";
@@ -90,8 +90,8 @@ export function readme(
     encoders(publication),
     publication.settings.trim(),
     ...searches(publication),
-    "## Machine",
-    machine(publication),
+    "## Costs",
+    "[Seconds, memory, machine and versions](costs.md) stand apart: all else is the same wherever the digits of the cells are.",
     "## Commands",
     commands(publication),
   ];
@@ -194,29 +194,6 @@ function searches({ heldOut = [], methods, tasks }: Publication): string[] {
         ]
       : [];
   });
-}
-
-function machine({ machine, results }: Publication): string {
-  const { cpu, cores, memoryGB, system, node } = machine;
-  const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
-  const peak = Math.max(0, ...results.map((result) => result.peakMemoryMB));
-  return [
-    `- ${cpu}, ${cores} cores, ${memoryGB} GB, ${system}, Node ${node}`,
-    ...tally(results, ({ backend }) => `backend ${backend}`),
-    ...tally(results, ({ versions }) =>
-      Object.entries(versions)
-        .map(([name, version]) => `${name} ${version}`)
-        .join(", "),
-    ),
-    `- ${results.length} cells, ${Math.round(seconds)} s of training in all workers together, at most ${Math.round(peak)} MB a worker`,
-    "- Seconds are a worker's by the clock, whatever else the machine did meanwhile: rows that differ by less than twice may not differ.",
-  ].join("\n");
-}
-
-function tally(results: readonly CellResult[], text: (result: CellResult) => string): string[] {
-  const counts = new Map<string, number>();
-  for (const result of results) counts.set(text(result), (counts.get(text(result)) ?? 0) + 1);
-  return [...counts].map(([line, n]) => `- ${line}${counts.size > 1 ? ` (${n} cells)` : ""}`);
 }
 
 function commands({ preset, tasks, methods, robustness, command }: Publication): string {

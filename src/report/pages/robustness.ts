@@ -132,7 +132,7 @@ export function robustnessBlocks(
   const command = `\`node dist/cli.js run --preset ${preset.name} --part robustness\``;
   return [
     "## Robustness on shifted inputs",
-    `${robustnessNote} ${robustnessDifferencesNote} ${command} trains these cells again. ${costs(parts)}`,
+    `${robustnessNote} ${robustnessDifferencesNote} ${command} trains these cells again.`,
     ...parts.flatMap((of) => {
       const all = of.runs * robustnessMethods.length;
       const done = of.results.length;
@@ -144,13 +144,4 @@ export function robustnessBlocks(
       ];
     }),
   ];
-}
-
-function costs(parts: readonly Robustness[]): string {
-  const results = parts.flatMap((of) => of.results);
-  const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
-  const backends = [...new Set(results.map(({ backend }) => backend))].join(", ");
-  return results.length
-    ? `${results.length} cells took ${Math.round(seconds)} s in all workers together (backend ${backends}).`
-    : "";
 }

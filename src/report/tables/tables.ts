@@ -3,7 +3,7 @@ import Papa from "papaparse";
 import { findTask } from "../../experiments/plan/tasks.js";
 import type { Preset, Task } from "../../experiments/types.js";
 import { type Metric, type PaperRow, ratesOf, type ResultTable, type TableRow, summary } from "./rows.js";
-import { summarise, type Summary } from "../../statistics/summary.js";
+import type { Summary } from "../../statistics/summary.js";
 import { notRun, plusMinus, rateText } from "./words.js";
 
 /** Columns of strings: the form that Markdown, CSV and data frames are made from. */
@@ -20,8 +20,7 @@ export const withoutRepeats = ({ columns, rows }: TextTable): TextTable => ({
 
 export const levelsNote =
   "Levels are not comparable with the paper's (other data, a far smaller encoder): compare differences between rows here, and those with " +
-  "care, for the encoder may change them too. Rows of LoRA and at its budget saw fewer items and compare with each other alone. Seconds of " +
-  "decoders are without making the hidden states, those of LoRA with the encoder.";
+  "care, for the encoder may change them too. Rows of LoRA and at its budget saw fewer items and compare with each other alone.";
 
 /** "paper (IEMOCAP, WavLM-Large)" and "here (RAVDESS, wavlm-mini)". */
 function columnHeads({ task }: ResultTable): { paper: string; here: string } {
@@ -33,7 +32,7 @@ function columnHeads({ task }: ResultTable): { paper: string; here: string } {
 
 /**
  * The table as it is read: accuracy in % as mean ± population sd; on folds (speech) also macro F1 and unweighted recall of the
- * last epoch; learning rate; trained parameters; seconds a run.
+ * last epoch; learning rate; trained parameters.
  */
 export function readableTable(table: ResultTable): TextTable {
   const { paper, here } = columnHeads(table);
@@ -47,7 +46,6 @@ export function readableTable(table: ResultTable): TextTable {
       ...(speech ? ["macro F1", "recall"] : []),
       "rate",
       "parameters",
-      "s / run",
     ],
     rows: table.rows.map((row) => {
       const runs = row.runs ?? table.runs;
@@ -60,7 +58,6 @@ export function readableTable(table: ResultTable): TextTable {
         ...(speech ? [shown("macroF1"), shown("unweightedRecall")] : []),
         ratesOf(row).map(rateText).join(", "),
         row.results[0]?.parameters.total.toLocaleString("en") ?? "",
-        row.results.length ? seconds(row).toFixed(1) : "",
       ];
     }),
   };
@@ -84,8 +81,6 @@ export function paperText({ printed, cells }: PaperRow): string {
 
 const statusOf = ({ results, runs, recorded }: TableRow, all: number) =>
   `${results.length} of ${runs ?? all} runs${recorded ? ` (recorded: ${recorded})` : ""}`;
-
-const seconds = (row: TableRow) => summarise(row.results.map((result) => result.seconds)).mean;
 
 /** Every figure of a table: the paper's cells and ours, both protocols, as CSV. */
 export function csvTable(table: ResultTable, command: (method: string) => string): string {
@@ -119,7 +114,6 @@ export function csvTable(table: ResultTable, command: (method: string) => string
     record["parameters"] = first?.parameters.total ?? "";
     record["parameters without last linear"] = first?.parameters.withoutLastLinear ?? "";
     record["parameters of attention"] = first?.parameters.attention ?? "";
-    record["seconds a run"] = row.results.length ? seconds(row).toFixed(2) : "";
     record["command"] = row.method ? command(row.method.name) : "";
     return record;
   });
@@ -169,17 +163,16 @@ export function toCsv({ columns, rows }: TextTable): string {
 /** An ablation as a table: a line a variant. */
 export function ablationTable(entries: readonly { label: string; row: TableRow }[]): TextTable {
   return {
-    columns: ["variant", "runs", "best epoch", "last epoch", "parameters of attention", "s / run"],
+    columns: ["variant", "runs", "best epoch", "last epoch", "parameters of attention"],
     rows: entries.map(({ label, row }) => {
       const first = row.results[0];
-      if (!first) return [label, "0", notRun, notRun, "", ""];
+      if (!first) return [label, "0", notRun, notRun, ""];
       return [
         label,
         String(row.results.length),
         accuracyText(row, 0, summary(row, "best")),
         accuracyText(row, 0, summary(row, "last")),
         first.parameters.attention.toLocaleString("en"),
-        seconds(row).toFixed(1),
       ];
     }),
   };
