@@ -25,7 +25,7 @@ export function terminalProgress(stream: NodeJS.WriteStream = process.stderr) {
   return {
     show(progress: Progress) {
       const { event, done, total } = progress;
-      if (event.kind === "backend") {
+      if (event.kind === "backend" || event.kind === "note") {
         update?.clear();
         stream.write(`${event.line}\n`);
       } else if (update) {

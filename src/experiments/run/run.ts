@@ -44,7 +44,8 @@ export interface Progress {
     | { kind: "start" | "epoch"; name: string }
     | { kind: "done"; result: CellResult }
     | { kind: "waiting"; pid: number }
-    | { kind: "backend"; line: string };
+    | { kind: "backend"; line: string }
+    | { kind: "note"; line: string };
 }
 
 /** A preset at work in `runs/<preset>/`: what is planned, what is finished, and how to finish the rest. */
@@ -235,6 +236,7 @@ export class Run {
     };
     await runPool({ jobs: this.jobs, threads, backend, signal, trainer, folder: this.store.folder }, next, {
       backend: (line) => report({ kind: "backend", line }),
+      note: (line) => report({ kind: "note", line }),
       start: (name) => {
         const { config } = this.plan(scope).find((cell) => cell.name === name)!;
         active.set(name, { epochs: config!.epochs });
