@@ -6,6 +6,7 @@ import { OutOfMemory } from "../../errors.js";
 import { encoderBytes } from "../../features/extraction.js";
 import { preparation } from "../../features/inputs.js";
 import { fineTune, type RawExamples } from "../../training/fine-tune.js";
+import { sealFolder } from "../outcome/adapters.js";
 import { outcomeOf } from "../outcome/outcome.js";
 import type { Trained } from "./pool.js";
 import type { RawTaskData } from "./raw-data.js";
@@ -48,7 +49,9 @@ export async function fineTuneCell(
       {
         onEpoch,
         finished: async (adapter) => {
-          if (fineTuning.acts) await saveAdapter(adapterFolder, adapter, encoder);
+          if (!fineTuning.acts) return;
+          await saveAdapter(adapterFolder, adapter, encoder);
+          sealFolder(adapterFolder);
         },
       },
     );

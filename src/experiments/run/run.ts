@@ -7,12 +7,12 @@ import { sameConfig, type Cell } from "../plan/cell.js";
 import { inScope, planCells, type Scope } from "../plan/cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
-import { resultsFolder, runFolder } from "../../folders.js";
+import { runFolder } from "../../folders.js";
 import { Lock } from "../../lock.js";
 import { checkBackend, runPool, type Order, type PoolOptions } from "./pool.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
-import { CellStore } from "../outcome/store.js";
+import { CellStore, PublishedCells } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
 import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "../types.js";
 
@@ -86,7 +86,7 @@ export class Run {
       ]),
     );
     this.store = new CellStore(runFolder(preset.name));
-    this.published = new CellStore(resultsFolder(preset.name));
+    this.published = new PublishedCells(preset.name);
   }
 
   /**
