@@ -9,7 +9,7 @@ import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../../folders.js";
 import { Lock } from "../../lock.js";
-import { runPool, type Order } from "./pool.js";
+import { checkBackend, runPool, type Order, type PoolOptions } from "./pool.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
 import { CellStore } from "../outcome/store.js";
@@ -43,6 +43,7 @@ export interface Progress {
   event:
     | { kind: "start" | "epoch"; name: string }
     | { kind: "done"; result: CellResult }
+    | { kind: "failed"; name: string; why: string }
     | { kind: "waiting"; pid: number }
     | { kind: "backend"; line: string }
     | { kind: "note"; line: string };
@@ -170,6 +171,11 @@ export class Run {
     return this.left(scope, this.estimates(), new Map());
   }
 
+  /** @throws UserError where the workers' backend is not there; nothing is trained */
+  checkBackend(): Promise<void> {
+    return checkBackend(this.pool);
+  }
+
   /** Forgets finished cells. */
   discard(cells: readonly Cell[]): void {
     for (const { name } of cells) {
@@ -194,7 +200,7 @@ export class Run {
 
   /**
    * Trains the missing cells of a scope in worker processes, seed by seed, longest first.
-   * @throws UserError where a worker dies or cannot write; finished cells stay.
+   * @throws UserError where a worker cannot write, and at the end where cells were given up; finished cells stay.
    */
   async finish(
     scope: Scope = {},
@@ -221,8 +227,7 @@ export class Run {
     active: Map<string, Active>,
     report: (event: Progress["event"]) => void,
   ): Promise<void> {
-    const { backend, signal, trainer = new URL("./train-cell.js", import.meta.url).href } = this.options;
-    const threads = Math.max(1, Math.floor(availableParallelism() / this.jobs));
+    const failed = new Set<string>();
     const next = (): Order | undefined => {
       const cells = this.plan(scope);
       const needed = new Set(cells.flatMap((cell) => (this.finished(cell) ? [] : cell.needs)));
@@ -230,11 +235,12 @@ export class Run {
       const round = ({ name, task, run }: Cell) => (needed.has(name) ? 0 : seedOf(run, findTask(task)));
       const seconds = (cell: Cell) => estimates.seconds(cell.name, cell.config!);
       const [cell] = cells
-        .filter((cell) => cell.config && !active.has(cell.name) && !this.finished(cell))
+        .filter(({ name, config }) => config && !active.has(name) && !failed.has(name))
+        .filter((cell) => !this.finished(cell))
         .sort((a, b) => round(a) - round(b) || seconds(b) - seconds(a));
       return cell && this.order(cell);
     };
-    await runPool({ jobs: this.jobs, threads, backend, signal, trainer, folder: this.store.folder }, next, {
+    await runPool(this.pool, next, {
       backend: (line) => report({ kind: "backend", line }),
       note: (line) => report({ kind: "note", line }),
       start: (name) => {
@@ -252,7 +258,18 @@ export class Run {
         estimates.learn(result);
         report({ kind: "done", result });
       },
+      failed: (name, why) => {
+        active.delete(name);
+        failed.add(name);
+        report({ kind: "failed", name, why });
+      },
     });
+  }
+
+  private get pool(): PoolOptions {
+    const { backend, signal, trainer = new URL("./train-cell.js", import.meta.url).href } = this.options;
+    const threads = Math.max(1, Math.floor(availableParallelism() / this.jobs));
+    return { jobs: this.jobs, threads, backend, signal, trainer, folder: this.store.folder };
   }
 
   private order({ name, task, config }: Cell): Order {

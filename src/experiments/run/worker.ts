@@ -1,6 +1,6 @@
 /** A worker process: trains the cells it is told to, one after the other, and writes each one's JSON. Started by pool.ts. */
 import { endWithParent } from "../../apart.js";
-import { Stopped, UserError } from "../../errors.js";
+import { OutOfMemory, Stopped, UserError } from "../../errors.js";
 import { loadFeatures, shapeOfFeatures, type Features } from "../../features/load.js";
 import { selectItems, type Selection, type TaskData } from "../../features/select.js";
 import { shiftedItems } from "../../features/shifted.js";
@@ -10,7 +10,14 @@ import { checkpointPath } from "../outcome/checkpoints.js";
 import { readRawTask, type RawTaskData } from "./raw-data.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask } from "../plan/tasks.js";
-import { STOPPED, type FromWorker, type Order, type Trainer, type WorkerOptions } from "./pool.js";
+import {
+  STOPPED,
+  type FromWorker,
+  type Order,
+  type ToWorker,
+  type Trainer,
+  type WorkerOptions,
+} from "./pool.js";
 import type { CellConfig, EpochRecord } from "../types.js";
 
 const options = JSON.parse(process.argv[2]!) as WorkerOptions;
@@ -31,17 +38,33 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {
     if (!checkpoint?.stop()) process.exit(STOPPED);
   });
-process.on("message", (order: Order) => {
-  train(order).catch((error: Error) => {
+process.on("message", (message: ToWorker) => {
+  (message === "prepare" ? prepare() : train(message)).catch((error: Error) => {
     if (error instanceof Stopped) process.exit(STOPPED);
-    send({ kind: "failed", user: error instanceof UserError, message: error.message, stack: error.stack });
+    checkpoint = undefined;
+    send({
+      kind: "failed",
+      user: error instanceof UserError,
+      memory: wantsMemory(error),
+      message: error.message,
+      stack: error.stack,
+    });
   });
 });
 
-async function train({ name, config, path, shifted }: Order) {
+async function prepare() {
   trainer ??= (await import(options.trainer)) as Trainer;
-  const { name: backend, line, versions } = await trainer.prepare(options.threads);
+  const { line, ...backend } = await trainer.prepare(options.threads);
   send({ kind: "backend", line });
+  return { trainer, ...backend };
+}
+
+/** Ours, or what V8 and libtensorflow say. */
+const wantsMemory = (error: Error) =>
+  error instanceof OutOfMemory || /allocation failed|out of memory|OOM when allocating/i.test(error.message);
+
+async function train({ name, config, path, shifted }: Order) {
+  const { trainer, name: backend, versions } = await prepare();
   const { classes } = findTask(config.task);
   // before a gigabyte is read for nothing
   if (!config.fineTuning)
