@@ -5,6 +5,7 @@ import { openEncoder } from "../../encoders/encoder.js";
 import { OutOfMemory } from "../../errors.js";
 import { encoderBytes } from "../../features/extraction.js";
 import { preparation } from "../../features/inputs.js";
+import type { Checkpoint } from "../../training/checkpoint.js";
 import { fineTune, type RawExamples } from "../../training/fine-tune.js";
 import { sealFolder } from "../outcome/adapters.js";
 import { outcomeOf } from "../outcome/outcome.js";
@@ -24,6 +25,7 @@ export async function fineTuneCell(
   { settings, classes, inputs, labels }: RawTaskData,
   onEpoch: (record: EpochRecord) => void,
   adapterFolder: string,
+  checkpoint?: Checkpoint,
 ): Promise<Trained> {
   const fineTuning = tuning!;
   if (tf.getBackend() === "wasm" && encoderBytes(settings.encoder) > WASM_BYTES)
@@ -48,6 +50,7 @@ export async function fineTuneCell(
       { ...config, fineTuning },
       {
         onEpoch,
+        checkpoint,
         finished: async (adapter) => {
           if (!fineTuning.acts) return;
           await saveAdapter(adapterFolder, adapter, encoder);

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Stopped, UserError } from "../../errors.js";
 import type { TaskData } from "../../features/select.js";
+import type { Checkpoint } from "../../training/checkpoint.js";
 import type { RawTaskData } from "./raw-data.js";
 import type { CellConfig, CellResult, EpochRecord } from "../types.js";
 
@@ -21,13 +22,19 @@ export interface Trainer {
     config: CellConfig,
     size: { layers: number; features: number; classes: number },
   ): void;
-  trainCell(config: CellConfig, data: TaskData, onEpoch: (record: EpochRecord) => void): Promise<Trained>;
+  trainCell(
+    config: CellConfig,
+    data: TaskData,
+    onEpoch: (record: EpochRecord) => void,
+    checkpoint?: Checkpoint,
+  ): Promise<Trained>;
   /** Where `config.fineTuning` says so; an acting update is saved to `adapterFolder`. */
   fineTuneCell?(
     config: CellConfig,
     data: RawTaskData,
     onEpoch: (record: EpochRecord) => void,
     adapterFolder: string,
+    checkpoint?: Checkpoint,
   ): Promise<Trained>;
 }
 
@@ -39,6 +46,11 @@ export interface WorkerOptions {
   folder: string;
 }
 
+/** Exit code of a worker that was told to stop. */
+export const STOPPED = 130;
+/** Milliseconds that it has for the step that it is in and its checkpoint. */
+const GRACE = 10_000;
+
 /** A cell to train, and the paths of its feature file and of its shifted test items. */
 export interface Order {
   name: string;
@@ -49,6 +61,7 @@ export interface Order {
 
 export type FromWorker =
   | { kind: "backend"; line: string }
+  | { kind: "note"; line: string }
   | { kind: "epoch"; record: EpochRecord }
   | { kind: "done"; result: CellResult }
   /** `memory`: for want of it, so that other cells may well train. */
@@ -66,6 +79,8 @@ export interface PoolOptions extends WorkerOptions {
 
 export interface PoolEvents {
   backend?(line: string): void;
+  /** Of a checkpoint that cannot be used or written. */
+  note?(line: string): void;
   start?(name: string): void;
   epoch?(name: string, record: EpochRecord): void;
   done?(result: CellResult): void;
@@ -134,7 +149,7 @@ export async function runPool(
         worker.process.on("error", reject);
         worker.process.on("exit", (code, signal) => {
           workers.delete(worker);
-          if (signal === "SIGINT") reject(new Stopped());
+          if (code === STOPPED || signal === "SIGINT") reject(new Stopped());
           // one that never started would not start for another cell either
           else if (signal && worker.ready) bury(worker, obituary(worker, code, signal));
           else reject(new UserError(`${obituary(worker, code, signal)}; ${AGAIN}`));
@@ -153,7 +168,8 @@ export async function runPool(
         if (message.kind === "backend") {
           if (!told) events.backend?.(message.line);
           told = worker.ready = true;
-        } else if (message.kind === "epoch") events.epoch?.(name, message.record);
+        } else if (message.kind === "note") events.note?.(message.line);
+        else if (message.kind === "epoch") events.epoch?.(name, message.record);
         else if (message.kind === "failed" && message.memory) {
           // what it holds is free again only with the process
           workers.delete(worker);
@@ -215,12 +231,17 @@ function spawn({ trainer, threads, folder, backend }: PoolOptions): ChildProcess
   });
 }
 
-function end({ process: child }: Worker): Promise<void> {
+/** Ends a worker; one that trains may write where it stands. */
+function end({ process: child, order }: Worker): Promise<void> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    const last = setTimeout(() => child.kill("SIGKILL"), GRACE);
     child.removeAllListeners("exit");
-    child.once("exit", () => resolve());
-    child.kill("SIGKILL");
+    child.once("exit", () => {
+      clearTimeout(last);
+      resolve();
+    });
+    child.kill(order ? "SIGTERM" : "SIGKILL");
   });
 }
 

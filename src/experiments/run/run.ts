@@ -45,7 +45,8 @@ export interface Progress {
     | { kind: "done"; result: CellResult }
     | { kind: "failed"; name: string; why: string }
     | { kind: "waiting"; pid: number }
-    | { kind: "backend"; line: string };
+    | { kind: "backend"; line: string }
+    | { kind: "note"; line: string };
 }
 
 /** A preset at work in `runs/<preset>/`: what is planned, what is finished, and how to finish the rest. */
@@ -241,6 +242,7 @@ export class Run {
     };
     await runPool(this.pool, next, {
       backend: (line) => report({ kind: "backend", line }),
+      note: (line) => report({ kind: "note", line }),
       start: (name) => {
         const { config } = this.plan(scope).find((cell) => cell.name === name)!;
         active.set(name, { epochs: config!.epochs });
