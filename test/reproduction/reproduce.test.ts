@@ -178,7 +178,7 @@ describe("a run", () => {
     const { store, published } = await Run.open("smoke");
     const path = store.path("text/mha/run-1");
     const cell = readFileSync(path);
-    published.put(store.read("text/mha/run-1")!);
+    published.write(published.folder, [store.read("text/mha/run-1")!]);
     cell[500]! ^= 1;
     writeFileSync(path, cell);
     const said = t.mock.method(console, "error", () => {});
@@ -189,7 +189,8 @@ describe("a run", () => {
       `${path} is damaged (its checksum does not fit): the cell is trained again`,
     );
     assert.deepEqual(trained().slice(2), ["text/mha/run-1"]);
-    writeFileSync(published.path("text/mha/run-1"), cell.subarray(0, 700));
+    const row = join(published.folder, "cells/text/mha.jsonl.gz");
+    writeFileSync(row, readFileSync(row).subarray(0, 99));
     await assert.rejects(
       reproduce("smoke", { ...quiet, scope }),
       refusal(
@@ -216,10 +217,8 @@ describe("a run", () => {
     ] as const) {
       const { store, published } = await Run.open(preset);
       const results = await (await Run.open(preset, { trainer, jobs: 2 })).finish(scope);
-      for (const result of results) {
-        published.put(result);
-        store.remove(result.name);
-      }
+      published.write(published.folder, results);
+      for (const { name } of results) store.remove(name);
       const before = trained().length;
       const lines: string[] = [];
       await reproduce(preset, { ...quiet, say: (line) => lines.push(line), scope, resume: true });

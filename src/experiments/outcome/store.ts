@@ -1,14 +1,23 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join, sep } from "node:path";
-import { UserError } from "../../errors.js";
 import { guard, writeWhole } from "../../files.js";
-import { resultsFolder } from "../../folders.js";
 import { readSealed, sealed } from "../../sealed.js";
 import { sameConfig } from "../plan/cell.js";
 import type { CellConfig, CellResult } from "../types.js";
 
-/** The cells' JSON files of a folder: `cells/<task>/<method>/run-1.json`. */
-export class CellStore {
+/** Where cells are read from: the folder of a run, or published results. */
+export interface Cells {
+  readonly folder: string;
+  /** The result of a cell that was finished with this configuration. */
+  get(name: string, config: CellConfig): CellResult | undefined;
+  /** The result of a cell, whatever its configuration; undefined where there is none. */
+  read(name: string): CellResult | undefined;
+  /** Whether there are any cells of a task. */
+  holds(task: string): boolean;
+}
+
+/** A run's cells, a JSON file each: `cells/<task>/<method>/run-1.json`. Several processes may write, each its own cell. */
+export class CellStore implements Cells {
   /** Cells that were named as damaged. */
   private readonly named = new Set<string>();
 
@@ -18,23 +27,20 @@ export class CellStore {
     return join(this.folder, "cells", `${name}.json`);
   }
 
-  /** The result of a cell that was finished with this configuration. */
   get(name: string, config: CellConfig): CellResult | undefined {
     const result = this.read(name);
     return result && sameConfig(result.config, config) ? result : undefined;
   }
 
-  /** The result of a cell, whatever its configuration; undefined where there is none, and where it is damaged, which is said once. */
+  /** Damaged cells count as missing, and are named once. */
   read(name: string): CellResult | undefined {
-    return readSealed(this.path(name), (why) => this.damaged(name, `${this.path(name)} is damaged (${why})`));
+    const path = this.path(name);
+    return readSealed(path, (why) => {
+      if (!this.named.has(name)) console.error(`${path} is damaged (${why}): the cell is trained again`);
+      this.named.add(name);
+    });
   }
 
-  protected damaged(name: string, what: string): void {
-    if (!this.named.has(name)) console.error(`${what}: the cell is trained again`);
-    this.named.add(name);
-  }
-
-  /** Whether there are any cells of a task. */
   holds(task: string): boolean {
     return existsSync(join(this.folder, "cells", task));
   }
@@ -57,17 +63,5 @@ export class CellStore {
     for (const name of readdirSync(this.folder, { recursive: true, encoding: "utf8" }))
       if (name.endsWith(".part") && !name.startsWith(`tune${sep}`))
         guard(name, () => rmSync(join(this.folder, name), { force: true }));
-  }
-}
-
-/** The cells that were published with a preset: they stay as they are until it is published again. */
-export class PublishedCells extends CellStore {
-  constructor(private readonly preset: string) {
-    super(resultsFolder(preset));
-  }
-
-  /** @throws UserError: published figures would change without a word */
-  protected override damaged(_: string, what: string): never {
-    throw new UserError(`${what}: restore it (git checkout -- results/${this.preset}), or remove it`);
   }
 }

@@ -4,13 +4,10 @@ import { Stopped, UserError } from "../../errors.js";
 import type { TaskData } from "../../features/select.js";
 import type { Checkpoint } from "../../training/checkpoint.js";
 import type { RawTaskData } from "./raw-data.js";
-import type { CellConfig, CellResult, EpochRecord } from "../types.js";
+import type { CellConfig, CellCosts, CellResult, EpochRecord } from "../types.js";
 
 /** What a cell's training gives; the worker adds the rest. */
-export type Trained = Omit<
-  CellResult,
-  "name" | "config" | "seconds" | "peakMemoryMB" | "backend" | "versions"
->;
+export type Trained = Omit<CellResult, "name" | "config" | keyof CellCosts>;
 
 /** The module that a worker trains with: `train-cell.ts`, or a test's. */
 export interface Trainer {
@@ -173,7 +170,7 @@ export async function runPool(
         else if (message.kind === "failed" && message.memory) {
           // what it holds is free again only with the process
           workers.delete(worker);
-          ended.push(end(worker));
+          ended.push(end({ ...worker, order: undefined }));
           bury(worker, message.message);
         } else if (message.kind === "failed") reject(failure(name, message));
         else {

@@ -1,18 +1,22 @@
 import { availableParallelism } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../errors.js";
+import { guard } from "../../files.js";
 import { summariseFeatures, type FeatureSummary } from "../../features/load.js";
 import { selectIndices } from "../../features/select.js";
-import { sameConfig, type Cell } from "../plan/cell.js";
+import { sameButRate, sameConfig, type Cell } from "../plan/cell.js";
 import { inScope, planCells, type Scope } from "../plan/cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
-import { runFolder } from "../../folders.js";
+import { resultsFolder, runFolder } from "../../folders.js";
 import { Lock } from "../../lock.js";
 import { checkBackend, runPool, type Order, type PoolOptions } from "./pool.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
-import { CellStore, PublishedCells } from "../outcome/store.js";
+import { checkpointPath } from "../outcome/checkpoints.js";
+import { PublishedCells } from "../outcome/published-cells.js";
+import { CellStore } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
 import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "../types.js";
 
@@ -56,7 +60,7 @@ export class Run {
   /** Cells of this run. */
   readonly store: CellStore;
   /** Cells that were published. */
-  readonly published: CellStore;
+  readonly published: PublishedCells;
   readonly jobs: number;
   private readonly known = new Map<string, CellResult>();
   /** Expected seconds by cell. */
@@ -87,7 +91,7 @@ export class Run {
       ]),
     );
     this.store = new CellStore(runFolder(preset.name));
-    this.published = new PublishedCells(preset.name);
+    this.published = new PublishedCells(resultsFolder(preset.name));
   }
 
   /**
@@ -118,7 +122,8 @@ export class Run {
 
   /**
    * What can be published of a scope: the results that are finished here and, unless the preset trains all of them anew, those that were
-   * published with the same configuration; and how many cells have neither.
+   * published with the same configuration; and how many cells have neither. Cells whose row has not chosen its rate yet stay as they were
+   * published, though they are missing.
    */
   standing(scope: Scope = {}): { results: CellResult[]; missing: number } {
     const anew = this.preset.alwaysAnew;
@@ -126,7 +131,11 @@ export class Run {
       this.result(name, config) ?? (anew ? undefined : this.published.get(name, config));
     const cells = this.planWith(scope, find);
     const results = cells.flatMap(({ name, config }) => (config && find(name, config)) ?? []);
-    return { results, missing: cells.length - results.length };
+    const undecided = cells.flatMap(({ name, withoutRate }) => {
+      const result = withoutRate && !anew ? this.published.read(name) : undefined;
+      return result && sameButRate(result.config, withoutRate!) ? [result] : [];
+    });
+    return { results: [...results, ...undecided], missing: cells.length - results.length };
   }
 
   /** Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. */
@@ -176,10 +185,12 @@ export class Run {
     return checkBackend(this.pool);
   }
 
-  /** Forgets finished cells. */
+  /** Forgets cells, and how far the training of unfinished ones has come. */
   discard(cells: readonly Cell[]): void {
     for (const { name } of cells) {
       this.store.remove(name);
+      const checkpoint = checkpointPath(this.store.folder, name);
+      guard(checkpoint, () => rmSync(checkpoint, { force: true }));
       this.known.delete(name);
     }
   }
@@ -289,7 +300,7 @@ export class Run {
     return new Estimates((name, config) => {
       if (!this.expected.has(name)) {
         const recorded = this.published.get(name, config)?.seconds;
-        this.expected.set(name, recorded ?? modelSeconds(config, this.sizeOf(config)));
+        this.expected.set(name, recorded || modelSeconds(config, this.sizeOf(config)));
       }
       return this.expected.get(name)!;
     });

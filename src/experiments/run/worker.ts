@@ -2,6 +2,7 @@
 import { endWithParent } from "../../apart.js";
 import { OutOfMemory, Stopped, UserError } from "../../errors.js";
 import { loadFeatures, shapeOfFeatures, type Features } from "../../features/load.js";
+import { thisMachine } from "../../machine.js";
 import { selectItems, type Selection, type TaskData } from "../../features/select.js";
 import { shiftedItems } from "../../features/shifted.js";
 import { Checkpoint, millisecondsBetween } from "../../training/checkpoint.js";
@@ -90,6 +91,8 @@ async function train({ name, config, path, shifted }: Order) {
     peakMemoryMB: round(process.resourceUsage().maxRSS / 1024),
     backend,
     versions,
+    machine: thisMachine(),
+    date: new Date().toISOString().slice(0, 10),
   };
   store.put(result);
   checkpoint.remove();
