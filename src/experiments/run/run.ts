@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../errors.js";
+import { guard } from "../../files.js";
 import { summariseFeatures, type FeatureSummary } from "../../features/load.js";
 import { selectIndices } from "../../features/select.js";
 import { sameButRate, sameConfig, type Cell } from "../plan/cell.js";
@@ -12,6 +14,7 @@ import { Lock } from "../../lock.js";
 import { checkBackend, runPool, type Order, type PoolOptions } from "./pool.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
+import { checkpointPath } from "../outcome/checkpoints.js";
 import { PublishedCells } from "../outcome/published-cells.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
@@ -183,10 +186,12 @@ export class Run {
     return checkBackend(this.pool);
   }
 
-  /** Forgets finished cells. */
+  /** Forgets cells, and how far the training of unfinished ones has come. */
   discard(cells: readonly Cell[]): void {
     for (const { name } of cells) {
       this.store.remove(name);
+      const checkpoint = checkpointPath(this.store.folder, name);
+      guard(checkpoint, () => rmSync(checkpoint, { force: true }));
       this.known.delete(name);
     }
   }
