@@ -74,6 +74,7 @@ export { leaksOf } from "./experiments/run/leak.js";
 export { leakRange } from "./models/batch-leak.js";
 export { openRun } from "./experiments/run/open-run.js";
 export { findPreset } from "./experiments/plan/presets.js";
+export { hiddenStateStatistics, layerTable } from "./features/layer-statistics.js";
 export { loadFeatures } from "./features/load.js";
 export { recordedVqVae } from "./generative/publish.js";
 export { shortSettings } from "./generative/settings.js";
