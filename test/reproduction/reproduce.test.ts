@@ -194,7 +194,7 @@ describe("a run", () => {
     await assert.rejects(
       reproduce("smoke", { ...quiet, scope }),
       refusal(
-        /text\/mha\/run-1.json is damaged \(.*JSON.*\): restore it \(git checkout -- results\/smoke\), or/,
+        /text\/mha.jsonl.gz cannot be read \(unexpected end of file\): restore it \(git checkout -- .*mha.jsonl.gz\), or delete it/,
       ),
     );
   });

@@ -7,7 +7,7 @@ import { findPreset } from "#src/experiments/plan/presets.js";
 import { bestRate, choose } from "#src/experiments/plan/rates.js";
 import type { Finished } from "#src/experiments/plan/task-plan.js";
 import { chosenRate, searchTable } from "#src/report/tables/search.js";
-import { finished } from "../finished.js";
+import { judged } from "../finished.js";
 
 const grid = [1e-4, 3e-4, 1e-3];
 
@@ -43,14 +43,6 @@ describe("a row", () => {
 describe("the plan of a preset whose rows choose", () => {
   const infos = { speech: { layers: 12, features: 128, id: "made 0" } };
   const plan = (known: Finished) => planCells(findPreset("small"), infos, known);
-  /** Every held-out training is finished, as good as its rate says. */
-  const judged =
-    (accuracy: (rate: number) => number): Finished =>
-    (name, config) => {
-      if (!config.holdout) return undefined;
-      const result = finished(name, config);
-      return { ...result, last: { ...result.last, accuracy: accuracy(config.learningRate) } };
-    };
   const named = (cells: Cell[], pattern: RegExp) => cells.filter(({ name }) => pattern.test(name));
 
   it("trains decoders at every rate, and what depends on a choice not before it is made", () => {
