@@ -16,6 +16,7 @@ import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
 import { checkpointPath } from "../outcome/checkpoints.js";
 import { PublishedCells } from "../outcome/published-cells.js";
+import { recordedRobustness } from "../plan/robustness.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
 import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "../types.js";
@@ -139,10 +140,16 @@ export class Run {
     return { results: [...results, ...undecided], missing: cells.length - results.length };
   }
 
-  /** Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. */
+  /**
+   * Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. While a task has none
+   * with the configuration of the plan, those of an earlier one stay that were published.
+   */
   get robustness(): CellResult[] {
     const planned = Object.values(this.files).some(({ shifted }) => Object.keys(shifted).length > 0);
-    return planned ? this.standing({ part: "robustness" }).results : [];
+    const found = planned ? this.standing({ part: "robustness" }).results : [];
+    const earlier = this.preset.alwaysAnew ? [] : recordedRobustness(this.preset, this.published);
+    const has = (task: string) => found.some(({ config }) => config.task === task);
+    return [...found, ...earlier.filter(({ config }) => !has(config.task))];
   }
 
   /** Tasks whose hidden states are there. */
