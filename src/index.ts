@@ -20,6 +20,7 @@ export { batchLeakFigure } from "./report/figures/leak.js";
 export {
   ablationOf,
   confusionOf,
+  differencesOf,
   efficiencyOf,
   importanceOf,
   learnedRangesOf,
@@ -36,11 +37,13 @@ export {
   robustnessVerdictNote,
   robustnessVerdicts,
 } from "./report/claims/robustness-differences.js";
-export { ablationEntry, resultTable } from "./report/tables/rows.js";
+export { ablationEntries, resultTable } from "./report/tables/rows.js";
 export {
   ablationTable,
   budgetNote,
   levelsNote,
+  ratesNote,
+  ratesTable,
   readableTable,
   runsText,
   withoutRepeats,

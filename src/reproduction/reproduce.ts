@@ -70,7 +70,7 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
     }
     deliver(run, run.plan(scope));
     say("");
-    for (const line of headline(results)) say(line);
+    for (const line of headline(run.preset, results)) say(line);
     say("");
     for (const line of agreementLines(agreement(results, (name) => before.get(name)))) say(line);
     for (const line of places) say(line);

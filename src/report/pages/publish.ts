@@ -10,6 +10,7 @@ import { readme } from "./readme.js";
 import {
   ablationOf,
   confusionOf,
+  differencesOf,
   efficiencyOf,
   importanceOf,
   learnedRangesOf,
@@ -20,8 +21,9 @@ import {
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "../tables/robustness-cells.js";
 import { findingsOf, topics, untrainedOf } from "../claims/findings.js";
-import { judge } from "../claims/judge.js";
+import { judge, type Judgement } from "../claims/judge.js";
 import { saveFigure } from "../figures/save.js";
+import { seesAll } from "../tables/rows.js";
 import { choiceTable } from "../tables/choice.js";
 import { itemsTable } from "../tables/items.js";
 import { ablationRuns, ablationTable, csvTable, toCsv } from "../tables/tables.js";
@@ -71,18 +73,23 @@ function restore(folder: string): void {
 }
 
 /** Every figure of a publication by file name; those whose cells are missing are left out. */
-function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
+function figuresOf(
+  parts: readonly Section[],
+  judgements: readonly Judgement[],
+  labels?: TestLabels,
+): Record<string, Figure> {
   const tables = parts.map(({ table }) => table);
   const figures: Record<string, Figure | undefined> = {
     verdict: verdictOf(tables),
     "verdict-lora": verdictOf(tables, "few items"),
+    differences: differencesOf(tables, judgements),
     "learned-ranges": learnedRangesOf(tables),
   };
   for (const { table, ablations } of parts) {
     const { name, title } = table.task;
-    const started = table.rows.some((row) => row.results.length);
-    figures[`${name}-learning-curves`] = started ? learningCurvesOf(table) : undefined;
-    figures[`${name}-efficiency`] = started ? efficiencyOf(table) : undefined;
+    const started = table.rows.filter((row) => row.results.length);
+    figures[`${name}-learning-curves`] = started.some(seesAll) ? learningCurvesOf(table) : undefined;
+    figures[`${name}-efficiency`] = started.length ? efficiencyOf(table) : undefined;
     figures[`${name}-confusion`] = confusionOf(table, labels);
     figures[`${name}-importance-factor`] = importanceOf(table);
     figures[`${name}-layer-shares`] = sharesOf(table);
@@ -130,7 +137,7 @@ async function write(folder: string, publication: Publication, changes: string):
         { newline: "\n" },
       ) + "\n",
     );
-  const { preset, tasks, results, robustness = [] } = publication;
+  const { preset, tasks, results, robustness = [], heldOut = [] } = publication;
   const shifted = robustnessOf(
     preset,
     tasks.map(({ task }) => task),
@@ -139,9 +146,9 @@ async function write(folder: string, publication: Publication, changes: string):
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
   const findings = findingsOf(parts, shifted, publication.items);
   for (const topic of topics) if (findings[topic].rows.length) file(`${topic}.csv`, toCsv(findings[topic]));
-  for (const result of [...results, ...robustness])
+  for (const result of [...results, ...heldOut, ...robustness])
     file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);
-  const figures = figuresOf(parts, publication.labels);
+  const figures = figuresOf(parts, judgements, publication.labels);
   for (const part of shifted) {
     const figure = robustnessFigure(part);
     if (figure) figures[`${part.task.name}-robustness`] = figure;

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Cell } from "#src/experiments/plan/cell.js";
 import { planCells } from "#src/experiments/plan/cells.js";
-import { methods } from "#src/experiments/plan/methods.js";
 import { findPreset } from "#src/experiments/plan/presets.js";
 import { bestRate, choose } from "#src/experiments/plan/rates.js";
 import type { Finished } from "#src/experiments/plan/task-plan.js";
-import { chosenRate, searchTable } from "#src/report/tables/search.js";
+import { tableMethods } from "#src/experiments/outcome/recorded.js";
+import { choiceOf, searchTable } from "#src/report/tables/search.js";
 import { judged } from "../finished.js";
 
 const grid = [1e-4, 3e-4, 1e-3];
@@ -82,12 +82,21 @@ describe("the plan of a preset whose rows choose", () => {
   it("stands in a table with the chosen rate marked", () => {
     const known = judged((rate) => (rate === 3e-4 ? 0.7 : 0.6));
     const heldOut = plan(known).flatMap(({ name, config }) => (config && known(name, config)) ?? []);
-    const rows = methods.filter(({ name }) => ["daam-v1", "mixture"].includes(name));
+    const rows = tableMethods(findPreset("small")).filter(({ name }) =>
+      ["daam-v1", "mixture"].includes(name),
+    );
     assert.deepEqual(searchTable(heldOut, "speech", rows), {
       columns: ["method", "1e-4", "3e-4", "1e-3"],
       rows: ["DAAMv1", "Mixture of DAAM"].map((title) => [title, "60.0 (5)", "**70.0 (5)**", "60.0 (5)"]),
     });
-    assert.equal(chosenRate(heldOut, "speech", rows[0]!), 3e-4);
-    assert.equal(chosenRate(heldOut, "text", rows[0]!), undefined);
+    assert.deepEqual(choiceOf(heldOut, "speech", rows[0]!, grid), { rates: grid, chosen: 3e-4 });
+    assert.deepEqual(choiceOf(heldOut, "text", rows[0]!, grid), { rates: grid });
+    // one training is missing: nothing is chosen, and nothing marked
+    const { rows: lines } = searchTable(
+      heldOut.filter(({ name }) => name !== "speech/daam-v1/rate-1e-4/held-out-1"),
+      "speech",
+      rows.slice(0, 1),
+    );
+    assert.deepEqual(lines, [["DAAMv1", "60.0 (4)", "70.0 (5)", "60.0 (5)"]]);
   });
 });
