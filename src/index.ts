@@ -28,7 +28,7 @@ export {
   sharesOf,
   verdictOf,
 } from "./report/figures/result-figures.js";
-export { publishedTable } from "./report/pages/published.js";
+export { publishedFigure, publishedTable } from "./report/pages/published.js";
 export { robustnessFigure, robustnessNote, robustnessTable } from "./report/pages/robustness.js";
 export { robustnessOf } from "./report/tables/robustness-cells.js";
 export {

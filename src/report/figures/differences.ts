@@ -1,6 +1,6 @@
 /** Figure of differences between rows against the learning rate. Pure: numbers in, a Plotly figure out. */
 import type { Data, Layout } from "plotly.js";
-import { brief, colours, dashes, type Figure, ink, look, muted, panelTitle, symbols } from "./figure.js";
+import { brief, colours, dashes, type Figure, look, muted, panelTitle, symbols } from "./figure.js";
 
 /** A difference in points, its 95 % interval where there is one, and whether runs in which a row learned nothing are in it. */
 export interface DifferencePoint {
@@ -22,7 +22,7 @@ export interface DifferencePanel {
 }
 
 const PANEL = { width: 330, height: 250, gap: 0.06 };
-const LEGEND_ROW = 20;
+const LEGEND_ROW = 29;
 /** Room below the panels of a row for ticks and axis title, and above for titles. */
 const [BELOW, ABOVE] = [56, 34];
 /** Lines stand beside each other, so that their intervals do. */
@@ -41,8 +41,9 @@ export function differencesFigure(
     ...new Set(panels.flatMap(({ lines }) => lines.map(({ name }) => name))),
   ]);
   const columns = Math.max(...rows.map((panels) => panels.length));
+  const legendColumns = columns > 1 ? 3 : 2;
   const heights = names.map(
-    (lines) => ABOVE + PANEL.height + BELOW + LEGEND_ROW * Math.ceil(lines.length / 2),
+    (lines) => ABOVE + PANEL.height + BELOW + LEGEND_ROW * Math.ceil(lines.length / legendColumns),
   );
   const inner = heights.reduce((sum, height) => sum + height, 0);
   const width = (1 - PANEL.gap * (columns - 1)) / columns;
@@ -62,7 +63,7 @@ export function differencesFigure(
       y: bottom - BELOW / inner,
       yanchor: "top",
       orientation: "h",
-      entrywidth: 0.49,
+      entrywidth: 1 / legendColumns - 0.01,
       entrywidthmode: "fraction",
     };
     const shown = new Set<string>();
@@ -83,10 +84,12 @@ export function differencesFigure(
         domain: [bottom, top],
         anchor: `x${suffix}`,
         nticks: 7,
+        zeroline: true,
+        zerolinecolor: muted,
         ...(p === 0 && { title: { text: "difference, points" } }),
       };
       annotations.push(panelTitle(title, left, top + 4 / inner));
-      shapes.push(...bands(suffix, margin));
+      shapes.push(band(suffix, margin));
       lines.forEach((line) => {
         const at = names[r]!.indexOf(line.name);
         const offset = APART * (at - (names[r]!.length - 1) / 2);
@@ -120,31 +123,18 @@ export function differencesFigure(
   };
 }
 
-const bands = (suffix: string, margin: number) => [
-  {
-    type: "rect",
-    layer: "below",
-    xref: `x${suffix} domain`,
-    yref: `y${suffix}`,
-    x0: 0,
-    x1: 1,
-    y0: -margin,
-    y1: margin,
-    fillcolor: "#e9e9e9",
-    line: { width: 0 },
-  },
-  {
-    type: "line",
-    layer: "below",
-    xref: `x${suffix} domain`,
-    yref: `y${suffix}`,
-    x0: 0,
-    x1: 1,
-    y0: 0,
-    y1: 0,
-    line: { color: ink, width: 1 },
-  },
-];
+const band = (suffix: string, margin: number) => ({
+  type: "rect",
+  layer: "below",
+  xref: `x${suffix} domain`,
+  yref: `y${suffix}`,
+  x0: 0,
+  x1: 1,
+  y0: -margin,
+  y1: margin,
+  fillcolor: "#e9e9e9",
+  line: { width: 0 },
+});
 
 interface Place {
   all: readonly string[];

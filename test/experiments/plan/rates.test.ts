@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Cell } from "#src/experiments/plan/cell.js";
-import { planCells } from "#src/experiments/plan/cells.js";
+import { inScope, planCells } from "#src/experiments/plan/cells.js";
 import { findPreset } from "#src/experiments/plan/presets.js";
 import { bestRate, choose } from "#src/experiments/plan/rates.js";
 import type { Finished } from "#src/experiments/plan/task-plan.js";
@@ -65,6 +65,16 @@ describe("the plan of a preset whose rows choose", () => {
       assert.equal(cell!.config, undefined, name);
       assert.ok(cell!.needs.length >= 6 && cell!.needs.every((need) => need.includes("/held-out-")), name);
     }
+  });
+
+  it("has the held-out trainings of its rows in the part of the table, which marks what they chose", () => {
+    const cells = inScope(
+      plan(() => undefined),
+      { methods: ["mixture"], part: "table" },
+    );
+    assert.deepEqual([...new Set(cells.map(({ part }) => part))].sort(), ["rates", "table"]);
+    assert.equal(cells.length, 3 * (5 + 15));
+    assert.ok(cells.every(({ method }) => method === "mixture"));
   });
 
   it("gives variants the rate of their row, and everything one below the grid where its lowest does best", () => {
