@@ -20,6 +20,7 @@ export { batchLeakFigure } from "./report/figures/leak.js";
 export {
   ablationOf,
   confusionOf,
+  differencesOf,
   efficiencyOf,
   importanceOf,
   learnedRangesOf,
@@ -27,7 +28,7 @@ export {
   sharesOf,
   verdictOf,
 } from "./report/figures/result-figures.js";
-export { publishedTable } from "./report/pages/published.js";
+export { publishedFigure, publishedTable } from "./report/pages/published.js";
 export { robustnessFigure, robustnessNote, robustnessTable } from "./report/pages/robustness.js";
 export { robustnessOf } from "./report/tables/robustness-cells.js";
 export {
@@ -36,11 +37,13 @@ export {
   robustnessVerdictNote,
   robustnessVerdicts,
 } from "./report/claims/robustness-differences.js";
-export { ablationEntry, resultTable } from "./report/tables/rows.js";
+export { ablationEntries, resultTable } from "./report/tables/rows.js";
 export {
   ablationTable,
   budgetNote,
   levelsNote,
+  ratesNote,
+  ratesTable,
   readableTable,
   runsText,
   withoutRepeats,

@@ -66,7 +66,7 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
       places.push(`${copied} adapters: ${options.saveAdapters}`);
     }
     say("");
-    for (const line of headline(results)) say(line);
+    for (const line of headline(run.preset, results)) say(line);
     say("");
     for (const line of agreementLines(compared)) say(line);
     for (const line of places) say(line);
