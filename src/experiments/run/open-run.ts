@@ -101,7 +101,7 @@ export class TaskRun {
   }
 
   /** Labels of a cell's test items, in the order of its predictions. */
-  testLabels({ config }: CellResult): number[] {
+  testLabels({ config }: CellResult): ArrayLike<number> {
     return this.run.testLabels(config);
   }
 

@@ -3,6 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, stat
 import { basename, dirname, join } from "node:path";
 import Papa from "papaparse";
 import { PublishedCells } from "../../experiments/outcome/published-cells.js";
+import { writeFeatures } from "../../experiments/outcome/published-features.js";
 import type { CellResult } from "../../experiments/types.js";
 import { guard, writeWhole } from "../../files.js";
 import type { TestLabels } from "../tables/attention-maps.js";
@@ -168,6 +169,7 @@ async function write(
   for (const topic of topics) file(`${topic}.csv`, toCsv(findings[topic]));
   const cells = [...results, ...heldOut, ...robustness];
   before.write(folder, cells);
+  if (publication.features) writeFeatures(folder, publication.features);
   file("costs.md", costsPage(preset.name, cells));
   const figures = figuresOf(parts, judgements, publication.labels);
   for (const part of shifted) {
