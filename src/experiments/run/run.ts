@@ -166,7 +166,7 @@ export class Run {
 
   /** Seconds that the missing cells of a scope may take. */
   expectedSeconds(scope: Scope = {}): number {
-    return this.left(scope, this.estimates(), new Map());
+    return this.left(this.plan(scope), this.estimates(), new Map());
   }
 
   /** Forgets finished cells. */
@@ -287,8 +287,7 @@ export class Run {
     return selectIndices(this.files[task]!, { run, split, trainItems, testItems, holdout });
   }
 
-  private left(scope: Scope, estimates: Estimates, active: Map<string, Active>): number {
-    const cells = this.plan(scope);
+  private left(cells: readonly Cell[], estimates: Estimates, active: Map<string, Active>): number {
     const seconds = (cell: Cell): number => {
       // a cell that waits for others costs about what its method does on all layers
       const config = cell.config ?? cells.find(({ name }) => name === cell.needs[0])!.config!;
@@ -311,7 +310,7 @@ export class Run {
     return {
       total: cells.length,
       done: cells.filter((cell) => this.finished(cell)).length,
-      secondsLeft: this.left(scope, estimates, active),
+      secondsLeft: this.left(cells, estimates, active),
       running: [...active].map(([name, state]) => ({ name, ...state })),
       event,
     };

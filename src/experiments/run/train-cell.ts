@@ -52,10 +52,12 @@ export async function trainCell(
   onEpoch: (record: EpochRecord) => void,
 ): Promise<Trained> {
   const { layers, features, classes } = data;
-  const { attention, learned, shifted, ...trained } = await train(data, withDecoder(config), onEpoch);
+  const options = { ...withDecoder(config), measured: config.input !== undefined };
+  const { attention, learned, shifted, measured, ...trained } = await train(data, options, onEpoch);
   return {
     ...outcomeOf(trained, data.test.labels, classes),
     ...(learned && { learned }),
+    ...(measured && { measured }),
     ...(attention && {
       attention: { ...attention, test: encodeMap(attention.test), train: encodeMap(attention.train) },
     }),
