@@ -60,6 +60,7 @@ function program(signal: AbortSignal): Command {
   scoped(daam.command("run"))
     .description("train the missing cells of a preset")
     .option("--notebooks", "then execute the notebooks and publish to results/, as make reproduce does")
+    .option("--anew", "discard the finished cells of this scope and train them again")
     .option(
       "--resume",
       "first take over published cells of the same configuration (never for smoke and quick)",

@@ -1,7 +1,8 @@
 /** A worker process: trains the cells it is told to, one after the other, and writes each one's JSON. Started by pool.ts. */
 import { endWithParent } from "../../apart.js";
-import { UserError } from "../../errors.js";
+import { OutOfMemory, UserError } from "../../errors.js";
 import { loadFeatures, shapeOfFeatures, type Features } from "../../features/load.js";
+import { thisMachine } from "../../machine.js";
 import { selectItems, type Selection, type TaskData } from "../../features/select.js";
 import { shiftedItems } from "../../features/shifted.js";
 import { transformed } from "../../features/transform.js";
@@ -9,7 +10,7 @@ import { adapterFolder } from "../outcome/adapters.js";
 import { readRawTask, type RawTaskData } from "./raw-data.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask } from "../plan/tasks.js";
-import type { FromWorker, Order, Trainer, WorkerOptions } from "./pool.js";
+import type { FromWorker, Order, ToWorker, Trainer, WorkerOptions } from "./pool.js";
 import type { CellConfig, EpochRecord } from "../types.js";
 
 const options = JSON.parse(process.argv[2]!) as WorkerOptions;
@@ -24,16 +25,31 @@ const send = (message: FromWorker) => {
 };
 
 endWithParent();
-process.on("message", (order: Order) => {
-  train(order).catch((error: Error) =>
-    send({ kind: "failed", user: error instanceof UserError, message: error.message, stack: error.stack }),
+process.on("message", (message: ToWorker) => {
+  (message === "prepare" ? prepare() : train(message)).catch((error: Error) =>
+    send({
+      kind: "failed",
+      user: error instanceof UserError,
+      memory: wantsMemory(error),
+      message: error.message,
+      stack: error.stack,
+    }),
   );
 });
 
-async function train({ name, config, path, shifted }: Order) {
+async function prepare() {
   trainer ??= (await import(options.trainer)) as Trainer;
-  const { name: backend, line, versions } = await trainer.prepare(options.threads);
+  const { line, ...backend } = await trainer.prepare(options.threads);
   send({ kind: "backend", line });
+  return { trainer, ...backend };
+}
+
+/** Ours, or what V8 and libtensorflow say. */
+const wantsMemory = (error: Error) =>
+  error instanceof OutOfMemory || /allocation failed|out of memory|OOM when allocating/i.test(error.message);
+
+async function train({ name, config, path, shifted }: Order) {
+  const { trainer, name: backend, versions } = await prepare();
   const { classes } = findTask(config.task);
   // before a gigabyte is read for nothing
   if (!config.fineTuning)
@@ -53,6 +69,8 @@ async function train({ name, config, path, shifted }: Order) {
     peakMemoryMB: round(process.resourceUsage().maxRSS / 1024),
     backend,
     versions,
+    machine: thisMachine(),
+    date: new Date().toISOString().slice(0, 10),
   };
   store.put(result);
   send({ kind: "done", result });
