@@ -1,5 +1,6 @@
 /** Parts of a preset that train a few rows on hidden states that are changed first: conditions and rows, as data. */
 import type { Transform } from "../../features/transform.js";
+import type { Cells } from "../outcome/store.js";
 import { cellName, type Cell } from "./cell.js";
 import { densityHeads, methods } from "./methods.js";
 import type {
@@ -154,5 +155,16 @@ function points({ conditions }: Probe, { rates, tasks }: ProbeBudget, task: stri
   const runs = Array.from({ length: tasks[task]!.runs }, (_, i) => i + 1);
   return runs.flatMap((run) =>
     conditions.flatMap((condition) => rates.map((rate) => ({ condition, rate, run }))),
+  );
+}
+
+/** Cells of a part that a store holds, whatever their configuration. */
+export function recordedProbes({ probes: budgets }: Preset, part: ProbePart, store: Cells): CellResult[] {
+  const budget = budgets?.[part];
+  const { rows } = probes[part];
+  return Object.keys(budget?.tasks ?? {}).flatMap((task) =>
+    points(probes[part], budget!, task).flatMap(({ condition, rate, run }) =>
+      rows.flatMap(({ name }) => store.read(probeName(task, name, condition.name, rate, run)) ?? []),
+    ),
   );
 }

@@ -15,7 +15,15 @@ import { presetAt } from "../plan/presets.js";
 import { PublishedCells } from "../outcome/published-cells.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
-import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "../types.js";
+import {
+  type CellConfig,
+  type CellResult,
+  type EpochRecord,
+  type Preset,
+  type ProbePart,
+  probeParts,
+  type TestItems,
+} from "../types.js";
 
 export interface RunOptions {
   /** Worker processes; the cores when left out. Each takes cores ÷ jobs backend threads. */
@@ -138,6 +146,13 @@ export class Run {
   get robustness(): CellResult[] {
     const planned = Object.values(this.files).some(({ shifted }) => Object.keys(shifted).length > 0);
     return planned ? this.standing({ part: "robustness" }).results : [];
+  }
+
+  /** Cells of a part, or of all, that were trained on changed hidden states, finished here or published. */
+  probes(asked: readonly ProbePart[] = probeParts): CellResult[] {
+    return asked
+      .filter((part) => this.taskNames.some((task) => this.preset.probes?.[part]?.tasks[task]))
+      .flatMap((part) => this.standing({ part }).results);
   }
 
   /** Tasks whose hidden states are there. */
