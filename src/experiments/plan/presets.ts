@@ -48,7 +48,7 @@ const controlBudget: ProbeBudget = {
   hidden: 64,
   rates: [3e-4, 1e-3],
   tasks: {
-    speech: { runs: 5, epochs: 10 },
+    speech: { runs: 10, epochs: 8 },
     vision: { runs: 5, epochs: 4, trainItems: 3000, testItems: 2000 },
   },
 };

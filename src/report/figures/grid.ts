@@ -12,6 +12,8 @@ export interface GridPanel {
   title: string;
   /** Ticks of the x axis. */
   labels: string[];
+  /** What stands below the axis in the last row. */
+  xTitle: string;
   curves: GridCurve[];
   /** A level across the panel: that of chance, or the paper's. */
   level?: { value: number; name: string };
@@ -23,10 +25,10 @@ export interface GridRow {
   panels: GridPanel[];
 }
 
-const PANEL = { width: 236, height: 190, across: 22, down: 62 };
+const PANEL = { width: 236, height: 190, across: 22, down: 76 };
 
 /** Curves of one name look the same in all panels. */
-export function panelGrid(title: string, rows: GridRow[], xTitle: string): Figure {
+export function panelGrid(title: string, rows: GridRow[]): Figure {
   const names = [
     ...new Set(rows.flatMap(({ panels }) => panels.flatMap(({ curves }) => curves)).map(nameOf)),
   ];
@@ -54,7 +56,7 @@ export function panelGrid(title: string, rows: GridRow[], xTitle: string): Figur
         range: [-0.4, panel.labels.length - 0.6],
         tickvals: panel.labels.map((_, i) => i),
         ticktext: panel.labels,
-        ...(r === rows.length - 1 && { title: { text: xTitle } }),
+        ...(r === rows.length - 1 && { title: { text: panel.xTitle } }),
       };
       layout[`yaxis${suffix}`] = {
         domain: [top - PANEL.height / inner.height, top],

@@ -41,9 +41,10 @@ export function controlFigure(parts: readonly ProbeResults[]): Figure | undefine
   if (!started.length) return undefined;
   const rows = started.map((of): GridRow => {
     const { task, probe, budget } = of;
-    const panel = (title: string, names: string[], labels: string[], rate: number) => ({
-      title: `${task.title}, ${title}, ${rateText(rate)}`,
+    const panel = (xTitle: string, names: string[], labels: string[], rate: number) => ({
+      title: `${task.title}, ${rateText(rate)}`,
       labels,
+      xTitle,
       level: { value: 100 / task.classes.length, name: "chance" },
       curves: probe.rows.map((row) => ({
         name: row.title,
@@ -58,16 +59,14 @@ export function controlFigure(parts: readonly ProbeResults[]): Figure | undefine
     return {
       yTitle: "test accuracy, %",
       panels: [
-        ...budget.rates.map((rate) => panel("impulses", impulses, strengths.map(String), rate)),
+        ...budget.rates.map((rate) =>
+          panel("strength of the impulses", impulses, strengths.map(String), rate),
+        ),
         ...budget.rates.map((rate) => panel("decoys", [impulses[0]!, "decoys"], ["without", "with"], rate)),
       ],
     };
   });
-  return panelGrid(
-    "A positive control (last epoch, 95 % intervals over runs)",
-    rows,
-    "strength of the impulses; decoys",
-  );
+  return panelGrid("A positive control (last epoch, 95 % intervals over runs)", rows);
 }
 
 /** Which row should win where. */

@@ -105,6 +105,7 @@ export function scaleFigure(parts: readonly ProbeResults[]): Figure | undefined 
         return {
           title: `${task.title}, ${kind}, ${rateText(rate)}`,
           labels: factors.map((factor) => `× ${factor}`),
+          xTitle: "factor",
           level: { value: 100 / task.classes.length, name: "chance" },
           curves: probe.rows.map(({ name, title }) => ({
             name: title,
@@ -121,7 +122,6 @@ export function scaleFigure(parts: readonly ProbeResults[]): Figure | undefined 
   return panelGrid(
     "Accuracy against the scale of the hidden states (last epoch, 95 % intervals over runs)",
     rows,
-    "factor",
   );
 }
 
@@ -131,7 +131,7 @@ export function mixingFigure(parts: readonly ProbeResults[]): Figure | undefined
     probe.conditions.some((condition) => budget.rates.some((rate) => cells("mha", condition, rate).length)),
   );
   if (!started.length) return undefined;
-  const labels = kinds.flatMap((kind) => factors.map((factor) => `${kind.slice(0, 3)}.<br>× ${factor}`));
+  const labels = ["raw", "std."].flatMap((kind) => factors.map((factor) => `${kind}<br>× ${factor}`));
   const row = (
     yTitle: string,
     values: (of: ProbeResults, place: Place) => Record<string, number[]>,
@@ -145,6 +145,7 @@ export function mixingFigure(parts: readonly ProbeResults[]): Figure | undefined
       return {
         title: of.task.title,
         labels,
+        xTitle: "hidden states",
         ...(line && { level: line }),
         curves: names.map((name) => ({
           name,
@@ -186,7 +187,7 @@ export function mixingFigure(parts: readonly ProbeResults[]): Figure | undefined
     })),
     row("spread", measures("spread", 1), () => undefined),
   ];
-  return panelGrid("MHA as published, over the batch (95 % intervals over runs)", rows, "hidden states");
+  return panelGrid("MHA as published, over the batch (95 % intervals over runs)", rows);
 }
 
 /** The paper's MHA in % of its DAAMv1, printed means. */
@@ -204,6 +205,7 @@ function paperPair(task: string): { mha: number; daam: number } | undefined {
 export function scaleFindings(of: ProbeResults, differences: readonly ProbeDifference[]): string[] {
   return [
     keptSentence(of),
+    mixedSentence(of),
     ...contrasts.slice(0, 3).map((contrast) => gainSentence(of, contrast, differences)),
   ]
     .filter((text) => text)
@@ -231,13 +233,29 @@ function keptSentence(of: ProbeResults): string {
   );
 }
 
+function mixedSentence(of: ProbeResults): string {
+  const rate = Math.max(...of.budget.rates);
+  const range = keptRange(of, rate);
+  if (!range) return "";
+  const spread = ({ condition }: { condition: Place[0] }) => {
+    const values = measuresOf(of.cells("mha", condition, rate), "before", "spread");
+    return values.length
+      ? `${(100 * bounded(values).mean).toPrecision(2)} % on ${condition.title}`
+      : undefined;
+  };
+  const [least, most] = [spread(range.least), spread(range.most)];
+  return least && most
+    ? `before training, the items of a batch differ after published MHA by this much of what they differ before it: ${least}, ${most}.`
+    : "";
+}
+
 function gainSentence(of: ProbeResults, contrast: Contrast, differences: readonly ProbeDifference[]): string {
   const own = differences.filter((entry) => entry.contrast === contrast && entry.found);
   if (!own.length) return "";
   const largest = own.reduce((a, b) => (Math.abs(b.found!.mean) > Math.abs(a.found!.mean) ? b : a));
   const { condition, rate, found } = largest;
   return (
-    `${contrastTitle(of, contrast)} is ${verdictCounts(own)} of ${own.length}; largest on ${condition.title} at ${rateText(rate)}: ` +
+    `${contrastTitle(of, contrast)} under ${own.length} conditions and rates: ${verdictCounts(own)}; largest on ${condition.title} at ${rateText(rate)}: ` +
     `${withInterval(found!.mean, found!.sure?.interval)}.`
   );
 }
