@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { UserError } from "../../errors.js";
 import { withCounts } from "../../features/extraction.js";
 import { repository } from "../../folders.js";
-import type { FineTuningBudget, Preset } from "../types.js";
+import type { FineTuningBudget, Preset, ProbeBudget } from "../types.js";
 
 const shipped = (name: string) => join(repository, "data", "encoders", name);
 
@@ -33,6 +33,25 @@ const few = (task: keyof typeof raw, items: number): FineTuningBudget => ({
   testItems: items,
   extraction: rawOfShipped[task],
 });
+
+/** Of trainings on changed hidden states: few epochs, since their plateaus are what is looked for; speech has two seeds a fold. */
+const scaleBudget: ProbeBudget = {
+  hidden: 64,
+  rates: [3e-4, 1e-3],
+  tasks: {
+    speech: { runs: 10, epochs: 10 },
+    text: { runs: 5, epochs: 3, trainItems: 2000, testItems: 2000 },
+    vision: { runs: 5, epochs: 4, trainItems: 5000, testItems: 2000 },
+  },
+};
+const controlBudget: ProbeBudget = {
+  hidden: 64,
+  rates: [3e-4, 1e-3],
+  tasks: {
+    speech: { runs: 10, epochs: 8 },
+    vision: { runs: 5, epochs: 4, trainItems: 3000, testItems: 2000 },
+  },
+};
 
 /**
  * How much of everything a run takes. Every preset has every row; they differ in items, epochs, channels and runs.
@@ -161,6 +180,7 @@ export const presets: readonly Preset[] = [
       },
     },
     ablations: ["speech", "text", "vision"],
+    probes: { scale: scaleBudget, control: controlBudget },
   },
   {
     // Published encoders that a laptop runs; items and epochs for one night on two cores (README: how long each part takes).
@@ -198,6 +218,7 @@ export const presets: readonly Preset[] = [
       },
     },
     ablations: ["text"],
+    probes: { scale: scaleBudget, control: controlBudget },
   },
   {
     // Channels, epochs, rates and runs of the paper; the vision rate is its code's (the text says 1e-4). Its encoders are the registry's (encoders/published.ts).
@@ -234,6 +255,7 @@ export const presets: readonly Preset[] = [
       },
     },
     ablations: ["speech", "text", "vision"],
+    probes: { scale: { ...scaleBudget, hidden: 512 }, control: { ...controlBudget, hidden: 512 } },
   },
 ];
 
