@@ -193,9 +193,7 @@ describe("a run", () => {
     writeFileSync(row, readFileSync(row).subarray(0, 99));
     await assert.rejects(
       reproduce("smoke", { ...quiet, scope }),
-      refusal(
-        /text\/mha\/run-1.json is damaged \(.*JSON.*\): restore it \(git checkout -- results\/smoke\), or/,
-      ),
+      refusal(/text\/mha\.jsonl\.gz cannot be read \(.*\): restore it \(git checkout/),
     );
   });
 
