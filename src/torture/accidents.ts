@@ -179,7 +179,7 @@ export const accidents: Accident[] = [
     name: "a damaged adapter",
     subject: subjects.fineTuning,
     async happen(place) {
-      const folder = join(place.home, "runs/small-8");
+      const folder = join(place.home, "runs/paper");
       flip(someFile(join(folder, "adapters"), /\.safetensors$/, place.random), place.random);
       const save = ["--save-adapters", join(place.home, "saved")];
       const remedy = /the adapter of \S+ is not in \S+, or it is damaged there: delete (\S+) and run again/;

@@ -1,8 +1,18 @@
 /** What is tortured: commands that are killed and continued, and what they must come to. */
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { repository } from "../folders.js";
 import { notebookText } from "../notebook/ipynb.js";
 import { readSealed } from "../sealed.js";
 import { start, type Started, type StartOptions } from "./processes.js";
@@ -25,12 +35,22 @@ const RUN = ["run", "--preset", "smoke", "--task", "text", "--method", ROWS.join
 /** A checkpoint every few batches. */
 const OFTEN = { DAAM_CHECKPOINT_SECONDS: "0.05" };
 
+/** @param folders variables that name a folder of the home */
 const daam =
-  (args: readonly string[], env: Record<string, string> = {}): Subject["start"] =>
+  (
+    args: readonly string[],
+    env: Record<string, string> = {},
+    folders: Record<string, string> = {},
+  ): Subject["start"] =>
   (home, options, more = []) =>
     start("cli.js", [...args, ...more], {
       ...options,
-      env: { DAAM_HOME: home, DAAM_DATA: join(home, "raw"), ...env, ...options?.env },
+      env: {
+        DAAM_HOME: home,
+        ...env,
+        ...Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, join(home, folder)])),
+        ...options?.env,
+      },
     });
 
 export const subjects = {
@@ -43,17 +63,33 @@ export const subjects = {
   extraction: {
     name: "extraction",
     weight: 2,
-    start: daam(["features", "--preset", "small", "--task", "text", "--limit", "80"]),
-    begin: putRawData,
+    start: daam(
+      ["features", "--preset", "small", "--task", "text", "--limit", "80"],
+      {},
+      { DAAM_DATA: "raw" },
+    ),
+    begin: (home) => putNews(join(home, "raw"), 80),
     outcome: (home) => filesOf(join(home, "data", "cache"), /features\.safetensors$|items\.jsonl$/),
   },
   fineTuning: {
     name: "fine-tuning",
     weight: 2,
-    start: daam(["run", "--preset", "small-8", "--task", "text", "--method", "lora-4-standard"], OFTEN),
-    begin: putRawData,
+    // the one preset that fine-tunes on whatever items there are, on an encoder named as it wants it
+    start: daam(
+      ["run", "--preset", "paper", "--lora", "--task", "text", "--method", "lora-4-standard"],
+      OFTEN,
+      {
+        DAAM_DATA: "few",
+        DAAM_ENCODERS: "encoders",
+      },
+    ),
+    begin(home) {
+      putNews(join(home, "few"), 8);
+      mkdirSync(join(home, "encoders"), { recursive: true });
+      symlinkSync(join(repository, "data/encoders/llama-mini"), join(home, "encoders/llama-2-13b"));
+    },
     outcome: (home) => {
-      const folder = join(home, "runs", "small-8");
+      const folder = join(home, "runs", "paper");
       return new Map([...cellsOf(folder), ...filesOf(join(folder, "adapters"), /^/)]);
     },
   },
@@ -84,13 +120,12 @@ function putCells(home: string, finished: string): void {
   if (home !== finished) cpSync(join(finished, "runs"), join(home, "runs"), { recursive: true });
 }
 
-/** AG News in a few lines. */
-function putRawData(home: string): void {
-  const row = (i: number) =>
+/** AG News of so many training items and as many test items. */
+function putNews(folder: string, items: number): void {
+  const row = (_: unknown, i: number) =>
     `"${1 + (i % 4)}","News ${i}","${"as they say in the city ".repeat(1 + (i % 7))}"\n`;
-  const folder = join(home, "raw");
   mkdirSync(folder, { recursive: true });
-  const rows = Array.from({ length: 90 }, (_, i) => row(i)).join("");
+  const rows = Array.from({ length: items }, row).join("");
   for (const name of ["train.csv", "test.csv"]) writeFileSync(join(folder, name), rows);
 }
 
