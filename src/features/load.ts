@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../errors.js";
 import { featuresFolder } from "../folders.js";
 import { readHeader, readSafetensors, type HostTensor, type SafeEntry } from "../formats/safetensors.js";
+import { dequantised, rowsInMemory } from "./rows.js";
 
 /** Pooled hidden states of an encoder on a data set. */
 export interface Features {
@@ -47,17 +48,6 @@ export function loadFeatures(path: string, classes: number, inMemory = 2 ** 30):
   const [items, layers, features] = shape;
   const read = rowsInMemory(values, layers * features);
   return { path, items, layers, features, read, ...annotations(path, tensors, metadata, items, classes) };
-}
-
-/** Copies rows of `width` values out of one array. */
-export function rowsInMemory(values: Float32Array, width: number): Features["read"] {
-  return (items) => {
-    const rows = new Float32Array(items.length * width);
-    for (let i = 0; i < items.length; i++) {
-      rows.set(values.subarray(items[i]! * width, (items[i]! + 1) * width), i * width);
-    }
-    return rows;
-  };
 }
 
 function rowsOnDisk(path: string, { shape, begin }: SafeEntry): Features["read"] {
@@ -167,8 +157,7 @@ class FeatureFile {
   dequantise() {
     const q = this.get("q", "int32");
     const shape = this.threeDimensional("q", q);
-    const [items, layers, features] = shape;
-    const width = layers * features;
+    const [, layers, features] = shape;
     const [scale, zero] = ["scale", "zero"].map((name) => {
       const tensor = this.get(name, "float32");
       if (tensor.shape.join() !== `${layers},${features}`)
@@ -176,10 +165,7 @@ class FeatureFile {
       checkFinite(this.path, name, tensor.data, tensor.shape);
       return tensor.data;
     }) as [Float32Array, Float32Array];
-    const values = new Float32Array(items * width);
-    for (let i = 0; i < values.length; i += width)
-      for (let j = 0; j < width; j++) values[i + j] = q.data[i + j]! * scale[j]! + zero[j]!;
-    return { shape, values };
+    return { shape, values: dequantised(q.data, scale, zero) };
   }
 
   plain() {

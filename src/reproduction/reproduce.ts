@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { agreement, agreementLines } from "./agreement.js";
 import { UserError } from "../errors.js";
@@ -97,6 +97,8 @@ async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceO
     await publishRun(run);
     places.unshift(`tables and figures: ${shown(join(run.published.folder, "README.md"))}`);
   }
+  const site = join(repository, "site", "index.html");
+  if (existsSync(site)) places.push(`site: ${shown(site)} (make site builds it anew)`);
   return places;
 }
 

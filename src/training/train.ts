@@ -53,12 +53,14 @@ export interface Outcome extends Learned {
 /**
  * Trains a decoder on hidden states and tests it after every epoch.
  * @param onEpoch told of each finished epoch
+ * @param onStep waited for after each step, so that a caller may look at the model, or have a training pause; what it throws ends it
  * @throws UserError, before anything is trained, where the backend's memory does not hold a step
  */
 export async function train(
   data: LabelledStates,
   options: TrainOptions,
   onEpoch?: (record: EpochRecord) => void,
+  onStep?: (loss: number, model: Model) => Promise<void>,
 ): Promise<Outcome> {
   const { layers, features, classes } = data;
   const part = planPart({ ...options, layers, features, classes }, options.memory);
@@ -67,8 +69,12 @@ export async function train(
   const optimiser = new AdamW(variables, options);
   try {
     const learner: Learner = {
-      step: (items, learningRate) =>
-        trainStep(model, variables, optimiser, data, { ...options, part }, learningRate, items),
+      step: async (items, learningRate) => {
+        const by = { ...options, part };
+        const loss = await trainStep(model, variables, optimiser, data, by, learningRate, items);
+        await onStep?.(loss, model);
+        return loss;
+      },
       test: (items) => test(model, data, { ...options, part }, items),
     };
     const course = {
