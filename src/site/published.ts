@@ -1,8 +1,9 @@
 /** The one place where the site reads published results. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { resultsFolder } from "../folders.js";
 import { presets } from "../experiments/plan/presets.js";
+import { PublishedCells } from "../experiments/outcome/published-cells.js";
 import { runsOf } from "../experiments/plan/budget.js";
 import { methods } from "../experiments/plan/methods.js";
 import { findTask, taskAt } from "../experiments/plan/tasks.js";
@@ -47,21 +48,26 @@ function taskEntry(preset: Preset, name: string): TaskEntry {
 }
 
 function presetEntry(preset: Preset): PresetEntry {
-  const runs = Object.entries(preset.tasks).map(([task, { runs, epochs }]) => {
-    const { split, paperRuns } = findTask(task);
-    const count =
-      split === "folds"
-        ? `${paperRuns.length} folds × ${Math.ceil(runs / paperRuns.length)} seeds`
-        : `${runs} runs`;
-    return `${task} ${count}, ${epochs} epochs`;
-  });
   return {
     name: preset.name,
     tasks: Object.keys(preset.tasks),
-    what: `${preset.hidden} channels; ${runs.join("; ")}`,
+    what: sizeOf(preset),
     claims: claimsOf(preset.name),
     trainable: trains(preset),
   };
+}
+
+/** By what is published, which may be of an earlier plan: "64 channels; speech 25 runs of 10 epochs, …". */
+function sizeOf({ name, tasks }: Preset): string {
+  const cells = new PublishedCells(resultsFolder(name));
+  const channels = new Set<number>();
+  const runs = Object.keys(tasks).map((task) => {
+    const own = cells.all(task).filter(({ config }) => config.method === "daam-v1" && !config.holdout);
+    const epochs = new Set(own.map(({ config }) => config.epochs));
+    for (const { config } of own) if (config.hidden) channels.add(config.hidden);
+    return `${task} ${new Set(own.map(({ config }) => config.run)).size} runs of ${[...epochs].join(" or ")} epochs`;
+  });
+  return `${[...channels].join(" or ")} channels; ${runs.join(", ")}`;
 }
 
 function claimsOf(preset: string): ClaimEntry[] {
@@ -84,7 +90,7 @@ function claimsOf(preset: string): ClaimEntry[] {
 export function taskResults(preset: Preset, task: string): TaskResults {
   const { classes } = taskAt(preset, task);
   const items = testItems(preset.name, task);
-  const all = publishedCells(preset.name, task);
+  const all = new PublishedCells(resultsFolder(preset.name)).all(task);
   const labelsOf = ({ config, predictions }: CellResult) => {
     const length = Buffer.byteLength(predictions.last, "base64") / (classes.length > 256 ? 2 : 1);
     return (items.sets[setOf(task, config.run, length)] ?? []).map((index) => items.labels[index]!);
@@ -121,7 +127,7 @@ function cellEntry(preset: Preset, cell: CellResult): CellEntry {
     name,
     run: config.run,
     rate: config.learningRate,
-    seconds,
+    ...(seconds > 0 && { seconds }),
     predictions,
     backend,
   };
@@ -142,15 +148,6 @@ const brief = <T extends object>(record: T): T =>
       typeof value === "number" ? Number(value.toPrecision(5)) : value,
     ]),
   ) as T;
-
-/** The finished cells of a preset on a task. */
-export function publishedCells(preset: string, task: string): CellResult[] {
-  const folder = join(resultsFolder(preset), "cells", task);
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".json"))
-    .sort()
-    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as CellResult);
-}
 
 /** The column of items/<task>.csv that says which items a cell tests. */
 export function setOf(task: string, run: number, count: number): string {

@@ -9,6 +9,7 @@ import {
   testOrder,
   type CourseOptions,
   type EpochRecord,
+  type Keeper,
   type Learned,
   type Learner,
 } from "./epochs.js";
@@ -53,14 +54,14 @@ export interface Outcome extends Learned {
 /**
  * Trains a decoder on hidden states and tests it after every epoch.
  * @param onEpoch told of each finished epoch
- * @param onStep waited for after each step, so that a caller may look at the model, or have a training pause; what it throws ends it
+ * @param checkpoint keeps where the training stands, and where it goes on from
  * @throws UserError, before anything is trained, where the backend's memory does not hold a step
  */
 export async function train(
   data: LabelledStates,
   options: TrainOptions,
   onEpoch?: (record: EpochRecord) => void,
-  onStep?: (loss: number, model: Model) => Promise<void>,
+  checkpoint?: Keeper,
 ): Promise<Outcome> {
   const { layers, features, classes } = data;
   const part = planPart({ ...options, layers, features, classes }, options.memory);
@@ -69,12 +70,10 @@ export async function train(
   const optimiser = new AdamW(variables, options);
   try {
     const learner: Learner = {
-      step: async (items, learningRate) => {
-        const by = { ...options, part };
-        const loss = await trainStep(model, variables, optimiser, data, by, learningRate, items);
-        await onStep?.(loss, model);
-        return loss;
-      },
+      variables: model.variables,
+      optimisers: [optimiser],
+      step: (items, learningRate) =>
+        trainStep(model, variables, optimiser, data, { ...options, part }, learningRate, items),
       test: (items) => test(model, data, { ...options, part }, items),
     };
     const course = {
@@ -83,7 +82,7 @@ export async function train(
       trainItems: data.train.labels.length,
       testLabels: data.test.labels,
     };
-    const learned = await runEpochs(learner, course, onEpoch);
+    const learned = await runEpochs(learner, course, onEpoch, checkpoint);
     const shifted: Outcome["shifted"] = {};
     for (const [name, set] of Object.entries(data.shifted?.sets ?? {})) {
       const shiftedData = { ...data, test: set };

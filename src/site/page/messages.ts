@@ -22,12 +22,12 @@ export type Range = [low: number, mean: number, high: number];
 
 export type FromTrainer =
   | { kind: "backend"; name: PageBackend; line: string }
-  /** Mean losses of the steps since the last message. */
+  /** With the mean loss of the items since the last message. */
   | {
       kind: "steps";
       done: number;
       of: number;
-      losses: number[];
+      loss: number;
       density?: { meanOffset: Range; scaledVariance: Range };
     }
   | { kind: "epoch"; record: EpochRecord }

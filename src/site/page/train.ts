@@ -358,9 +358,9 @@ class Training {
         this.status.textContent = "training";
         break;
       case "steps": {
-        const { done, of, losses, density } = message;
+        const { done, of, loss, density } = message;
         this.steps.push(done);
-        this.smooth.push(losses.reduce((a, b) => a + b) / losses.length);
+        this.smooth.push(loss);
         if (density) this.densities.push({ step: done, ...density });
         this.bar.value = done / of;
         break;
