@@ -51,6 +51,11 @@ torture: build ## kill and damage everything at random moments: [KILLS=50] [SEED
 package: build ## pack the layers alone, as a tarball in dist-package/
 	node scripts/package-layers.mjs
 
+.PHONY: site
+site: build ## pages on the results, and one that trains in the browser, in site/
+	node node_modules/typescript/bin/tsc -p src/site/page
+	@node dist/site/build.js
+
 .PHONY: lab
 lab: build .venv/ready ## open the notebooks in JupyterLab (needs Python)
 	JUPYTER_PATH="$(CURDIR)/jupyter" .venv/bin/jupyter lab notebooks
@@ -62,7 +67,7 @@ lint: node_modules/.package-lock.json ## check style
 
 .PHONY: clean
 clean: ## remove what the other targets made; data/, runs/ and results/ stay
-	rm -rf node_modules dist dist-test dist-package .venv
+	rm -rf node_modules dist dist-test dist-package site .venv
 
 # npm writes this file last: an install that broke off is tried again.
 node_modules/.package-lock.json: package.json package-lock.json

@@ -53,6 +53,9 @@ export interface Stand {
   schedule: PlateauSchedule["state"];
 }
 
+/** Is offered where a training stands after every batch, and waited for. */
+export type Keeper = Pick<Checkpoint, "resume" | "offer" | "close">;
+
 /** What a training is told, whatever it trains. */
 export interface CourseOptions {
   epochs: number;
@@ -103,7 +106,7 @@ export async function runEpochs(
   learner: Learner,
   { trainItems, testLabels, classes, epochs, batch, seed, ...rates }: Course,
   onEpoch?: (record: EpochRecord) => void,
-  checkpoint?: Checkpoint,
+  checkpoint?: Keeper,
 ): Promise<Learned> {
   const schedule = new PlateauSchedule(rates.learningRate, 0.1, rates.patience);
   const order = randomStream(seed, "order");

@@ -3,7 +3,6 @@ import { MEASURED_ITEMS, measure, type Measures } from "../models/measures.js";
 import { Model } from "../models/model.js";
 import type { Stage } from "../models/stages.js";
 import { AdamW } from "./adamw.js";
-import type { Checkpoint } from "./checkpoint.js";
 import {
   batches,
   evaluate,
@@ -11,6 +10,7 @@ import {
   testOrder,
   type CourseOptions,
   type EpochRecord,
+  type Keeper,
   type Learned,
   type Learner,
 } from "./epochs.js";
@@ -65,7 +65,7 @@ export async function train(
   data: LabelledStates,
   options: TrainOptions,
   onEpoch?: (record: EpochRecord) => void,
-  checkpoint?: Checkpoint,
+  checkpoint?: Keeper,
 ): Promise<Outcome> {
   const { layers, features, classes } = data;
   const part = planPart({ ...options, layers, features, classes }, options.memory);

@@ -8,7 +8,7 @@ import { methods } from "#src/experiments/plan/methods.js";
 import { presetAt } from "#src/experiments/plan/presets.js";
 import { findTask, tasks } from "#src/experiments/plan/tasks.js";
 import { refuse } from "#src/experiments/run/train-cell.js";
-import { rowsInMemory } from "#src/features/load.js";
+import { rowsInMemory } from "#src/features/rows.js";
 import { relativeL2 } from "#src/parity/reference.js";
 import { buildStages, Model } from "#src/models/model.js";
 import type { Stage } from "#src/models/stages.js";

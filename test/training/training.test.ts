@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { rowsInMemory } from "#src/features/load.js";
+import { rowsInMemory } from "#src/features/rows.js";
 import { permutation, randomStream } from "#src/random.js";
 import { AdamW } from "#src/training/adamw.js";
 import { lossOf } from "#src/training/losses.js";
