@@ -4,7 +4,7 @@ import { oneOf, UserError } from "../errors.js";
 import { type BackendName, BACKENDS, CHOICES } from "./names.js";
 import { firstLine, loadTensorflow, TENSORFLOW_PACKAGES } from "./tensorflow.js";
 import { registerWasm } from "./wasm/register.js";
-import { registerWebgpu, webgpuAdapter } from "./webgpu.js";
+import { registerWebgpu, webgpuAdapter } from "./webgpu/register.js";
 
 export interface Backend {
   name: BackendName;
@@ -16,7 +16,8 @@ export interface Backend {
 
 const REMEDIES: Record<BackendName, string> = {
   tensorflow: "run npm install where its binary can be fetched, or scripts/build-tfjs-node.sh",
-  webgpu: "run npm install --include=optional, and install a driver for the graphics card",
+  webgpu:
+    "run npm install --include=optional, and install a driver for the graphics card, or for one in software Debian's chromium and libvulkan1",
   wasm: "run make build",
   cpu: "",
 };
@@ -94,13 +95,17 @@ export interface BackendStatus {
   present: boolean;
   /** What is there, or why it is not. */
   detail: string;
+  /** Whether it computes like a graphics card, on processors. */
+  software?: boolean;
 }
 
 /** Every backend, fastest first, and whether it can run here. Loads what it lists. */
 export async function listBackends(): Promise<BackendStatus[]> {
-  const probe = async (name: string, find: () => Promise<string> | string): Promise<BackendStatus> => {
+  type Detail = string | { detail: string; software: boolean };
+  const probe = async (name: string, find: () => Promise<Detail> | Detail): Promise<BackendStatus> => {
     try {
-      return { name, present: true, detail: await find() };
+      const found = await find();
+      return { name, present: true, ...(typeof found === "string" ? { detail: found } : found) };
     } catch (error) {
       return { name, present: false, detail: firstLine(error) };
     }
