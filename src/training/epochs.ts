@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs";
 import { permutation, randomStream } from "../random.js";
 import type { LossSpec } from "./losses.js";
 import { confusionMatrix, scores } from "./metrics.js";
@@ -14,13 +15,23 @@ export interface EpochRecord {
   unweightedRecall: number;
 }
 
-/** What is trained batch by batch; items are positions among the training or test items. */
+/**
+ * What is trained batch by batch; items are positions among the training or test items. What it computes stays on the device, so that the
+ * next batch is sent while the last one runs; the caller reads and frees it. Losses of a batch, one for each part of it that is gone
+ * through at once, are weighted by their items and add up to its mean.
+ */
 export interface Learner {
-  /** One step; returns the batch's mean loss before it. */
-  step(items: Int32Array, learningRate: number): Promise<number>;
-  /** Predicted classes of a batch of test items, and its mean loss. */
-  test(items: Int32Array): Promise<{ classes: ArrayLike<number>; loss: number }>;
+  /** One step; returns the losses before it. */
+  step(items: Int32Array, learningRate: number): Promise<tf.Scalar[]>;
+  /** Predicted classes of a batch of test items, int32, and its losses. */
+  test(items: Int32Array): Promise<{ classes: tf.Tensor1D[]; losses: tf.Scalar[] }>;
 }
+
+/**
+ * Batches whose results stay on the device before they are read. Backends whose kernels run at once have nothing to wait for, and what
+ * stayed would lie between the tensors of WebAssembly's heap.
+ */
+const batchesTogether = () => (tf.getBackend() === "webgpu" ? 64 : 1);
 
 /** What a training is told, whatever it trains. */
 export interface CourseOptions {
@@ -79,15 +90,16 @@ export async function runEpochs(
   let predictions = new Int32Array();
   for (let epoch = 1; epoch <= epochs; epoch++) {
     const { learningRate } = schedule;
-    let sum = 0;
+    const steps = new Results();
     for (const items of batches(permutation(trainItems, order), batch))
-      sum += (await learner.step(items, learningRate)) * items.length;
+      await steps.add({ losses: await learner.step(items, learningRate), items: items.length });
+    const { loss } = await steps.all();
     const test = await evaluate(learner, testLabels.length, batch);
     ({ predictions } = test);
     const record: EpochRecord = {
       epoch,
       learningRate,
-      trainLoss: sum / trainItems,
+      trainLoss: loss / trainItems,
       testLoss: test.loss,
       ...scores(confusionMatrix(testLabels, predictions, classes)),
     };
@@ -106,12 +118,59 @@ export async function runEpochs(
 
 /** Tests all of `n` items: their predicted classes in file order, and the mean loss. */
 export async function evaluate(learner: Pick<Learner, "test">, n: number, batch: number) {
+  const results = new Results();
+  const order = testOrder(n);
+  for (const items of batches(order, batch))
+    await results.add({ ...(await learner.test(items)), items: items.length });
+  const { classes, loss } = await results.all();
   const predictions = new Int32Array(n);
-  let sum = 0;
-  for (const items of batches(testOrder(n), batch)) {
-    const { classes, loss } = await learner.test(items);
-    items.forEach((item, i) => (predictions[item] = classes[i]!));
-    sum += loss * items.length;
+  order.forEach((item, i) => (predictions[item] = classes[i]!));
+  return { predictions, loss: loss / n };
+}
+
+/** What a batch left on the device. */
+interface Left {
+  items: number;
+  losses: tf.Scalar[];
+  classes?: tf.Tensor1D[];
+}
+
+/** What batches left on the device, read some batches at once. */
+class Results {
+  private waiting: Left[] = [];
+  private readonly classes: number[] = [];
+  private loss = 0;
+
+  async add(left: Left): Promise<void> {
+    this.waiting.push(left);
+    if (this.waiting.length >= batchesTogether()) await this.read();
   }
-  return { predictions, loss: sum / n };
+
+  /** Predicted classes, batch by batch, and the sum of the items' losses. */
+  async all(): Promise<{ classes: readonly number[]; loss: number }> {
+    await this.read();
+    return { classes: this.classes, loss: this.loss };
+  }
+
+  private async read(): Promise<void> {
+    const left = this.waiting;
+    this.waiting = [];
+    const [losses, classes] = await Promise.all([
+      readTogether(left.flatMap(({ losses }) => losses)),
+      readTogether(left.flatMap(({ classes = [] }) => classes)),
+    ]);
+    let at = 0;
+    for (const { losses: own, items } of left)
+      this.loss += losses.slice(at, (at += own.length)).reduce((sum, loss) => sum + loss, 0) * items;
+    this.classes.push(...classes);
+  }
+}
+
+/** Values of tensors of one type, one after the other; frees them. */
+async function readTogether(tensors: (tf.Tensor1D | tf.Scalar)[]): Promise<number[]> {
+  if (!tensors.length) return [];
+  const joined = tensors.length > 1 && tf.tidy(() => tf.concat1d(tensors.map((tensor) => tensor.as1D())));
+  const values = [...(await (joined || tensors[0]!).data())];
+  tf.dispose([tensors, joined || []]);
+  return values;
 }
