@@ -8,8 +8,8 @@ help: ## list the targets
 	@awk -F':.* ## ' '/^[a-z-]+:.* ## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: reproduce
-reproduce: build ## train, execute the notebooks, publish: [PRESET=smoke|quick|small|base|paper] [TASK=speech|text|vision] [JOBS=n] [RESUME=1] [LORA=1]
-	@$(DAAM) run --notebooks --preset $(PRESET) $(if $(TASK),--task $(TASK)) $(if $(JOBS),--jobs $(JOBS)) $(if $(RESUME),--resume) $(if $(LORA),--lora)
+reproduce: build ## train, execute the notebooks, publish: [PRESET=smoke|quick|small|base|paper] [TASK=speech|text|vision] [JOBS=n] [ANEW=1] [RESUME=1] [LORA=1]
+	@$(DAAM) run --notebooks --preset $(PRESET) $(if $(TASK),--task $(TASK)) $(if $(JOBS),--jobs $(JOBS)) $(if $(ANEW),--anew) $(if $(RESUME),--resume) $(if $(LORA),--lora)
 
 # Left to itself, node keeps a core free: on two cores, one file at a time.
 .PHONY: test

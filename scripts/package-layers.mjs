@@ -18,6 +18,7 @@ if (!existsSync(join(root, "dist/attention/layers/index.js"))) {
 const { version, license, engines, dependencies } = JSON.parse(
   readFileSync(join(root, "package.json"), "utf8"),
 );
+const layers = "./dist/attention/layers";
 const staging = mkdtempSync(join(tmpdir(), "layers-"));
 try {
   for (const part of ["attention", "parameters.js", "parameters.d.ts", "errors.js", "errors.d.ts"]) {
@@ -33,7 +34,13 @@ try {
     license,
     type: "module",
     engines,
-    exports: { types: "./dist/attention/layers/index.d.ts", default: "./dist/attention/layers/index.js" },
+    // A bundler may leave out each file that nothing is taken from.
+    sideEffects: false,
+    exports: {
+      ".": { types: `${layers}/index.d.ts`, default: `${layers}/index.js` },
+      // Under this condition alone, so that a bundle for browsers names what it cannot have.
+      "./node": { types: `${layers}/file-handler.d.ts`, node: `${layers}/file-handler.js` },
+    },
     files: ["dist"],
     peerDependencies: { "@tensorflow/tfjs": `^${dependencies["@tensorflow/tfjs"]}` },
   };

@@ -17,6 +17,11 @@ export class ExtractionStopped extends Stopped {
   }
 }
 
+/** The memory for what is being done is not to be had. */
+export class OutOfMemory extends UserError {
+  override name = "OutOfMemory";
+}
+
 /** Refuses `value` unless it is one of `valid`, and lists those. */
 export function oneOf<T extends string>(what: string, value: string, valid: readonly T[]): T {
   if ((valid as readonly string[]).includes(value)) return value as T;

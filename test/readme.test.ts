@@ -29,6 +29,9 @@ describe("README.md", () => {
     }
   });
 
+  const small = read("results", "small", "README.md");
+  const skip = /^## .*incomplete/m.test(small) && "results/small is not complete";
+
   const [, section] = /\*\*What it says so far\.\*\*(.*?)\n!\[/s.exec(readme)!;
 
   /** By the start of a bullet, the lines of results/small that its figures stand in. */
@@ -40,7 +43,7 @@ describe("README.md", () => {
     "High against low layers": ["layers.csv", /^text,/],
   };
   for (const [start, [file, line]] of Object.entries(sources))
-    it(`quotes differences that results/small has: ${start}`, () => {
+    it(`quotes differences that results/small has: ${start}`, { skip }, () => {
       const [, bullet] = section!.split(`\n- **${start}**`) as [string, string];
       const [, ...quoted] = bullet.split("\n- ")[0]!.split(/(?=[−+]\d+\.\d\s\()/);
       const lines = read("results", "small", file)
@@ -61,7 +64,7 @@ describe("README.md", () => {
       .filter((line) => claim.test(line))
       .map((line) => line.match(/better|worse|equivalent|undecided/g));
 
-  it("gives the verdicts that results/small has", () => {
+  it("gives the verdicts that results/small has", { skip }, () => {
     assert.deepEqual(verdictsOf(/beats no attention/), [["undecided", "equivalent", "equivalent"]]);
     assert.deepEqual(verdictsOf(/as published",|attention as published,/), [
       ["better", "undecided", "better"],
@@ -80,16 +83,15 @@ describe("README.md", () => {
     }
   });
 
-  it("counts the comparisons with published LoRA that are distinct", () => {
+  it("counts the comparisons with published LoRA that are distinct", { skip }, () => {
     const published = verdicts.filter((line) => /LoRA.*as published/.test(line)).length * tasks.length;
-    const repeated = read("results", "small", "README.md").match(/“[^”]+” is “[^”]+”/g)!;
+    const repeated = small.match(/“[^”]+” is “[^”]+”/g)!;
     assert.deepEqual([published, published - repeated.length], [12, 10]);
     assert.match(section!, /Ten of the twelve comparisons\s+with published rows are distinct/);
   });
 
-  it("counts the runs of published dot products that learned nothing", () => {
-    const small = read("results", "small", "README.md").split(/^## /m);
-    const speech = small.find((part) => part.startsWith(tasks[0]!.title))!;
+  it("counts the runs of published dot products that learned nothing", { skip }, () => {
+    const speech = small.split(/^## /m).find((part) => part.startsWith(tasks[0]!.title))!;
     const [, n, of] = /: MHA \((\d+) of (\d+) runs\)/.exec(speech)!;
     assert.match(section!, new RegExp(`nothing in ${n} of\\s+its ${of} runs`));
   });

@@ -32,8 +32,8 @@ export async function main(argv: string[]): Promise<void> {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
       process.on(signal, () => {
         stop.abort();
-        // workers end with the process, whatever it is in the middle of
-        setTimeout(() => process.exit(130), 3000).unref();
+        // workers end with the process, whatever it is in the middle of; who waits at a keyboard waits less for their checkpoints
+        setTimeout(() => process.exit(130), signal === "SIGTERM" ? 12_000 : 3000).unref();
       });
   try {
     await program(stop.signal).parseAsync(argv);
@@ -60,6 +60,7 @@ function program(signal: AbortSignal): Command {
   scoped(daam.command("run"))
     .description("train the missing cells of a preset")
     .option("--notebooks", "then execute the notebooks and publish to results/, as make reproduce does")
+    .option("--anew", "discard the finished cells of this scope and train them again")
     .option(
       "--resume",
       "first take over published cells of the same configuration (never for smoke and quick)",

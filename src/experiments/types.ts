@@ -1,5 +1,6 @@
 import type { FineTuning } from "../adapters/fine-tuning.js";
 import type { ExtractionSettings } from "../features/extraction.js";
+import type { Machine } from "../machine.js";
 import type { Stage } from "../models/stages.js";
 import type { Shift } from "../shifts/shift.js";
 import type { LossSpec } from "../training/losses.js";
@@ -150,8 +151,8 @@ export interface CellConfig {
   shifts?: Record<string, string>;
 }
 
-/** The JSON of a finished cell. */
-export interface CellResult {
+/** A finished cell. */
+export interface CellResult extends CellCosts {
   name: string;
   config: CellConfig;
   curve: EpochRecord[];
@@ -164,17 +165,27 @@ export interface CellResult {
   confusion?: number[][];
   /** Learned mean offsets and scaled variances, where the method has density attention. */
   learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
-  /** Attention map of density attention averaged over items, last epoch, [layers][features], base64 of float16; test and training items. */
-  attention?: { test: string; train: string; layers: number; features: number };
+  /**
+   * Attention map of density attention averaged over items, last epoch, [layers][features], base64 of float16; test and training items.
+   * Published cells have those that are read (`maps.ts`).
+   */
+  attention?: { test?: string; train?: string; layers: number; features: number };
   /** Tests on shifted inputs after the last epoch, where the configuration has shifts. */
   shifted?: ShiftedTests;
   /** Trained: all, all but the last linear layer, those of the stages or of the low-rank update. */
   parameters: { total: number; withoutLastLinear: number; attention: number };
+}
+
+/** What a cell took, and where: all of it that may differ between two trainings with the same digits. */
+export interface CellCosts {
   seconds: number;
   /** Highest resident memory of the worker process up to the end of this cell. */
   peakMemoryMB: number;
   backend: string;
   versions: Record<string, string>;
+  machine?: Machine;
+  /** Day of its end, UTC: 2026-11-27. */
+  date?: string;
 }
 
 /** The test items of a cell, in the order of its predictions. */

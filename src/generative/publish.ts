@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { writeWhole } from "../files.js";
 import { repository } from "../folders.js";
-import { thisMachine } from "../report/pages/machine.js";
+import { thisMachine } from "../machine.js";
 import { toPng, toSvg } from "../report/figures/static.js";
 import { toMarkdown } from "../report/tables/tables.js";
 import { keepCell, reconstructionsOf, type VqVaeResult } from "./cells.js";

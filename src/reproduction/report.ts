@@ -53,7 +53,7 @@ export function checkReport(run: Run, partial: boolean): void {
 /** Writes `results/<preset>/` from what the run has finished and what stands published; its holder holds the lock. */
 export async function publishRun(run: Run): Promise<void> {
   const { publish } = await import("../report/pages/publish.js");
-  const { thisMachine } = await import("../report/pages/machine.js");
+  const { thisMachine } = await import("../machine.js");
   const { preset } = run;
   const { results } = run.standing();
   const rows = tableMethods(preset);

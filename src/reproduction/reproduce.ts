@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { agreement, agreementLines } from "./agreement.js";
 import { UserError } from "../errors.js";
 import { copyAdapters } from "../experiments/outcome/adapters.js";
-import type { Cell } from "../experiments/plan/cell.js";
 import type { Scope } from "../experiments/plan/cells.js";
 import { home, repository } from "../folders.js";
 import { headline } from "./headline.js";
@@ -13,11 +11,12 @@ import { terminalProgress } from "../experiments/run/progress.js";
 import { executeNotebooksOf, notebooksOf } from "./notebooks.js";
 import { publishRun } from "./report.js";
 import { Run, type Progress, type RunOptions } from "../experiments/run/run.js";
-import { writeWhole } from "../files.js";
 import type { CellResult } from "../experiments/types.js";
 
 export interface ReproduceOptions extends RunOptions {
   scope?: Scope;
+  /** Train finished cells again too. */
+  anew?: boolean;
   /** Take over published cells of the same configuration first. */
   resume?: boolean;
   /** Where the adapters of finished cells are copied to. */
@@ -30,8 +29,8 @@ export interface ReproduceOptions extends RunOptions {
 
 /**
  * Trains what a preset lacks, executes the notebooks and publishes; says first what it will do and how long it expects, and last how the
- * cells agree with those published before. A run that was interrupted goes on; one that had come to its end starts anew.
- * @throws UserError for unknown names, workers that die, folders that cannot be written.
+ * cells agree with those published before. A run that was interrupted goes on; what is finished stays unless `anew` is asked for.
+ * @throws UserError for unknown names, a backend that is not there, workers that die, folders that cannot be written.
  */
 export async function reproduce(preset: string, options: ReproduceOptions = {}): Promise<CellResult[]> {
   const { scope = {}, say = console.log } = options;
@@ -47,17 +46,14 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
     throw new UserError(
       `--save-adapters: no row of this scope trains an adapter on ${preset}; choose lora-4-standard, and with smoke or quick --lora`,
     );
-  let waited = false;
-  const lock = await run.lock((pid) => {
-    waited = true;
-    say(
-      `another run (process ${pid}) is at work on ${preset}: waiting for it, then going on with what it left`,
-    );
-  });
+  const then = options.anew ? "starting anew" : "going on with what it left";
+  const lock = await run.lock((pid) =>
+    say(`another run (process ${pid}) is at work on ${preset}: waiting for it, then ${then}`),
+  );
   lock.lend();
   const terminal = terminalProgress();
   try {
-    begin(run, scope, waited, say);
+    if (options.anew) await beginAnew(run, scope, say);
     if (options.resume) resume(run, scope, say);
     introduce(run, options, say);
     const before = new Map(run.plan(scope).map(({ name }) => [name, run.published.read(name)]));
@@ -68,7 +64,6 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
       const copied = copyAdapters(run.store.folder, options.saveAdapters, results);
       places.push(`${copied} adapters: ${options.saveAdapters}`);
     }
-    deliver(run, run.plan(scope));
     say("");
     for (const line of headline(results)) say(line);
     say("");
@@ -103,30 +98,13 @@ async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceO
 /** A notebook that finds its cells finished: compiling cells and drawing figures. */
 const notebookSeconds = 12;
 
-/** Cells that a run delivered at its end: when all of a scope are, the next run of that scope trains them again. */
-const deliveredPath = (run: Run) => join(run.store.folder, "delivered.json");
-
-function delivered(run: Run): Set<string> {
-  try {
-    return new Set(JSON.parse(readFileSync(deliveredPath(run), "utf8")) as string[]);
-  } catch {
-    return new Set();
-  }
-}
-
-function deliver(run: Run, cells: readonly Cell[]): void {
-  const names = new Set([...delivered(run), ...cells.map(({ name }) => name)]);
-  writeWhole(deliveredPath(run), `${JSON.stringify([...names].sort())}\n`);
-}
-
-function begin(run: Run, scope: Scope, waited: boolean, say: (line: string) => void): void {
-  const cells = run.plan(scope);
-  const before = delivered(run);
-  if (waited || !cells.every((cell) => before.has(cell.name) && run.finished(cell))) return;
-  const rest = [...before].filter((name) => !cells.some((cell) => cell.name === name));
-  writeWhole(deliveredPath(run), `${JSON.stringify(rest)}\n`);
-  run.discard(cells);
-  say(`the last run came to its end: starting anew`);
+/** Forgets the finished cells of a scope, once it is sure that others can be trained in their place. */
+async function beginAnew(run: Run, scope: Scope, say: (line: string) => void): Promise<void> {
+  const finished = run.plan(scope).filter((cell) => run.finished(cell));
+  if (!finished.length) return;
+  await run.checkBackend();
+  run.discard(finished);
+  say(`--anew: ${finished.length} finished cells are discarded and trained again`);
 }
 
 function resume(run: Run, scope: Scope, say: (line: string) => void): void {
@@ -147,7 +125,7 @@ function introduce(run: Run, { scope = {}, notebooks }: ReproduceOptions, say: (
       : "";
   const what =
     missing.length === 0
-      ? `${found}nothing to train`
+      ? `${found}nothing to train (--anew, make ANEW=1, trains them again)`
       : `${found}training ${missing.length} cells (${tasks}) in ${Math.min(run.jobs, missing.length)} workers, about ${duration(run.expectedSeconds(scope))}`;
   const count = notebooks ? notebooksOf(run, scope).length : 0;
   const then =

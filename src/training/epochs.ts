@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { permutation, randomStream } from "../random.js";
+import type { AdamW } from "./adamw.js";
+import type { Checkpoint } from "./checkpoint.js";
 import type { LossSpec } from "./losses.js";
 import { confusionMatrix, scores } from "./metrics.js";
 import { PlateauSchedule } from "./schedule.js";
@@ -15,23 +17,52 @@ export interface EpochRecord {
   unweightedRecall: number;
 }
 
-/**
- * What is trained batch by batch; items are positions among the training or test items. What it computes stays on the device, so that the
- * next batch is sent while the last one runs; the caller reads and frees it. Losses of a batch, one for each part of it that is gone
- * through at once, are weighted by their items and add up to its mean.
- */
-export interface Learner {
-  /** One step; returns the losses before it. */
-  step(items: Int32Array, learningRate: number): Promise<tf.Scalar[]>;
-  /** Predicted classes of a batch of test items, int32, and its losses. */
-  test(items: Int32Array): Promise<{ classes: tf.Tensor1D[]; losses: tf.Scalar[] }>;
+/** What a batch left on the device, which whoever reads it frees. */
+export interface Left {
+  /** One for each part of the batch that was gone through at once, weighted by its items: they add up to the batch's mean. */
+  losses: tf.Scalar[];
+  /** Predicted classes of a test batch, int32, part by part. */
+  classes?: tf.Tensor1D[];
 }
 
 /**
- * Batches whose results stay on the device before they are read. Backends whose kernels run at once have nothing to wait for, and what
- * stayed would lie between the tensors of WebAssembly's heap.
+ * What is trained batch by batch; items are positions among the training or test items. Its results stay on the device, so that the next
+ * batch is sent while the last one runs.
  */
-const batchesTogether = () => (tf.getBackend() === "webgpu" ? 64 : 1);
+export interface Learner {
+  /** What its steps change, by name. */
+  readonly variables: Record<string, tf.Variable>;
+  readonly optimisers: readonly AdamW[];
+  /** One step; leaves the losses before it. */
+  step(items: Int32Array, learningRate: number): Promise<Left>;
+  /** Leaves predicted classes of a batch of test items, and its losses. */
+  test(items: Int32Array): Promise<Left>;
+  /** Makes again what a step or a test on these items leaves in memory beside the variables. */
+  revisit?(of: "train" | "test", items: Int32Array): void;
+}
+
+/** Where a test stands between two batches. */
+interface Tested {
+  batches: number;
+  /** Sum over their items. */
+  loss: number;
+  /** Classes of all test items, in file order. */
+  predictions: Int32Array;
+}
+
+/** Where a training stands between two batches; random numbers are drawn again from its seed. */
+export interface Stand {
+  /** 1-based; one beyond the last when all are through. */
+  epoch: number;
+  /** Batches of this epoch that were trained on, and the sum of the losses over their items. */
+  trained: number;
+  trainLoss: number;
+  /** Of this epoch, or between two epochs of the one before. */
+  tested: Tested;
+  curve: EpochRecord[];
+  best?: { record: EpochRecord; predictions: Int32Array };
+  schedule: PlateauSchedule["state"];
+}
 
 /** What a training is told, whatever it trains. */
 export interface CourseOptions {
@@ -76,93 +107,126 @@ export function* batches(order: Int32Array, size: number): Generator<Int32Array>
 
 /**
  * Trains for some epochs and tests after each.
- * @param onEpoch told of each finished epoch
+ * @param onEpoch told of each finished epoch, and where a checkpoint is gone on from of its last one
+ * @param checkpoint offered where the training stands after every batch
  */
 export async function runEpochs(
   learner: Learner,
   { trainItems, testLabels, classes, epochs, batch, seed, ...rates }: Course,
   onEpoch?: (record: EpochRecord) => void,
+  checkpoint?: Checkpoint,
 ): Promise<Learned> {
   const schedule = new PlateauSchedule(rates.learningRate, 0.1, rates.patience);
   const order = randomStream(seed, "order");
-  const curve: EpochRecord[] = [];
-  let best: { record: EpochRecord; predictions: Int32Array } | undefined;
-  let predictions = new Int32Array();
+  const testItems = testLabels.length;
+  const stand: Stand = checkpoint?.resume(learner) ?? {
+    epoch: 1,
+    trained: 0,
+    trainLoss: 0,
+    tested: untested(testItems),
+    curve: [],
+    schedule: schedule.state,
+  };
+  schedule.state = stand.schedule;
+  if (stand.curve.length) onEpoch?.(stand.curve.at(-1)!);
+  const offer = () => checkpoint?.offer(learner, stand);
   for (let epoch = 1; epoch <= epochs; epoch++) {
+    const trainOrder = permutation(trainItems, order);
+    if (epoch < stand.epoch) {
+      for (const items of batches(trainOrder, batch)) learner.revisit?.("train", items);
+      for (const items of batches(testOrder(testItems), batch)) learner.revisit?.("test", items);
+      continue;
+    }
+    if (stand.trained === 0) stand.tested = untested(testItems);
     const { learningRate } = schedule;
-    const steps = new Results();
-    for (const items of batches(permutation(trainItems, order), batch))
-      await steps.add({ losses: await learner.step(items, learningRate), items: items.length });
-    const { loss } = await steps.all();
-    const test = await evaluate(learner, testLabels.length, batch);
-    ({ predictions } = test);
+    const left = [...batches(trainOrder, batch)];
+    for (const items of left.splice(0, stand.trained)) learner.revisit?.("train", items);
+    for await (const results of inTurn(left, (items) => learner.step(items, learningRate))) {
+      for (const { items, loss } of results) stand.trainLoss += loss * items.length;
+      stand.trained += results.length;
+      await offer();
+    }
+    const { predictions, loss } = await evaluate(learner, testItems, batch, stand.tested, offer);
     const record: EpochRecord = {
       epoch,
       learningRate,
-      trainLoss: loss / trainItems,
-      testLoss: test.loss,
+      trainLoss: stand.trainLoss / trainItems,
+      testLoss: loss,
       ...scores(confusionMatrix(testLabels, predictions, classes)),
     };
-    curve.push(record);
-    if (!best || record.accuracy > best.record.accuracy) best = { record, predictions };
+    stand.curve.push(record);
+    if (!stand.best || record.accuracy > stand.best.record.accuracy) stand.best = { record, predictions };
     schedule.update(record.accuracy);
+    Object.assign(stand, { epoch: epoch + 1, trained: 0, trainLoss: 0 });
     onEpoch?.(record);
+    await offer();
   }
+  checkpoint?.close();
+  const { curve, best, tested } = stand;
   return {
     curve,
     best: best!.record,
     last: curve.at(-1)!,
-    predictions: { best: best!.predictions, last: predictions },
+    predictions: { best: best!.predictions, last: tested.predictions },
   };
 }
 
-/** Tests all of `n` items: their predicted classes in file order, and the mean loss. */
-export async function evaluate(learner: Pick<Learner, "test">, n: number, batch: number) {
-  const results = new Results();
-  const order = testOrder(n);
-  for (const items of batches(order, batch))
-    await results.add({ ...(await learner.test(items)), items: items.length });
-  const { classes, loss } = await results.all();
-  const predictions = new Int32Array(n);
-  order.forEach((item, i) => (predictions[item] = classes[i]!));
-  return { predictions, loss: loss / n };
+const untested = (items: number): Tested => ({ batches: 0, loss: 0, predictions: new Int32Array(items) });
+
+/**
+ * Tests all of `n` items: their predicted classes in file order, and the mean loss.
+ * @param tested where it goes on from, kept up to date
+ * @param onBatch called after each batch, or as many as are read at once
+ */
+export async function evaluate(
+  learner: Pick<Learner, "test" | "revisit">,
+  n: number,
+  batch: number,
+  tested = untested(n),
+  onBatch?: () => Promise<void> | undefined,
+) {
+  const left = [...batches(testOrder(n), batch)];
+  for (const items of left.splice(0, tested.batches)) learner.revisit?.("test", items);
+  for await (const results of inTurn(left, (items) => learner.test(items))) {
+    for (const { items, classes, loss } of results) {
+      items.forEach((item, at) => (tested.predictions[item] = classes[at]!));
+      tested.loss += loss * items.length;
+    }
+    tested.batches += results.length;
+    await onBatch?.();
+  }
+  return { predictions: tested.predictions, loss: tested.loss / n };
 }
 
-/** What a batch left on the device. */
-interface Left {
-  items: number;
-  losses: tf.Scalar[];
-  classes?: tf.Tensor1D[];
+/**
+ * Batches whose results wait on the device before they are read. Backends whose kernels run at once have nothing to wait for, and what
+ * waited would lie between the tensors of WebAssembly's heap.
+ */
+const batchesTogether = () => (tf.getBackend() === "webgpu" ? 64 : 1);
+
+interface Result {
+  items: Int32Array;
+  loss: number;
+  classes: number[];
 }
 
-/** What batches left on the device, read some batches at once. */
-class Results {
-  private waiting: Left[] = [];
-  private readonly classes: number[] = [];
-  private loss = 0;
-
-  async add(left: Left): Promise<void> {
-    this.waiting.push(left);
-    if (this.waiting.length >= batchesTogether()) await this.read();
-  }
-
-  /** Predicted classes, batch by batch, and the sum of the items' losses. */
-  async all(): Promise<{ classes: readonly number[]; loss: number }> {
-    await this.read();
-    return { classes: this.classes, loss: this.loss };
-  }
-
-  private async read(): Promise<void> {
-    const left = this.waiting;
-    this.waiting = [];
-    const [losses, classes] = await Promise.all([
-      readTogether(left.flatMap(({ losses }) => losses)),
-      readTogether(left.flatMap(({ classes = [] }) => classes)),
-    ]);
-    let at = 0;
-    for (const { losses: own, items } of left)
-      this.loss += losses.slice(at, (at += own.length)).reduce((sum, loss) => sum + loss, 0) * items;
-    this.classes.push(...classes);
+/** Runs batches in turn, and reads what they leave some batches at once. */
+async function* inTurn(
+  all: readonly Int32Array[],
+  run: (items: Int32Array) => Promise<Left>,
+): AsyncGenerator<Result[]> {
+  let waiting: (Left & { items: Int32Array })[] = [];
+  for (const [i, items] of all.entries()) {
+    waiting.push({ items, ...(await run(items)) });
+    if (waiting.length < batchesTogether() && i < all.length - 1) continue;
+    const losses = await readTogether(waiting.flatMap(({ losses }) => losses));
+    const classes = await readTogether(waiting.flatMap(({ classes = [] }) => classes));
+    yield waiting.map(({ items, losses: { length } }) => ({
+      items,
+      loss: losses.splice(0, length).reduce((sum, loss) => sum + loss, 0),
+      classes: classes.splice(0, items.length),
+    }));
+    waiting = [];
   }
 }
 

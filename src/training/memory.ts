@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { UserError } from "../errors.js";
+import { OutOfMemory } from "../errors.js";
 import { decoderParameters } from "../models/decoder.js";
 import { buildStages, learns, outputSize, type ModelOptions } from "../models/model.js";
 import type { ParameterSpec } from "../parameters.js";
@@ -62,7 +62,7 @@ const numbers = ({ shape }: ParameterSpec) => shape.reduce((a, b) => a * b, 1);
  * Items of the parts in which a training step takes its batch: all of them where memory holds them, else parts of one size as far as the
  * batch divides. Gradients of parts add up to that of the batch, but where a stage mixes items.
  * @param limit bytes; by default what the backend gives
- * @throws UserError where memory does not hold the smallest part
+ * @throws OutOfMemory where memory does not hold the smallest part
  */
 export function planPart(size: StepSize, limit = bytesOfBackend()): number {
   const { batch, stages, layers, features, hidden } = size;
@@ -76,7 +76,7 @@ export function planPart(size: StepSize, limit = bytesOfBackend()): number {
     const why = mixing.length
       ? `on all of its ${batch} items at once (${mixing.map(({ kind }) => kind).join(" and ")} mix the items of a batch)`
       : "on one item alone";
-    throw new UserError(
+    throw new OutOfMemory(
       `a training step on hidden states of ${layers} × ${features} with ${hidden} channels, ${why}, needs a heap of ${gigabytes(needed)}, and ` +
         `the backend has ${gigabytes(limit)} for it: set DAAM_BACKEND=tensorflow, or take fewer channels or a smaller batch`,
     );

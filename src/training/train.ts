@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { Model } from "../models/model.js";
 import type { Stage } from "../models/stages.js";
 import { AdamW } from "./adamw.js";
+import type { Checkpoint } from "./checkpoint.js";
 import {
   batches,
   evaluate,
@@ -11,6 +12,7 @@ import {
   type EpochRecord,
   type Learned,
   type Learner,
+  type Left,
 } from "./epochs.js";
 import { lossOf } from "./losses.js";
 import { planPart } from "./memory.js";
@@ -53,12 +55,14 @@ export interface Outcome extends Learned {
 /**
  * Trains a decoder on hidden states and tests it after every epoch.
  * @param onEpoch told of each finished epoch
+ * @param checkpoint keeps where the training stands, and where it goes on from
  * @throws UserError, before anything is trained, where the backend's memory does not hold a step
  */
 export async function train(
   data: LabelledStates,
   options: TrainOptions,
   onEpoch?: (record: EpochRecord) => void,
+  checkpoint?: Checkpoint,
 ): Promise<Outcome> {
   const { layers, features, classes } = data;
   const part = planPart({ ...options, layers, features, classes }, options.memory);
@@ -67,6 +71,8 @@ export async function train(
   const optimiser = new AdamW(variables, options);
   try {
     const learner: Learner = {
+      variables: model.variables,
+      optimisers: [optimiser],
       step: (items, learningRate) =>
         trainStep(model, variables, optimiser, data, { ...options, part }, learningRate, items),
       test: (items) => test(model, data, { ...options, part }, items),
@@ -77,7 +83,7 @@ export async function train(
       trainItems: data.train.labels.length,
       testLabels: data.test.labels,
     };
-    const learned = await runEpochs(learner, course, onEpoch);
+    const learned = await runEpochs(learner, course, onEpoch, checkpoint);
     const shifted: Outcome["shifted"] = {};
     for (const [name, set] of Object.entries(data.shifted?.sets ?? {})) {
       const shiftedData = { ...data, test: set };
@@ -103,7 +109,7 @@ interface StepOptions extends Pick<TrainOptions, "loss"> {
 }
 
 /**
- * One step on a batch of training items; returns the losses of its parts before it, as a `Learner` does. Gradients of parts are added up,
+ * One step on a batch of training items; leaves the losses before it. Gradients of parts are added up,
  * weighted by their items, and clipped once.
  */
 export async function trainStep(
@@ -114,7 +120,7 @@ export async function trainStep(
   { loss, part = Infinity }: StepOptions,
   learningRate: number,
   items: Int32Array,
-): Promise<tf.Scalar[]> {
+): Promise<Left> {
   const losses: tf.Scalar[] = [];
   let sums: tf.Tensor[] = [];
   for (const own of batches(items, part)) {
@@ -130,7 +136,7 @@ export async function trainStep(
   }
   optimiser.step(sums, learningRate);
   tf.dispose(sums);
-  return losses;
+  return { losses };
 }
 
 /** The loss of a part, whose items are this share of the batch. */
@@ -147,7 +153,7 @@ async function test(
   data: LabelledStates,
   { loss, part = Infinity }: StepOptions,
   items: Int32Array,
-) {
+): Promise<Left> {
   const classes: tf.Tensor1D[] = [];
   const losses: tf.Scalar[] = [];
   for (const own of batches(items, part)) {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { PublishedCells } from "#src/experiments/outcome/published-cells.js";
+import { cellName } from "#src/experiments/plan/cell.js";
 import { findPreset, presets } from "#src/experiments/plan/presets.js";
 import { checkReport, report } from "#src/reproduction/report.js";
 import { Run } from "#src/experiments/run/run.js";
@@ -40,12 +42,12 @@ const open = (preset: string) => Run.open(preset, { trainer, jobs: 1 });
 async function published(preset: string, methods: string[]): Promise<CellResult[]> {
   const run = await open(preset);
   const results = await run.finish({ tasks: ["text"], methods });
-  for (const result of results) run.published.put(result);
+  run.published.write(run.published.folder, results);
   rmSync(run.store.folder, { recursive: true });
   return results;
 }
 const cellsOf = (preset: string, names: string[]) =>
-  names.filter((name) => existsSync(join(home, "results", preset, "cells", "text", name, "run-1.json")));
+  names.filter((name) => new PublishedCells(join(home, "results", preset)).read(cellName("text", name, 1)));
 
 describe("a partial report", () => {
   it("keeps published cells of the same configuration beside those that are finished", async () => {
@@ -57,7 +59,7 @@ describe("a partial report", () => {
     );
     const stale = { ...before[0]!, name: "text/gqa/run-1", config: { ...before[0]!.config, epochs: 99 } };
     const run = await open("made");
-    run.published.put(stale);
+    run.published.write(run.published.folder, [...before, stale]);
     await run.finish({ tasks: ["text"], methods: ["mha"] });
     await assert.rejects(
       report("made"),
@@ -106,7 +108,8 @@ describe("a partial report", () => {
       checkReport(run, true);
       delete run.files.speech;
       checkReport(run, true);
-      run.published.put({ name: "speech/mha/run-1" } as CellResult);
+      const [speech] = await run.finish({ tasks: ["text"], methods: ["mha"] });
+      run.published.write(run.published.folder, [{ ...speech!, name: "speech/mha/run-1" }]);
       assert.throws(
         () => checkReport(run, true),
         refusal(/cells of speech, .*lost, .*: daam features --preset made --task speech makes them/),

@@ -22,6 +22,7 @@ import { reproduce } from "#src/reproduction/reproduce.js";
 import { findPreset, presets } from "#src/experiments/plan/presets.js";
 import { Run, type Progress } from "#src/experiments/run/run.js";
 import type { Preset } from "#src/experiments/types.js";
+import { refusal } from "../support/files.js";
 
 const trainer = new URL("../experiments/fake-trainer.js", import.meta.url).href;
 const text = { tasks: ["text"] };
@@ -36,7 +37,8 @@ beforeEach(() => {
 
 afterEach(() => {
   rmSync(home, { recursive: true, force: true });
-  for (const name of ["DAAM_HOME", "FAKE_LOG", "FAKE_MS", "FAKE_DEATH"]) delete process.env[name];
+  for (const name of ["DAAM_HOME", "FAKE_LOG", "FAKE_MS", "FAKE_DEATH", "FAKE_MEMORY", "FAKE_MISSING"])
+    delete process.env[name];
 });
 
 const trained = () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []);
@@ -104,25 +106,33 @@ describe("a run", () => {
     assert.equal(times("text/mha/run-1"), 2);
   });
 
-  it("names the cell whose worker died, keeps the others, and goes on", async () => {
-    process.env.FAKE_DEATH = "text/no-attention/run-1";
-    const run = () => reproduce("smoke", { ...quiet, jobs: 1, scope: text });
-    await assert.rejects(run, (error: Error) => {
-      assert.ok(error instanceof UserError);
-      assert.match(
-        error.message,
-        /^the worker training text\/no-attention\/run-1 ended \(SIGKILL\)[^\n]*run again/,
-      );
-      return true;
+  for (const [accident, jobs, why] of [
+    [
+      "FAKE_DEATH",
+      1,
+      /the worker training text\/daam-v1\/run-1 ended \(SIGKILL\), perhaps for want of memory/,
+    ],
+    ["FAKE_MEMORY", 2, /Array buffer allocation failed/],
+  ] as const)
+    it(`names the cell of ${accident}, trains the others, and goes on`, async () => {
+      process.env[accident] = "text/daam-v1/run-1";
+      const run = () => reproduce("smoke", { ...quiet, jobs, scope: text });
+      await assert.rejects(run, (error: Error) => {
+        assert.ok(error instanceof UserError);
+        assert.match(error.message, /^1 cell was given up, the others are finished: text\/daam-v1\/run-1 \(/);
+        assert.match(error.message, /; run again [^\n]* fewer --jobs/);
+        assert.match(error.message, why);
+        return true;
+      });
+      // all but that cell and those whose layers follow from it
+      const before = trained();
+      assert.equal(before.length, 20);
+      assert.equal(workersAlive(), 0);
+      delete process.env[accident];
+      await run();
+      assert.equal(trained().length, 25);
+      assert.equal(new Set(trained()).size, 25);
     });
-    const before = trained().length;
-    assert.equal(workersAlive(), 0);
-    delete process.env.FAKE_DEATH;
-    await run();
-    assert.equal(trained().length, 25);
-    assert.equal(new Set(trained()).size, 25);
-    assert.ok(before < 25);
-  });
 
   it("ends its workers when it is stopped", async () => {
     process.env.FAKE_MS = "200";
@@ -134,10 +144,32 @@ describe("a run", () => {
     assert.ok(!existsSync(join(home, "runs/smoke/lock")));
   });
 
-  it("starts anew when the last one came to its end", async () => {
+  it("that came to its end says so and trains nothing; --anew trains all of its scope again", async () => {
+    const scope = { ...text, methods: ["mha"] };
+    const lines: string[] = [];
+    const again = (anew?: boolean) =>
+      reproduce("smoke", { ...quiet, scope, anew, say: (line) => lines.push(line) });
+    await reproduce("smoke", { ...quiet, scope: text });
+    await again();
+    assert.match(lines[0]!, /^smoke: 1 of 1 cells are finished; nothing to train \(--anew, .* again\)/);
+    assert.equal(trained().length, 25);
+    await again(true);
+    assert.match(lines.join("\n"), /--anew: 1 finished cells are discarded/);
+    assert.deepEqual(trained().slice(25), ["text/mha/run-1"]);
+  });
+
+  it("discards nothing where the backend is missing", async () => {
     const scope = { ...text, methods: ["mha"] };
     await reproduce("smoke", { ...quiet, scope });
-    await reproduce("smoke", { ...quiet, scope });
+    process.env.FAKE_MISSING = "1";
+    await assert.rejects(
+      reproduce("smoke", { ...quiet, scope, anew: true }),
+      refusal(/^backend "fake" is not available/),
+    );
+    assert.ok(existsSync(join(home, "runs/smoke/cells/text/mha/run-1.json")));
+    assert.equal(workersAlive(), 0);
+    delete process.env.FAKE_MISSING;
+    await reproduce("smoke", { ...quiet, scope, anew: true });
     assert.deepEqual(trained(), ["text/mha/run-1", "text/mha/run-1"]);
   });
 
@@ -159,10 +191,8 @@ describe("a run", () => {
     ] as const) {
       const { store, published } = await Run.open(preset);
       const results = await (await Run.open(preset, { trainer, jobs: 2 })).finish(scope);
-      for (const result of results) {
-        published.put(result);
-        store.remove(result.name);
-      }
+      published.write(published.folder, results);
+      for (const { name } of results) store.remove(name);
       const before = trained().length;
       const lines: string[] = [];
       await reproduce(preset, { ...quiet, say: (line) => lines.push(line), scope, resume: true });

@@ -81,7 +81,9 @@ const all = (items: number) => Int32Array.from({ length: items }, (_, i) => i);
 async function oneStep(size: StepSize, data: LabelledStates): Promise<void> {
   const model = new Model({ ...size, seed: 1 });
   const optimiser = new AdamW(model.trainable, adam);
-  tf.dispose(await trainStep(model, model.trainable, optimiser, data, { loss }, 1e-2, all(size.batch)));
+  tf.dispose({
+    ...(await trainStep(model, model.trainable, optimiser, data, { loss }, 1e-2, all(size.batch))),
+  });
   model.dispose();
   optimiser.dispose();
 }
@@ -188,7 +190,7 @@ describe("a batch in parts", () => {
             gradients = given.flatMap((gradient) => [...gradient.dataSync()]);
           },
         } as unknown as AdamW;
-        const losses = await trainStep(
+        const { losses } = await trainStep(
           model,
           model.trainable,
           optimiser,

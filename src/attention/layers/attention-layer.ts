@@ -10,6 +10,12 @@ export interface AttentionLayerArgs extends LayerArgs {
   seed?: number;
 }
 
+/** Of an input. */
+export type Size = { layers: number; features: number };
+
+/** Options without the size, which a layer takes from its input. */
+export type Sizeless<T> = Omit<T, keyof Size>;
+
 /** An initialiser of tfjs for each distribution of the parameters. */
 class DrawnInitializer extends tf.serialization.Serializable {
   /** @nocollapse */
@@ -61,7 +67,7 @@ export abstract class AttentionLayer<Args extends object> extends tf.layers.Laye
   /** Options without a default. */
   protected abstract required(): readonly (keyof Args & string)[];
 
-  protected abstract create(size: { layers: number; features: number }): Module;
+  protected abstract create(size: Size): Module;
 
   /** What rebuilds the mechanism, for `getConfig`. */
   protected abstract options(): tf.serialization.ConfigDict;
@@ -121,6 +127,11 @@ export abstract class AttentionLayer<Args extends object> extends tf.layers.Laye
   private values(): Tensors {
     return Object.fromEntries(Object.entries(this.parameters).map(([name, weight]) => [name, weight.read()]));
   }
+}
+
+/** Makes a class known to `tf.loadLayersModel`. */
+export function register(layer: unknown): void {
+  tf.serialization.registerClass(layer as tf.serialization.SerializableConstructor<tf.layers.Layer>);
 }
 
 function oneShape(shape: tf.Shape | tf.Shape[]): tf.Shape {

@@ -1,7 +1,11 @@
-/** The attention mechanisms as layers of tfjs: what `make package` packs. */
-export * from "./layers.js";
+/** The attention mechanisms as layers of tfjs: what `make package` packs, beside `file-handler.ts` for Node. */
+export { DensityAdaptiveAttention } from "./density.js";
+export { MixtureOfDensities } from "./mixture.js";
+export { MultiHeadDotProductAttention } from "./dot-product.js";
+export { GroupedQueryAttention } from "./grouped-query.js";
+export { LayerWeights } from "./layer-weights.js";
+export { registerLayers } from "./register-layers.js";
 export { AttentionLayer, type AttentionLayerArgs } from "./attention-layer.js";
-export { fileHandler } from "./file-handler.js";
 export {
   importanceFactor,
   layerShares,

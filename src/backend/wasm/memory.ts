@@ -1,13 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-import { UserError } from "../../errors.js";
+import { OutOfMemory } from "../../errors.js";
 
 /** WebAssembly's most, as Emscripten counts it: 4 GB less a page. */
 const MOST = 2 ** 32 - 2 ** 16;
-
-/** The memory for what is being done is not to be had. */
-export class OutOfMemory extends UserError {
-  override name = "OutOfMemory";
-}
 
 /** The part of Emscripten's module that gives memory, and calls what takes it. */
 interface Allocating {

@@ -4,7 +4,7 @@ import { cellName } from "../plan/cell.js";
 import { runsOf } from "../plan/budget.js";
 import { methods } from "../plan/methods.js";
 import { findPreset, RECORDED } from "../plan/presets.js";
-import { CellStore } from "./store.js";
+import { PublishedCells } from "./published-cells.js";
 import type { CellResult, Method, Preset } from "../types.js";
 
 /** Rows of a preset's tables. Those that it does not train are recorded ones where its hidden states are the shipped ones, of the same encoders. */
@@ -26,7 +26,7 @@ export function tableMethods(preset: Preset): Method[] {
 export function recordedCells(rows: readonly Method[], tasks: readonly string[]): CellResult[] {
   return rows.flatMap(({ name, recorded, runs }) => {
     if (!recorded) return [];
-    const store = new CellStore(resultsFolder(recorded));
+    const store = new PublishedCells(resultsFolder(recorded));
     return tasks.flatMap((task) =>
       Array.from({ length: runs!(task) }, (_, i) => store.read(cellName(task, name, i + 1)) ?? []).flat(),
     );

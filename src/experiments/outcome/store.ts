@@ -4,21 +4,31 @@ import { guard, writeWhole } from "../../files.js";
 import { sameConfig } from "../plan/cell.js";
 import type { CellConfig, CellResult } from "../types.js";
 
-/** The cells' JSON files of a folder: `cells/<task>/<method>/run-1.json`. */
-export class CellStore {
+/** Where cells are read from: the folder of a run, or published results. */
+export interface Cells {
+  readonly folder: string;
+  /** The result of a cell that was finished with this configuration. */
+  get(name: string, config: CellConfig): CellResult | undefined;
+  /** The result of a cell, whatever its configuration; undefined where there is none. */
+  read(name: string): CellResult | undefined;
+  /** Whether there are any cells of a task. */
+  holds(task: string): boolean;
+}
+
+/** A run's cells, a JSON file each: `cells/<task>/<method>/run-1.json`. Several processes may write, each its own cell. */
+export class CellStore implements Cells {
   constructor(readonly folder: string) {}
 
   path(name: string): string {
     return join(this.folder, "cells", `${name}.json`);
   }
 
-  /** The result of a cell that was finished with this configuration. */
   get(name: string, config: CellConfig): CellResult | undefined {
     const result = this.read(name);
     return result && sameConfig(result.config, config) ? result : undefined;
   }
 
-  /** The result of a cell, whatever its configuration; undefined where there is none that can be read. */
+  /** Cells that cannot be read count as missing. */
   read(name: string): CellResult | undefined {
     try {
       return JSON.parse(readFileSync(this.path(name), "utf8")) as CellResult;
@@ -27,7 +37,6 @@ export class CellStore {
     }
   }
 
-  /** Whether there are any cells of a task. */
   holds(task: string): boolean {
     return existsSync(join(this.folder, "cells", task));
   }

@@ -104,7 +104,7 @@ export function ablationMethods(size: Size): Method[] {
  * A layer's share is its sum over all features ÷ the total.
  */
 export function layersByShare({ attention, name }: CellResult, which: "highest" | "lowest"): number[] {
-  if (!attention) throw new UserError(`${name} has no attention map: delete it and run again`);
+  if (!attention?.train) throw new UserError(`${name} has no attention map: delete it and run again`);
   const { layers, features, train } = attention;
   const shares = layerShares({ layers, features, values: decodeMap(train, layers * features) });
   const starts = [...Array(Math.max(1, shares.length - chosenLayers + 1)).keys()];

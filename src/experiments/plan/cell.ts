@@ -11,6 +11,8 @@ export interface Cell {
   part: Part;
   /** Undefined while it depends on cells that are not finished. */
   config?: CellConfig;
+  /** The configuration while it lacks nothing but the rate, which its row has not chosen yet. */
+  withoutRate?: Omit<CellConfig, "learningRate">;
   /** Names of the cells that its configuration depends on. */
   needs: string[];
 }
@@ -28,3 +30,7 @@ export const heldOutName = (task: string, method: string, run: number, rate: num
 
 /** Whether two configurations give the same figures: equal in every entry. */
 export const sameConfig = (a: CellConfig, b: CellConfig) => isDeepStrictEqual(a, b);
+
+/** Whether a configuration is the given one at some rate. */
+export const sameButRate = (config: CellConfig, withoutRate: Omit<CellConfig, "learningRate">) =>
+  sameConfig(config, { ...withoutRate, learningRate: config.learningRate });

@@ -2,7 +2,7 @@ import { basename, dirname } from "node:path";
 import type { ExtractionSettings } from "../../features/extraction.js";
 import { shiftName } from "../../shifts/shift.js";
 import type { Cell } from "./cell.js";
-import type { CellStore } from "../outcome/store.js";
+import type { Cells } from "../outcome/store.js";
 import { findTask } from "./tasks.js";
 import type { CellResult, Preset } from "../types.js";
 
@@ -65,7 +65,7 @@ export function robustnessCells(
 }
 
 /** Cells of a preset's robustness that a store holds, whatever their configuration. */
-export function recordedRobustness({ tasks }: Preset, store: CellStore): CellResult[] {
+export function recordedRobustness({ tasks }: Preset, store: Cells): CellResult[] {
   return Object.entries(tasks).flatMap(([task, { robustness }]) =>
     robustnessMethods.flatMap((method) =>
       Array.from({ length: robustness?.runs ?? 0 }, (_, i) => i + 1).flatMap(

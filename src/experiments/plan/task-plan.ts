@@ -80,7 +80,10 @@ export class TaskPlan {
     const { chosen, heldOut } = this.choice(method);
     if (chosen !== undefined && atEveryRate(this.preset, method)) return this.cell(method, run, chosen);
     const cell = { name: cellName(this.task, method.name, run), ...this.about(method, run) };
-    if (chosen === undefined) return { ...cell, needs: heldOut.map(({ name }) => name) };
+    if (chosen === undefined) {
+      const withoutRate = method.layers ? {} : { withoutRate: this.withoutRate(method, run) };
+      return { ...cell, ...withoutRate, needs: heldOut.map(({ name }) => name) };
+    }
     if (!method.layers) return { ...cell, config: this.config(method, run, chosen), needs: [] };
     // DAAMv1 of the same run, which saw the same training items
     const source = this.chosenCell(
@@ -149,13 +152,12 @@ export class TaskPlan {
     };
   }
 
-  private config(
-    method: Method,
-    run: number,
-    learningRate: number,
-    stages: Stage[] = method.stages(this.size),
-  ): CellConfig {
-    return { ...configOf(this.preset, this.size, this.info, method, run, stages), learningRate };
+  private config(method: Method, run: number, learningRate: number, stages?: Stage[]): CellConfig {
+    return { ...this.withoutRate(method, run, stages), learningRate };
+  }
+
+  private withoutRate(method: Method, run: number, stages: Stage[] = method.stages(this.size)) {
+    return configOf(this.preset, this.size, this.info, method, run, stages);
   }
 }
 

@@ -2,9 +2,10 @@ import * as tf from "@tensorflow/tfjs";
 import { countFineTuning, fineTuningParameters } from "../../adapters/fine-tuning.js";
 import { saveAdapter } from "../../adapters/peft.js";
 import { openEncoder } from "../../encoders/encoder.js";
-import { UserError } from "../../errors.js";
+import { OutOfMemory } from "../../errors.js";
 import { encoderBytes } from "../../features/extraction.js";
 import { preparation } from "../../features/inputs.js";
+import type { Checkpoint } from "../../training/checkpoint.js";
 import { fineTune, type RawExamples } from "../../training/fine-tune.js";
 import { outcomeOf } from "../outcome/outcome.js";
 import type { Trained } from "./pool.js";
@@ -16,17 +17,18 @@ const WASM_BYTES = 2 ** 30 * 1.5;
 
 /**
  * Trains and tests the low-rank update and the head of a cell; saves the update where it acts.
- * @throws UserError for an encoder that the backend's memory does not hold: fine-tuning keeps all of it there
+ * @throws OutOfMemory for an encoder that the backend's memory does not hold: fine-tuning keeps all of it there
  */
 export async function fineTuneCell(
   { fineTuning: tuning, ...config }: CellConfig,
   { settings, classes, inputs, labels }: RawTaskData,
   onEpoch: (record: EpochRecord) => void,
   adapterFolder: string,
+  checkpoint?: Checkpoint,
 ): Promise<Trained> {
   const fineTuning = tuning!;
   if (tf.getBackend() === "wasm" && encoderBytes(settings.encoder) > WASM_BYTES)
-    throw new UserError(
+    throw new OutOfMemory(
       `fine-tuning keeps ${settings.encoder} in memory, more than WebAssembly's 4 GB: set DAAM_BACKEND=tensorflow, or leave LORA=1 out`,
     );
   const encoder = await openEncoder(settings.encoder, { resident: true });
@@ -47,6 +49,7 @@ export async function fineTuneCell(
       { ...config, fineTuning },
       {
         onEpoch,
+        checkpoint,
         finished: async (adapter) => {
           if (fineTuning.acts) await saveAdapter(adapterFolder, adapter, encoder);
         },

@@ -7,7 +7,7 @@ import { recordedRobustness } from "../plan/robustness.js";
 import { recordedCells, tableMethods } from "../outcome/recorded.js";
 import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
-import { CellStore } from "../outcome/store.js";
+import { PublishedCells } from "../outcome/published-cells.js";
 import { taskAt } from "../plan/tasks.js";
 import type { CellResult, Method, Preset, Task, TaskBudget, TestItems } from "../types.js";
 
@@ -44,7 +44,7 @@ export class OpenRun {
     const own = this.run.robustness;
     const recorded = own.length === 0;
     const preset = recorded ? findPreset(RECORDED) : this.preset;
-    const published = new CellStore(resultsFolder(preset.name));
+    const published = new PublishedCells(resultsFolder(preset.name));
     const tasks = Object.keys(preset.tasks).map((name) => taskAt(preset, name));
     return { preset, recorded, tasks, results: recorded ? recordedRobustness(preset, published) : own };
   }

@@ -22,12 +22,17 @@ function progressLine({ total, done, secondsLeft, running, event }: Progress): s
 export function terminalProgress(stream: NodeJS.WriteStream = process.stderr) {
   const update = stream.isTTY ? createLogUpdate(stream) : undefined;
   let tenth = -1;
+  const note = (line: string) => {
+    update?.clear();
+    stream.write(`${line}\n`);
+  };
   return {
     show(progress: Progress) {
       const { event, done, total } = progress;
-      if (event.kind === "backend") {
-        update?.clear();
-        stream.write(`${event.line}\n`);
+      if (event.kind === "backend" || event.kind === "note") {
+        note(event.line);
+      } else if (event.kind === "failed") {
+        note(`${event.name} is given up: ${event.why}`);
       } else if (update) {
         update(progressLine(progress).split(" · ").join("\n  "));
       } else if (event.kind === "waiting") {

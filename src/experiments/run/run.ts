@@ -3,15 +3,16 @@ import { join } from "node:path";
 import { UserError } from "../../errors.js";
 import { summariseFeatures, type FeatureSummary } from "../../features/load.js";
 import { selectIndices } from "../../features/select.js";
-import { sameConfig, type Cell } from "../plan/cell.js";
+import { sameButRate, sameConfig, type Cell } from "../plan/cell.js";
 import { inScope, planCells, type Scope } from "../plan/cells.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../../folders.js";
 import { Lock } from "../../lock.js";
-import { runPool, type Order } from "./pool.js";
+import { checkBackend, runPool, type Order, type PoolOptions } from "./pool.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
+import { PublishedCells } from "../outcome/published-cells.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
 import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "../types.js";
@@ -43,8 +44,10 @@ export interface Progress {
   event:
     | { kind: "start" | "epoch"; name: string }
     | { kind: "done"; result: CellResult }
+    | { kind: "failed"; name: string; why: string }
     | { kind: "waiting"; pid: number }
-    | { kind: "backend"; line: string };
+    | { kind: "backend"; line: string }
+    | { kind: "note"; line: string };
 }
 
 /** A preset at work in `runs/<preset>/`: what is planned, what is finished, and how to finish the rest. */
@@ -54,7 +57,7 @@ export class Run {
   /** Cells of this run. */
   readonly store: CellStore;
   /** Cells that were published. */
-  readonly published: CellStore;
+  readonly published: PublishedCells;
   readonly jobs: number;
   private readonly known = new Map<string, CellResult>();
   /** Expected seconds by cell. */
@@ -85,7 +88,7 @@ export class Run {
       ]),
     );
     this.store = new CellStore(runFolder(preset.name));
-    this.published = new CellStore(resultsFolder(preset.name));
+    this.published = new PublishedCells(resultsFolder(preset.name));
   }
 
   /**
@@ -116,7 +119,8 @@ export class Run {
 
   /**
    * What can be published of a scope: the results that are finished here and, unless the preset trains all of them anew, those that were
-   * published with the same configuration; and how many cells have neither.
+   * published with the same configuration; and how many cells have neither. Cells whose row has not chosen its rate yet stay as they were
+   * published, though they are missing.
    */
   standing(scope: Scope = {}): { results: CellResult[]; missing: number } {
     const anew = this.preset.alwaysAnew;
@@ -124,7 +128,11 @@ export class Run {
       this.result(name, config) ?? (anew ? undefined : this.published.get(name, config));
     const cells = this.planWith(scope, find);
     const results = cells.flatMap(({ name, config }) => (config && find(name, config)) ?? []);
-    return { results, missing: cells.length - results.length };
+    const undecided = cells.flatMap(({ name, withoutRate }) => {
+      const result = withoutRate && !anew ? this.published.read(name) : undefined;
+      return result && sameButRate(result.config, withoutRate!) ? [result] : [];
+    });
+    return { results: [...results, ...undecided], missing: cells.length - results.length };
   }
 
   /** Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. */
@@ -169,6 +177,11 @@ export class Run {
     return this.left(scope, this.estimates(), new Map());
   }
 
+  /** @throws UserError where the workers' backend is not there; nothing is trained */
+  checkBackend(): Promise<void> {
+    return checkBackend(this.pool);
+  }
+
   /** Forgets finished cells. */
   discard(cells: readonly Cell[]): void {
     for (const { name } of cells) {
@@ -193,7 +206,7 @@ export class Run {
 
   /**
    * Trains the missing cells of a scope in worker processes, seed by seed, longest first.
-   * @throws UserError where a worker dies or cannot write; finished cells stay.
+   * @throws UserError where a worker cannot write, and at the end where cells were given up; finished cells stay.
    */
   async finish(
     scope: Scope = {},
@@ -220,8 +233,7 @@ export class Run {
     active: Map<string, Active>,
     report: (event: Progress["event"]) => void,
   ): Promise<void> {
-    const { backend, signal, trainer = new URL("./train-cell.js", import.meta.url).href } = this.options;
-    const threads = Math.max(1, Math.floor(availableParallelism() / this.jobs));
+    const failed = new Set<string>();
     const next = (): Order | undefined => {
       const cells = this.plan(scope);
       const needed = new Set(cells.flatMap((cell) => (this.finished(cell) ? [] : cell.needs)));
@@ -229,12 +241,14 @@ export class Run {
       const round = ({ name, task, run }: Cell) => (needed.has(name) ? 0 : seedOf(run, findTask(task)));
       const seconds = (cell: Cell) => estimates.seconds(cell.name, cell.config!);
       const [cell] = cells
-        .filter((cell) => cell.config && !active.has(cell.name) && !this.finished(cell))
+        .filter(({ name, config }) => config && !active.has(name) && !failed.has(name))
+        .filter((cell) => !this.finished(cell))
         .sort((a, b) => round(a) - round(b) || seconds(b) - seconds(a));
       return cell && this.order(cell);
     };
-    await runPool({ jobs: this.jobs, threads, backend, signal, trainer, folder: this.store.folder }, next, {
+    await runPool(this.pool, next, {
       backend: (line) => report({ kind: "backend", line }),
+      note: (line) => report({ kind: "note", line }),
       start: (name) => {
         const { config } = this.plan(scope).find((cell) => cell.name === name)!;
         active.set(name, { epochs: config!.epochs });
@@ -250,7 +264,18 @@ export class Run {
         estimates.learn(result);
         report({ kind: "done", result });
       },
+      failed: (name, why) => {
+        active.delete(name);
+        failed.add(name);
+        report({ kind: "failed", name, why });
+      },
     });
+  }
+
+  private get pool(): PoolOptions {
+    const { backend, signal, trainer = new URL("./train-cell.js", import.meta.url).href } = this.options;
+    const threads = Math.max(1, Math.floor(availableParallelism() / this.jobs));
+    return { jobs: this.jobs, threads, backend, signal, trainer, folder: this.store.folder };
   }
 
   private order({ name, task, config }: Cell): Order {
@@ -270,7 +295,7 @@ export class Run {
     return new Estimates((name, config) => {
       if (!this.expected.has(name)) {
         const recorded = this.published.get(name, config)?.seconds;
-        this.expected.set(name, recorded ?? modelSeconds(config, this.sizeOf(config)));
+        this.expected.set(name, recorded || modelSeconds(config, this.sizeOf(config)));
       }
       return this.expected.get(name)!;
     });

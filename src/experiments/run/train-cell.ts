@@ -2,8 +2,9 @@
 import { createRequire } from "node:module";
 import { chooseBackend } from "../../backend/choose.js";
 import type { ShiftedItems, TaskData } from "../../features/select.js";
-import { UserError } from "../../errors.js";
+import { OutOfMemory } from "../../errors.js";
 import { countParameters } from "../../models/model.js";
+import type { Checkpoint } from "../../training/checkpoint.js";
 import { planPart } from "../../training/memory.js";
 import { confusionMatrix, scores } from "../../training/metrics.js";
 import { train } from "../../training/train.js";
@@ -33,12 +34,12 @@ async function start(threads: number) {
   return { name, line, versions };
 }
 
-/** @throws UserError naming the cell, where the backend's memory does not hold a step of it. */
+/** @throws OutOfMemory naming the cell, where the backend's memory does not hold a step of it. */
 export const refuse: Trainer["refuse"] = (name, config, size) => {
   try {
     planPart({ ...withDecoder(config), ...size });
   } catch (error) {
-    throw error instanceof UserError ? new UserError(`${name}: ${error.message}`) : error;
+    throw error instanceof OutOfMemory ? new OutOfMemory(`${name}: ${error.message}`) : error;
   }
 };
 
@@ -50,9 +51,15 @@ export async function trainCell(
   config: CellConfig,
   data: TaskData,
   onEpoch: (record: EpochRecord) => void,
+  checkpoint?: Checkpoint,
 ): Promise<Trained> {
   const { layers, features, classes } = data;
-  const { attention, learned, shifted, ...trained } = await train(data, withDecoder(config), onEpoch);
+  const { attention, learned, shifted, ...trained } = await train(
+    data,
+    withDecoder(config),
+    onEpoch,
+    checkpoint,
+  );
   return {
     ...outcomeOf(trained, data.test.labels, classes),
     ...(learned && { learned }),

@@ -56,9 +56,14 @@ export async function compareRates(preset: string, options: TuneOptions): Promis
   // folds hold out different actors each; runs hold out the same items
   const { split, paperRuns } = findTask(task);
   const { runs = split === "folds" ? paperRuns.length : 1 } = options;
-  const cells = run
-    .plan({ tasks: [task], methods })
-    .filter((cell) => methods.includes(cell.method) && cell.run <= runs);
+  const planned = run.plan({ tasks: [task], methods }).filter((cell) => methods.includes(cell.method));
+  // where rows are trained at several rates, any of a run's cells has what is common to them
+  const cells = methods.flatMap((method) =>
+    Array.from({ length: runs }, (_, i) => {
+      const own = planned.filter((cell) => cell.method === method && cell.run === i + 1);
+      return own.find(({ config }) => config) ?? own[0];
+    }).filter((cell) => cell !== undefined),
+  );
   const waits = cells.find(({ config }) => !config);
   if (waits)
     throw new UserError(
@@ -125,6 +130,7 @@ async function trainAll(
   try {
     await runPool({ jobs: run.jobs, threads, backend, signal, trainer, folder }, () => waiting.shift(), {
       backend: (line) => show({ kind: "backend", line }),
+      note: (line) => show({ kind: "note", line }),
       done: (result) => {
         done++;
         show({ kind: "done", result });

@@ -1,7 +1,7 @@
 /** What a published folder is made of. */
 import type { CellResult, Method, Preset, Task } from "../../experiments/types.js";
 import type { TestLabels } from "../tables/attention-maps.js";
-import type { Machine } from "./machine.js";
+import type { Machine } from "../../machine.js";
 import type { ItemsOf } from "../claims/paired.js";
 import type { AblationEntry } from "../figures/result-figures.js";
 import { ablationEntry, type ResultTable, resultTable } from "../tables/rows.js";

@@ -2,6 +2,8 @@
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Papa from "papaparse";
+import { PublishedCells } from "../../experiments/outcome/published-cells.js";
+import type { CellResult } from "../../experiments/types.js";
 import { guard, writeWhole } from "../../files.js";
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Figure } from "../figures/figure.js";
@@ -24,6 +26,7 @@ import { judge } from "../claims/judge.js";
 import { saveFigure } from "../figures/save.js";
 import { choiceTable } from "../tables/choice.js";
 import { itemsTable } from "../tables/items.js";
+import { seesAll } from "../tables/rows.js";
 import { ablationRuns, ablationTable, csvTable, toCsv } from "../tables/tables.js";
 import { claimsTable, verdictTable } from "../claims/verdict.js";
 
@@ -43,7 +46,9 @@ export async function publish(folder: string, publication: Publication): Promise
   guard(folder, () => restore(folder));
   try {
     const notes = join(folder, NOTES);
-    await write(part, publication, existsSync(notes) ? guard(notes, () => readFileSync(notes, "utf8")) : "");
+    const changes = existsSync(notes) ? guard(notes, () => readFileSync(notes, "utf8")) : "";
+    const before = new PublishedCells(folder);
+    await write(part, settled(publication, before), before, changes);
     guard(folder, () => {
       for (const name of KEPT.filter((kept) => existsSync(join(folder, kept))))
         cpSync(join(folder, name), join(part, name), { recursive: true });
@@ -80,9 +85,9 @@ function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<strin
   };
   for (const { table, ablations } of parts) {
     const { name, title } = table.task;
-    const started = table.rows.some((row) => row.results.length);
-    figures[`${name}-learning-curves`] = started ? learningCurvesOf(table) : undefined;
-    figures[`${name}-efficiency`] = started ? efficiencyOf(table) : undefined;
+    const started = table.rows.filter((row) => row.results.length);
+    figures[`${name}-learning-curves`] = started.some(seesAll) ? learningCurvesOf(table) : undefined;
+    figures[`${name}-efficiency`] = started.length ? efficiencyOf(table) : undefined;
     figures[`${name}-confusion`] = confusionOf(table, labels);
     figures[`${name}-importance-factor`] = importanceOf(table);
     figures[`${name}-layer-shares`] = sharesOf(table);
@@ -99,7 +104,21 @@ function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<strin
   );
 }
 
-async function write(folder: string, publication: Publication, changes: string): Promise<void> {
+/** Costs of cells whose digits stand published already are the published ones. */
+function settled(publication: Publication, before: PublishedCells): Publication {
+  const { machine } = publication;
+  const list = (results: readonly CellResult[] = []) =>
+    results.map((result) => before.settled({ machine, ...result }));
+  const { results, heldOut, robustness } = publication;
+  return { ...publication, results: list(results), heldOut: list(heldOut), robustness: list(robustness) };
+}
+
+async function write(
+  folder: string,
+  publication: Publication,
+  before: PublishedCells,
+  changes: string,
+): Promise<void> {
   const parts = sections(publication);
   const file = (name: string, text: string) => writeWhole(join(folder, name), text);
   for (const { table } of parts) {
@@ -130,7 +149,7 @@ async function write(folder: string, publication: Publication, changes: string):
         { newline: "\n" },
       ) + "\n",
     );
-  const { preset, tasks, results, robustness = [] } = publication;
+  const { preset, tasks, results, heldOut = [], robustness = [] } = publication;
   const shifted = robustnessOf(
     preset,
     tasks.map(({ task }) => task),
@@ -139,8 +158,7 @@ async function write(folder: string, publication: Publication, changes: string):
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
   const findings = findingsOf(parts, shifted, publication.items);
   for (const topic of topics) if (findings[topic].rows.length) file(`${topic}.csv`, toCsv(findings[topic]));
-  for (const result of [...results, ...robustness])
-    file(`cells/${result.name}.json`, `${JSON.stringify(result)}\n`);
+  before.write(folder, [...results, ...heldOut, ...robustness]);
   const figures = figuresOf(parts, publication.labels);
   for (const part of shifted) {
     const figure = robustnessFigure(part);

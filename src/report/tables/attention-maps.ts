@@ -11,9 +11,10 @@ type Items = "test" | "train";
 
 /** A cell's last-epoch attention map, averaged over test or training items; undefined without density attention. */
 function attentionMap({ attention }: CellResult, items: Items = "test"): DensityMap | undefined {
-  if (!attention) return undefined;
+  const map = attention?.[items];
+  if (!map) return undefined;
   const { layers, features } = attention;
-  return { layers, features, values: decodeMap(attention[items], layers * features) };
+  return { layers, features, values: decodeMap(map, layers * features) };
 }
 
 /** Importance factors [layers][features] of the cells' mean map; undefined when no cell has one. */

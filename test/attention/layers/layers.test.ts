@@ -11,10 +11,10 @@ import {
   LayerWeights,
   MixtureOfDensities,
   MultiHeadDotProductAttention,
-  fileHandler,
   importanceFactor,
   layerShares,
 } from "#src/attention/layers/index.js";
+import { fileHandler } from "#src/attention/layers/file-handler.js";
 import { densityAttend } from "#src/attention/density.js";
 import { onEveryBackend } from "../../support/backends.js";
 import { assertClose, normal } from "../../support/close.js";

@@ -15,6 +15,7 @@ import { adapterFolder, copyAdapters } from "#src/experiments/outcome/adapters.j
 import { planCells } from "#src/experiments/plan/cells.js";
 import { methods } from "#src/experiments/plan/methods.js";
 import { presetAt, presets } from "#src/experiments/plan/presets.js";
+import { PublishedCells } from "#src/experiments/outcome/published-cells.js";
 import { recordedCells, tableMethods } from "#src/experiments/outcome/recorded.js";
 import { reproduce } from "#src/reproduction/reproduce.js";
 import { findTask } from "#src/experiments/plan/tasks.js";
@@ -90,9 +91,8 @@ describe("recorded rows", () => {
   it("show the published cells of small, say so, and do not count", () => {
     const config = { task: "text", method: "lora-4", run: 1, learningRate: 3e-4 };
     const cell = { ...madeCell("text/lora-4/run-1"), config };
-    const folder = join(home, "results", "small", "cells", "text", "lora-4");
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "run-1.json"), JSON.stringify(cell));
+    const folder = join(home, "results", "small");
+    new PublishedCells(folder).write(folder, [cell as CellResult]);
     const rows = tableMethods(presetAt("quick", false));
     const found = recordedCells(rows, ["text"]);
     assert.deepEqual(
@@ -101,7 +101,11 @@ describe("recorded rows", () => {
     );
     const table = resultTable(task, rows, found, 3);
     const lora = readableTable(table).rows.find(([title]) => title === "LoRA (r=4) (recorded: small)")!;
-    assert.deepEqual(lora.slice(1, 4), ["95.0 ± 0.30 (cells: 94.97 ± 0.34)", "50.0 (1 run)", "50.0 (1 run)"]);
+    assert.deepEqual(lora.slice(1, 4), [
+      "95.0 ± 0.30 (cells: 94.97 ± 0.34)",
+      "50.0 (1 of 2)",
+      "50.0 (1 of 2)",
+    ]);
     const standard = readableTable(table).rows.find(([title]) => title!.startsWith("LoRA (r=4), standard"))!;
     assert.deepEqual(standard.slice(0, 3), ["LoRA (r=4), standard (recorded: small)", "–", "not run yet"]);
     assert.deepEqual(cellCounts(table), { done: 0, all: 12 * 3 });

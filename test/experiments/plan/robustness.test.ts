@@ -13,6 +13,7 @@ import {
   robustnessMethods,
   shiftedExtractions,
 } from "#src/experiments/plan/robustness.js";
+import { PublishedCells } from "#src/experiments/outcome/published-cells.js";
 import { CellStore } from "#src/experiments/outcome/store.js";
 import { prepare, trainCell } from "#src/experiments/run/train-cell.js";
 import type { CellConfig, CellResult } from "#src/experiments/types.js";
@@ -20,6 +21,7 @@ import { cacheName } from "#src/features/extraction.js";
 import { rowsInMemory } from "#src/features/load.js";
 import type { Items, TaskData } from "#src/features/select.js";
 import { randomStream } from "#src/random.js";
+import { finished } from "../finished.js";
 
 const small = findPreset("small");
 const tasks = ["speech", "text", "vision"];
@@ -128,7 +130,9 @@ it("a run without shifted items of its own shows the published ones of small", a
   try {
     assert.deepEqual(await shown(), ["small", true, 3]);
     const name = "text/daam-v1/robustness-1";
-    new CellStore(join(home, "results", "small")).put({ name } as CellResult);
+    const folder = join(home, "results", "small");
+    const { config } = plan()[0]!;
+    new PublishedCells(folder).write(folder, [finished(name, config!)]);
     assert.deepEqual(await shown(), ["small", true, 3, name]);
   } finally {
     if (before === undefined) delete process.env.DAAM_HOME;

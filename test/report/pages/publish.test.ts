@@ -33,6 +33,12 @@ const publication: Publication = {
   command: (task, method) => `node dist/cli.js run --preset quick --task ${task} --method ${method}`,
 };
 
+/** One of its files must lie below another. */
+const broken = {
+  ...publication,
+  results: [...results, ...["x", "x.jsonl.gz/y"].map((name) => ({ ...results[0]!, name }))],
+};
+
 const quickFolder = () => join(freshFolder(), "quick");
 
 /** Every file below a folder with its bytes. */
@@ -57,7 +63,8 @@ test("a published folder holds tables, cells, figures and a README; equal input 
     "claims.csv",
     "choice-of-epoch.csv",
     "ablations.csv",
-    "cells/speech/daam-v1/run-5.json",
+    "cells/speech/daam-v1.jsonl.gz",
+    "costs.json",
     "figures/verdict.svg",
     "figures/verdict.png",
     "figures/speech-learning-curves.png",
@@ -130,7 +137,6 @@ test("when publishing fails nothing is left and what was there stays", async () 
   const folder = quickFolder();
   mkdirSync(folder);
   writeFileSync(join(folder, "README.md"), "before");
-  const broken = { ...publication, results: [...results, { ...results[0]!, name: "../speech.csv/x" }] };
   await assert.rejects(publish(folder, broken), UserError);
   assert.equal(readFileSync(join(folder, "README.md"), "utf8"), "before");
   assert.deepEqual(readdirSync(join(folder, "..")), ["quick"]);
@@ -143,7 +149,6 @@ test("what a publisher killed between its renames left is put back, and what els
   for (const name of [".quick.1.old/notebooks", ".quick.1.part", ".quick.2.part", ".small.1.old"])
     mkdirSync(left(name), { recursive: true });
   writeFileSync(left(".quick.1.old/search.json"), "[]");
-  const broken = { ...publication, results: [{ ...results[0]!, name: "../speech.csv/x" }] };
   await assert.rejects(publish(folder, broken), UserError);
   assert.deepEqual(readdirSync(folder).sort(), ["notebooks", "search.json"]);
   assert.deepEqual(readdirSync(parent).sort(), [".small.1.old", "quick"]);
