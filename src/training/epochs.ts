@@ -211,14 +211,15 @@ interface Result {
 }
 
 /** Runs batches in turn, and reads what they leave some batches at once. */
-async function* inTurn(
+export async function* inTurn(
   all: readonly Int32Array[],
   run: (items: Int32Array) => Promise<Left>,
+  together = batchesTogether(),
 ): AsyncGenerator<Result[]> {
   let waiting: (Left & { items: Int32Array })[] = [];
   for (const [i, items] of all.entries()) {
     waiting.push({ items, ...(await run(items)) });
-    if (waiting.length < batchesTogether() && i < all.length - 1) continue;
+    if (waiting.length < together && i < all.length - 1) continue;
     const losses = await readTogether(waiting.flatMap(({ losses }) => losses));
     const classes = await readTogether(waiting.flatMap(({ classes = [] }) => classes));
     yield waiting.map(({ items, losses: { length } }) => ({

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { findAdapter } from "./adapter.js";
+import { registerFused } from "./fused.js";
 import { infoOf, requestAdapter } from "./dawn.js";
 
 /** Name of the adapter that is here, and whether processors stand in for a card. */
@@ -28,6 +29,7 @@ export async function registerWebgpu(): Promise<string> {
   ] as const;
   const requiredLimits = Object.fromEntries(raised.map((limit) => [limit, adapter.limits[limit]]));
   const device = await adapter.requestDevice({ requiredLimits });
+  registerFused();
   tf.removeBackend("webgpu");
   tf.registerBackend("webgpu", () => new WebGPUBackend(device, infoOf(adapter)) as tf.KernelBackend, 3);
   await tf.setBackend("webgpu");
