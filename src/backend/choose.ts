@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import os from "node:os";
 import { oneOf, UserError } from "../errors.js";
+import { adviseCard, findCards } from "./cuda.js";
 import { type BackendName, BACKENDS, CHOICES } from "./names.js";
 import { firstLine, loadTensorflow, TENSORFLOW_PACKAGES } from "./tensorflow.js";
 import { registerWasm } from "./wasm/register.js";
@@ -123,4 +124,11 @@ export async function listBackends(): Promise<BackendStatus[]> {
     await probe("wasm", () => STARTERS.wasm(os.availableParallelism())),
     { name: "cpu", present: true, detail: "plain JavaScript" },
   ];
+}
+
+/** A line on each of NVIDIA's cards here: which it is, and what it needs for CUDA. */
+export async function listCards(status: readonly BackendStatus[]): Promise<string[]> {
+  const cuda = status.find(({ name, present }) => present && name.includes(TENSORFLOW_PACKAGES[0]));
+  const loaded = cuda?.detail.split(" ").at(-1);
+  return (await findCards()).map((card) => adviseCard(card, loaded));
 }
