@@ -31,6 +31,10 @@ dist/.built: node_modules/.package-lock.json tsconfig.json $(shell find src asse
 bench: build ## time training steps beside PyTorch (where Python has torch)
 	node dist/bench/main.js
 
+.PHONY: bench-gpu
+bench-gpu: build ## the paper's decoders and encoders on a graphics card, beside PyTorch: writes results/bench/gpu.md
+	node dist/bench/gpu.js
+
 .PHONY: parity
 parity: build ## compare with the reference arrays: [REFERENCE=folder]
 	@$(DAAM) parity $(REFERENCE)
