@@ -20,6 +20,7 @@ export { batchLeakFigure } from "./report/figures/leak.js";
 export {
   ablationOf,
   confusionOf,
+  differencesOf,
   efficiencyOf,
   importanceOf,
   learnedRangesOf,
@@ -27,20 +28,41 @@ export {
   sharesOf,
   verdictOf,
 } from "./report/figures/result-figures.js";
-export { publishedTable } from "./report/pages/published.js";
+export { publishedFigure, publishedTable } from "./report/pages/published.js";
 export { robustnessFigure, robustnessNote, robustnessTable } from "./report/pages/robustness.js";
 export { robustnessOf } from "./report/tables/robustness-cells.js";
+export {
+  mixingFigure,
+  mixingNote,
+  mixingTable,
+  scaleDifferences,
+  scaleFigure,
+  scaleFindings,
+  scaleNote,
+  scaleOfPaper,
+} from "./report/pages/scale.js";
+export {
+  controlDifferences,
+  controlFigure,
+  controlFindings,
+  controlNote,
+  controlVerdict,
+} from "./report/pages/control.js";
+export { budgetText, probeResults, probeTable } from "./report/tables/probe-cells.js";
+export { probeDifferencesNote, probeDifferenceTable } from "./report/claims/probe-differences.js";
 export {
   robustnessDifferences,
   robustnessDifferencesNote,
   robustnessVerdictNote,
   robustnessVerdicts,
 } from "./report/claims/robustness-differences.js";
-export { ablationEntry, resultTable } from "./report/tables/rows.js";
+export { ablationEntries, resultTable } from "./report/tables/rows.js";
 export {
   ablationTable,
   budgetNote,
   levelsNote,
+  ratesNote,
+  ratesTable,
   readableTable,
   runsText,
   withoutRepeats,
@@ -74,8 +96,9 @@ export { leaksOf } from "./experiments/run/leak.js";
 export { leakRange } from "./models/batch-leak.js";
 export { openRun } from "./experiments/run/open-run.js";
 export { findPreset } from "./experiments/plan/presets.js";
+export { hiddenStateStatistics, layerTable } from "./features/layer-statistics.js";
 export { loadFeatures } from "./features/load.js";
 export { recordedVqVae } from "./generative/publish.js";
 export { shortSettings } from "./generative/settings.js";
-export { imagesAtHand, shortRun } from "./generative/short-run.js";
+export { madeUpImages, shortRun } from "./generative/short-run.js";
 export { seedTable, vqVaeCurves, vqVaeSentence, vqVaeSizes, vqVaeTable } from "./generative/tables.js";

@@ -33,9 +33,9 @@ export function checkReport(run: Run, partial: boolean): void {
   const { name, tasks } = run.preset;
   const { results, missing } = run.standing();
   const remedy = `daam run --preset ${name} trains them`;
-  if (results.length + run.robustness.length === 0)
+  if (results.length + run.robustness.length + run.probes().length === 0)
     throw new UserError(`no cell of ${name} is finished in ${run.store.folder}: ${remedy}`);
-  const absent = Object.keys(tasks).filter((task) => !run.files[task]);
+  const absent = Object.keys(tasks).filter((task) => !run.features[task]);
   if ((missing || absent.length) && !partial) {
     const left = missing
       ? `${missing} of ${results.length + missing} cells are missing`
@@ -60,15 +60,16 @@ export async function publishRun(run: Run): Promise<void> {
   await publish(resultsFolder(preset.name), {
     preset,
     methods: rows,
-    tasks: run.taskNames.map((task) => {
-      const { layers, features } = run.files[task]!;
+    tasks: Object.entries(run.features).map(([task, { layers, features }]) => {
       const here = preset.ablations.includes(task);
       return { task: taskAt(preset, task), ablations: here ? ablations({ layers, features, task }) : [] };
     }),
     results: results.filter(({ config }) => !config.holdout),
     heldOut: results.filter(({ config }) => config.holdout),
     robustness: run.robustness,
-    recorded: recordedCells(rows, run.taskNames),
+    probes: run.probes(),
+    features: run.features,
+    recorded: recordedCells(rows, Object.keys(run.features)),
     machine: thisMachine(),
     settings: howRates(preset),
     command: (task, method) =>

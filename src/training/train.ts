@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { MEASURED_ITEMS, measure, type Measures } from "../models/measures.js";
 import { Model } from "../models/model.js";
 import type { Stage } from "../models/stages.js";
 import { AdamW } from "./adamw.js";
@@ -40,6 +41,8 @@ export interface TrainOptions extends CourseOptions {
   hidden: number;
   /** Bytes that the tensors of a step may take; by default what the backend gives. */
   memory?: number;
+  /** What attention does to training items is measured, before and after, in place of maps. */
+  measured?: boolean;
 }
 
 export interface Outcome extends Learned {
@@ -47,6 +50,7 @@ export interface Outcome extends Learned {
   shifted: Record<string, Int32Array>;
   /** Density weights averaged over items after the last epoch, [layers · features] each. */
   attention?: { layers: number; features: number; test: Float32Array; train: Float32Array };
+  measured?: { before: Measures; after: Measures };
   /** Smallest and largest learned value. */
   learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
 }
@@ -82,6 +86,7 @@ export async function train(
       trainItems: data.train.labels.length,
       testLabels: data.test.labels,
     };
+    const before = options.measured ? await measuresOf(model, data, options.batch) : undefined;
     const learned = await runEpochs(learner, course, onEpoch, checkpoint);
     const shifted: Outcome["shifted"] = {};
     for (const [name, set] of Object.entries(data.shifted?.sets ?? {})) {
@@ -92,7 +97,9 @@ export async function train(
     return {
       ...learned,
       shifted,
-      attention: await averageMaps(model, data, part),
+      ...(options.measured
+        ? before && { measured: { before, after: (await measuresOf(model, data, options.batch))! } }
+        : { attention: await averageMaps(model, data, part) }),
       learned: await learnedRanges(model),
     };
   } finally {
@@ -168,6 +175,19 @@ async function test(
     tf.dispose([x, labels, guess!, value!]);
   }
   return { classes, loss: mean };
+}
+
+/** What attention does to the first training items, in the order that tests have. */
+async function measuresOf(model: Model, data: LabelledStates, batch: number): Promise<Measures | undefined> {
+  const items = testOrder(data.train.labels.length).subarray(0, MEASURED_ITEMS);
+  const states = function* () {
+    for (const own of batches(items, batch)) {
+      const { x, labels } = gather(data, data.train, own);
+      yield x;
+      tf.dispose([x, labels]);
+    }
+  };
+  return measure(model, states());
 }
 
 async function averageMaps(model: Model, data: LabelledStates, batch: number): Promise<Outcome["attention"]> {

@@ -193,7 +193,9 @@ describe("a run", () => {
     writeFileSync(row, readFileSync(row).subarray(0, 99));
     await assert.rejects(
       reproduce("smoke", { ...quiet, scope }),
-      refusal(/text\/mha\.jsonl\.gz cannot be read \(.*\): restore it \(git checkout/),
+      refusal(
+        /text\/mha.jsonl.gz cannot be read \(unexpected end of file\): restore it \(git checkout -- .*mha.jsonl.gz\), or delete it/,
+      ),
     );
   });
 

@@ -1,18 +1,21 @@
 import { UserError, oneOf } from "../../errors.js";
 import type { Cell } from "./cell.js";
 import { type FeatureInfo, type Finished, TaskPlan } from "./task-plan.js";
-import type { Part, Preset } from "../types.js";
+import { type Part, type Preset, probeParts } from "../types.js";
 
-/** Which cells of a preset: all tasks and methods when left out; without a part tables and ablations, robustness only by its name. */
+/** Which cells of a preset: all tasks and methods when left out; without a part all but those that only their name plans. */
 export interface Scope {
   tasks?: readonly string[];
   methods?: readonly string[];
   part?: Part;
 }
 
+/** Parts that no scope has which does not name them. */
+const onlyByName: readonly Part[] = ["robustness", ...probeParts];
+
 /**
  * Every cell of a preset. Where its rows choose among rates, those come first that are judged on held-out training items; decoders are
- * trained at every rate, ablations, rows that fine-tune and tests on shifted inputs at the one that their row chose.
+ * trained at every rate, ablations, rows that fine-tune and tests on shifted inputs at the one that their row chose; on changed hidden states rates are the part's.
  * @param infos feature files by task; tasks without one have no cells.
  * @param finished what is known of other cells: rates follow from held-out trainings, the ablation of layers from DAAMv1's cell of the same
  *   run, which saw the same training items.
@@ -29,11 +32,18 @@ export function inScope(cells: readonly Cell[], scope: Scope): Cell[] {
   for (const task of scope.tasks ?? []) oneOf("task", task, taskNames);
   const methodNames = [...new Set(cells.map(({ method }) => method))];
   for (const method of scope.methods ?? []) oneOf("method", method, methodNames);
+  // a table marks the rates that its rows chose
+  const inPart = ({ part }: Cell) =>
+    scope.part === "table"
+      ? part === "table" || part === "rates"
+      : scope.part
+        ? part === scope.part
+        : !onlyByName.includes(part);
   const chosen = cells.filter(
     (cell) =>
       (!scope.tasks || scope.tasks.includes(cell.task)) &&
       (!scope.methods || scope.methods.includes(cell.method)) &&
-      (scope.part ? cell.part === scope.part : cell.part !== "robustness"),
+      inPart(cell),
   );
   if (chosen.length === 0)
     throw new UserError(

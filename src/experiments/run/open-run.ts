@@ -1,21 +1,35 @@
 import { UserError } from "../../errors.js";
 import type { FeatureSummary } from "../../features/load.js";
 import { ablations, type Ablation } from "../plan/ablations.js";
+import type { Scope } from "../plan/cells.js";
 import { resultsFolder } from "../../folders.js";
 import { findPreset, RECORDED } from "../plan/presets.js";
+import { recordedProbes } from "../plan/probes.js";
 import { recordedRobustness } from "../plan/robustness.js";
+import { publishedItems } from "../outcome/published-features.js";
 import { recordedCells, tableMethods } from "../outcome/recorded.js";
 import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
 import { PublishedCells } from "../outcome/published-cells.js";
 import { taskAt } from "../plan/tasks.js";
-import type { CellResult, Method, Preset, Task, TaskBudget, TestItems } from "../types.js";
+import type { CellResult, Method, Preset, ProbePart, Task, TaskBudget, TestItems } from "../types.js";
 
 /** Share of a class in a task's items. */
 export interface ClassCount {
   class: string;
   train: number;
   test: number;
+}
+
+/** Cells that were trained on changed hidden states. */
+export interface Probed {
+  preset: Preset;
+  /** Published with another preset than that of the run. */
+  recorded: boolean;
+  tasks: Task[];
+  results: CellResult[];
+  /** The test items of a cell; undefined where they are not known. */
+  items(result: CellResult): TestItems | undefined;
 }
 
 /** A preset's run for notebooks: what is finished is read, what is missing is trained. */
@@ -47,6 +61,24 @@ export class OpenRun {
     const published = new PublishedCells(resultsFolder(preset.name));
     const tasks = Object.keys(preset.tasks).map((name) => taskAt(preset, name));
     return { preset, recorded, tasks, results: recorded ? recordedRobustness(preset, published) : own };
+  }
+
+  /**
+   * Cells that were trained on changed hidden states, and their test items: this run's where it has any, else those that are published with
+   * another preset (`recorded`).
+   */
+  probes(part: ProbePart): Probed {
+    const own = this.run.probes([part]);
+    const recorded = own.length === 0;
+    const preset = recorded ? findPreset(RECORDED) : this.preset;
+    const folder = resultsFolder(preset.name);
+    return {
+      preset,
+      recorded,
+      tasks: Object.keys(preset.tasks).map((name) => taskAt(preset, name)),
+      results: recorded ? recordedProbes(preset, part, new PublishedCells(folder)) : own,
+      items: recorded ? publishedItems(folder) : ({ config }) => this.run.testItems(config),
+    };
   }
 
   /** @throws UserError that lists the tasks. */
@@ -82,7 +114,16 @@ export class TaskRun {
   /** Finished cells of the table, and what another preset recorded. */
   get results(): CellResult[] {
     const { name } = this.task;
-    return [...this.run.results({ tasks: [name], part: "table" }), ...recordedCells(this.methods, [name])];
+    return [...tested(this.run.results(this.scope)), ...recordedCells(this.methods, [name])];
+  }
+
+  /** Finished cells that were tested on held-out training items, by which rows choose their rates. */
+  get heldOut(): CellResult[] {
+    return this.run.results(this.scope).filter(({ config }) => config.holdout);
+  }
+
+  private get scope(): Scope {
+    return { tasks: [this.task.name], part: "table" };
   }
 
   /** The feature file without its values: sizes, labels, splits, what it says of itself. */
@@ -91,7 +132,7 @@ export class TaskRun {
   }
 
   /** Labels of a cell's test items, in the order of its predictions. */
-  testLabels({ config }: CellResult): number[] {
+  testLabels({ config }: CellResult): ArrayLike<number> {
     return this.run.testLabels(config);
   }
 
@@ -119,11 +160,11 @@ export class TaskRun {
   }
 
   /**
-   * Trains the missing cells of the table in worker processes and returns all of them.
+   * Trains the missing cells of the table, and those by which its rows choose their rates, in worker processes and returns all of the table.
    * @throws UserError where a worker dies or the run folder cannot be written.
    */
-  finish(onProgress?: (progress: Progress) => void): Promise<CellResult[]> {
-    return this.run.finish({ tasks: [this.task.name], part: "table" }, onProgress);
+  async finish(onProgress?: (progress: Progress) => void): Promise<CellResult[]> {
+    return tested(await this.run.finish(this.scope, onProgress));
   }
 
   /** The same for the ablations; returns the cells of every method that an ablation names, rows of the table among them. */
@@ -132,9 +173,12 @@ export class TaskRun {
       ...new Set(this.ablations.flatMap(({ entries }) => entries.map(({ method }) => method.name))),
     ];
     if (names.length === 0) return [];
-    return this.run.finish({ tasks: [this.task.name], methods: names }, onProgress);
+    return tested(await this.run.finish({ tasks: [this.task.name], methods: names }, onProgress));
   }
 }
+
+/** Those that were tested on test items. */
+const tested = (results: readonly CellResult[]) => results.filter(({ config }) => !config.holdout);
 
 /**
  * Opens a preset's run: `const run = await openRun(process.env.PRESET ?? "quick")`.

@@ -1,10 +1,10 @@
 /** What a published folder is made of. */
+import type { FeatureInfo } from "../../experiments/plan/task-plan.js";
 import type { CellResult, Method, Preset, Task } from "../../experiments/types.js";
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Machine } from "../../machine.js";
 import type { ItemsOf } from "../claims/paired.js";
-import type { AblationEntry } from "../figures/result-figures.js";
-import { ablationEntry, type ResultTable, resultTable } from "../tables/rows.js";
+import { ablationEntries, type AblationEntry, type ResultTable, resultTable } from "../tables/rows.js";
 
 /** A question of the ablations, as `ablations()` lists them. */
 export interface AblationPlan {
@@ -20,12 +20,17 @@ export interface Publication {
   methods: readonly Method[];
   /** The preset's tasks in order, with the ablations that run on them. */
   tasks: { task: Task; ablations: readonly AblationPlan[] }[];
+  /** Feature files by task: what publishing the folder again takes of them. */
+  features?: Readonly<Record<string, FeatureInfo>>;
   /** Finished cells. */
   results: readonly CellResult[];
   /** Finished cells that were tested on shifted inputs. */
   robustness?: readonly CellResult[];
+  /** Finished cells that were trained on changed hidden states. */
+  probes?: readonly CellResult[];
   /** Published cells of another preset that rows show. */
   recorded?: readonly CellResult[];
+  /** Of cells that do not say where they were trained. */
   machine: Machine;
   /** Markdown on how settings were chosen. */
   settings: string;
@@ -46,12 +51,23 @@ export interface Section {
 }
 
 /** The tables of a publication and their ablations. */
-export function sections({ preset, methods, tasks, results, recorded = [] }: Publication): Section[] {
-  return tasks.map(({ task, ablations }) => ({
-    table: resultTable(task, methods, [...results, ...recorded], preset.tasks[task.name]!.runs),
-    ablations: ablations.map((ablation) => ({
-      ...ablation,
-      rows: ablation.entries.map((entry) => ablationEntry(entry, task, results)),
-    })),
-  }));
+export function sections({
+  preset,
+  methods,
+  tasks,
+  results,
+  recorded = [],
+  heldOut,
+}: Publication): Section[] {
+  return tasks.map(({ task, ablations }) => {
+    const { runs } = preset.tasks[task.name]!;
+    const table = resultTable(task, methods, [...results, ...recorded], runs, heldOut);
+    return {
+      table,
+      ablations: ablations.map((ablation) => ({
+        ...ablation,
+        rows: ablationEntries(ablation.entries, table, results),
+      })),
+    };
+  });
 }

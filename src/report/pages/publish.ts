@@ -3,15 +3,18 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, stat
 import { basename, dirname, join } from "node:path";
 import Papa from "papaparse";
 import { PublishedCells } from "../../experiments/outcome/published-cells.js";
+import { writeFeatures } from "../../experiments/outcome/published-features.js";
 import type { CellResult } from "../../experiments/types.js";
 import { guard, writeWhole } from "../../files.js";
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Figure } from "../figures/figure.js";
 import { type Publication, type Section, sections } from "./publication.js";
+import { costsPage } from "./costs.js";
 import { readme } from "./readme.js";
 import {
   ablationOf,
   confusionOf,
+  differencesOf,
   efficiencyOf,
   importanceOf,
   learnedRangesOf,
@@ -19,10 +22,11 @@ import {
   sharesOf,
   verdictOf,
 } from "../figures/result-figures.js";
+import { probePages } from "./probes.js";
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "../tables/robustness-cells.js";
 import { findingsOf, topics, untrainedOf } from "../claims/findings.js";
-import { judge } from "../claims/judge.js";
+import { judge, type Judgement } from "../claims/judge.js";
 import { saveFigure } from "../figures/save.js";
 import { choiceTable } from "../tables/choice.js";
 import { itemsTable } from "../tables/items.js";
@@ -76,11 +80,16 @@ function restore(folder: string): void {
 }
 
 /** Every figure of a publication by file name; those whose cells are missing are left out. */
-function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
+function figuresOf(
+  parts: readonly Section[],
+  judgements: readonly Judgement[],
+  labels?: TestLabels,
+): Record<string, Figure> {
   const tables = parts.map(({ table }) => table);
   const figures: Record<string, Figure | undefined> = {
     verdict: verdictOf(tables),
     "verdict-lora": verdictOf(tables, "few items"),
+    differences: differencesOf(tables, judgements),
     "learned-ranges": learnedRangesOf(tables),
   };
   for (const { table, ablations } of parts) {
@@ -109,8 +118,14 @@ function settled(publication: Publication, before: PublishedCells): Publication 
   const { machine } = publication;
   const list = (results: readonly CellResult[] = []) =>
     results.map((result) => before.settled({ machine, ...result }));
-  const { results, heldOut, robustness } = publication;
-  return { ...publication, results: list(results), heldOut: list(heldOut), robustness: list(robustness) };
+  const { results, heldOut, robustness, probes } = publication;
+  return {
+    ...publication,
+    results: list(results),
+    heldOut: list(heldOut),
+    robustness: list(robustness),
+    probes: list(probes),
+  };
 }
 
 async function write(
@@ -149,7 +164,7 @@ async function write(
         { newline: "\n" },
       ) + "\n",
     );
-  const { preset, tasks, results, heldOut = [], robustness = [] } = publication;
+  const { preset, tasks, results, heldOut = [], robustness = [], probes = [] } = publication;
   const shifted = robustnessOf(
     preset,
     tasks.map(({ task }) => task),
@@ -157,15 +172,21 @@ async function write(
   );
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
   const findings = findingsOf(parts, shifted, publication.items);
-  for (const topic of topics) if (findings[topic].rows.length) file(`${topic}.csv`, toCsv(findings[topic]));
-  before.write(folder, [...results, ...heldOut, ...robustness]);
-  const figures = figuresOf(parts, publication.labels);
+  // without rows too: notebooks read them
+  for (const topic of topics) file(`${topic}.csv`, toCsv(findings[topic]));
+  const probed = probePages(publication);
+  for (const [name, table] of Object.entries(probed.tables)) file(`${name}.csv`, toCsv(table));
+  const cells = [...results, ...heldOut, ...robustness, ...probes];
+  before.write(folder, cells);
+  if (publication.features) writeFeatures(folder, publication.features);
+  file("costs.md", costsPage(preset.name, cells));
+  const figures = { ...figuresOf(parts, judgements, publication.labels), ...probed.figures };
   for (const part of shifted) {
     const figure = robustnessFigure(part);
     if (figure) figures[`${part.task.name}-robustness`] = figure;
   }
   for (const { task } of tables) {
-    const own = results.filter(({ config }) => config.task === task.name);
+    const own = [...results, ...probes].filter(({ config }) => config.task === task.name);
     const items = itemsTable(task, own, publication.items ?? (() => undefined));
     if (items.rows.length) file(`items/${task.name}.csv`, toCsv(items));
   }

@@ -1,4 +1,5 @@
 /** The test items of a task's cells: what their predictions are read against. */
+import { itemColumns, itemSet } from "../../experiments/outcome/published-features.js";
 import type { CellResult, Task, TestItems } from "../../experiments/types.js";
 import type { TextTable } from "./tables.js";
 
@@ -8,15 +9,14 @@ import type { TextTable } from "./tables.js";
  * @returns no rows where no cell's items are known
  */
 export function itemsTable(
-  { split, paperRuns }: Task,
+  task: Task,
   results: readonly CellResult[],
   itemsOf: (result: CellResult) => TestItems | undefined,
 ): TextTable {
   const sets = new Map<string, TestItems>();
   for (const result of results) {
     const items = itemsOf(result);
-    const fold = 1 + ((result.config.run - 1) % paperRuns.length);
-    if (items) sets.set(split === "folds" ? `fold ${fold}` : `of ${items.indices.length}`, items);
+    if (items) sets.set(itemSet(task, result.config.run, items.indices.length), items);
   }
   const names = [...sets.keys()].sort();
   const lines = new Map<number, string[]>();
@@ -24,11 +24,11 @@ export function itemsTable(
     for (let i = 0; i < indices.length; i++) {
       const index = indices[i]!;
       const line = lines.get(index) ?? [index, labels[i]!, groups[i]!, ...names.map(() => "")].map(String);
-      line[3 + names.indexOf(name)] = "1";
+      line[itemColumns.length + names.indexOf(name)] = "1";
       lines.set(index, line);
     }
   return {
-    columns: ["position", "label", "group", ...names],
+    columns: [...itemColumns, ...names],
     rows: [...lines].sort(([a], [b]) => a - b).map(([, line]) => line),
   };
 }
