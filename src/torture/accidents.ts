@@ -135,17 +135,21 @@ const notRoot = () => (process.getuid?.() === 0 ? undefined : "only root can run
 
 export const accidents: Accident[] = [
   damagedCell("a cell with a flipped bit", flip),
-  damagedFeatures("hidden states with a flipped bit", /features\.safetensors$/, (path, random) =>
+  damagedFeatures("hidden states with a flipped bit", /llama-mini.*features\.safetensors$/, (path, random) =>
     flip(path, random, 0.1, 0.9),
   ),
   damagedCell("a cell that was cut off", cutOff),
-  damagedFeatures("hidden states that were cut off", /features\.safetensors$/, cutOff),
-  damagedFeatures("a list of items that was cut off", /items\.jsonl$/, cutOff),
+  damagedFeatures("hidden states that were cut off", /llama-mini.*features\.safetensors$/, cutOff),
+  damagedFeatures("a list of items that was cut off", /llama-mini.*items\.jsonl$/, cutOff),
   {
     name: "a damaged half-way file",
     subject: subjects.extraction,
     async happen(place) {
-      const finished = someFile(join(place.home, "data/cache"), /features\.safetensors$/, place.random);
+      const finished = someFile(
+        join(place.home, "data/cache"),
+        /llama-mini.*features\.safetensors$/,
+        place.random,
+      );
       rmSync(finished);
       rmSync(join(finished, "../items.jsonl"));
       writeFileSync(join(finished, "../halfway.safetensors"), Buffer.alloc(5000, 7));

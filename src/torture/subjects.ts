@@ -69,7 +69,8 @@ export const subjects = {
       { DAAM_DATA: "raw" },
     ),
     begin: (home) => putNews(join(home, "raw"), 80),
-    outcome: (home) => filesOf(join(home, "data", "cache"), /features\.safetensors$|items\.jsonl$/),
+    outcome: (home) =>
+      filesOf(join(home, "data", "cache"), /llama-mini.*(features\.safetensors|items\.jsonl)$/),
   },
   fineTuning: {
     name: "fine-tuning",
