@@ -296,10 +296,11 @@ export function scaleOfPaper(parts: readonly ProbeResults[]): string {
 
 /** The section of a published README. */
 export function scaleBlocks(
-  parts: readonly ProbeResults[],
+  all: readonly ProbeResults[],
   image: (name: string, alt: string) => string[],
   itemsOf?: ItemsOf,
 ): string[] {
+  const parts = all.filter(({ results }) => results.length > 0);
   const differences = parts.map((of) => scaleDifferences(of, itemsOf));
   const findings = parts.flatMap((of, i) => scaleFindings(of, differences[i]!));
   return [
