@@ -32,8 +32,8 @@ export async function main(argv: string[]): Promise<void> {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
       process.on(signal, () => {
         stop.abort();
-        // workers end with the process, whatever it is in the middle of
-        setTimeout(() => process.exit(130), 3000).unref();
+        // workers end with the process, whatever it is in the middle of; who waits at a keyboard waits less for their checkpoints
+        setTimeout(() => process.exit(130), signal === "SIGTERM" ? 12_000 : 3000).unref();
       });
   try {
     await program(stop.signal).parseAsync(argv);

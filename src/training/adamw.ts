@@ -16,7 +16,8 @@ export interface AdamWOptions {
 export class AdamW {
   private readonly mean: tf.Variable;
   private readonly variance: tf.Variable;
-  private steps = 0;
+  /** Taken so far. */
+  steps = 0;
 
   constructor(
     private readonly variables: readonly tf.Variable[],
@@ -25,6 +26,11 @@ export class AdamW {
     const size = variables.reduce((sum, { size }) => sum + size, 0);
     const zeros = () => tf.tidy(() => tf.variable(tf.zeros([size]), false));
     [this.mean, this.variance] = [zeros(), zeros()];
+  }
+
+  /** What it remembers of the gradients, float32 [parameters] each. */
+  get moments(): Record<"mean" | "variance", tf.Variable> {
+    return { mean: this.mean, variance: this.variance };
   }
 
   /** One step along `gradients`, in the order of the variables. The caller keeps and disposes the gradients. */

@@ -1,4 +1,7 @@
+import type * as tf from "@tensorflow/tfjs";
 import { permutation, randomStream } from "../random.js";
+import type { AdamW } from "./adamw.js";
+import type { Checkpoint } from "./checkpoint.js";
 import type { LossSpec } from "./losses.js";
 import { confusionMatrix, scores } from "./metrics.js";
 import { PlateauSchedule } from "./schedule.js";
@@ -16,10 +19,38 @@ export interface EpochRecord {
 
 /** What is trained batch by batch; items are positions among the training or test items. */
 export interface Learner {
+  /** What its steps change, by name. */
+  readonly variables: Record<string, tf.Variable>;
+  readonly optimisers: readonly AdamW[];
   /** One step; returns the batch's mean loss before it. */
   step(items: Int32Array, learningRate: number): Promise<number>;
   /** Predicted classes of a batch of test items, and its mean loss. */
   test(items: Int32Array): Promise<{ classes: ArrayLike<number>; loss: number }>;
+  /** Makes again what a step or a test on these items leaves in memory beside the variables. */
+  revisit?(of: "train" | "test", items: Int32Array): void;
+}
+
+/** Where a test stands between two batches. */
+interface Tested {
+  batches: number;
+  /** Sum over their items. */
+  loss: number;
+  /** Classes of all test items, in file order. */
+  predictions: Int32Array;
+}
+
+/** Where a training stands between two batches; random numbers are drawn again from its seed. */
+export interface Stand {
+  /** 1-based; one beyond the last when all are through. */
+  epoch: number;
+  /** Batches of this epoch that were trained on, and the sum of the losses over their items. */
+  trained: number;
+  trainLoss: number;
+  /** Of this epoch, or between two epochs of the one before. */
+  tested: Tested;
+  curve: EpochRecord[];
+  best?: { record: EpochRecord; predictions: Int32Array };
+  schedule: PlateauSchedule["state"];
 }
 
 /** What a training is told, whatever it trains. */
@@ -65,53 +96,96 @@ export function* batches(order: Int32Array, size: number): Generator<Int32Array>
 
 /**
  * Trains for some epochs and tests after each.
- * @param onEpoch told of each finished epoch
+ * @param onEpoch told of each finished epoch, and where a checkpoint is gone on from of its last one
+ * @param checkpoint offered where the training stands after every batch
  */
 export async function runEpochs(
   learner: Learner,
   { trainItems, testLabels, classes, epochs, batch, seed, ...rates }: Course,
   onEpoch?: (record: EpochRecord) => void,
+  checkpoint?: Checkpoint,
 ): Promise<Learned> {
   const schedule = new PlateauSchedule(rates.learningRate, 0.1, rates.patience);
   const order = randomStream(seed, "order");
-  const curve: EpochRecord[] = [];
-  let best: { record: EpochRecord; predictions: Int32Array } | undefined;
-  let predictions = new Int32Array();
+  const testItems = testLabels.length;
+  const stand: Stand = checkpoint?.resume(learner) ?? {
+    epoch: 1,
+    trained: 0,
+    trainLoss: 0,
+    tested: untested(testItems),
+    curve: [],
+    schedule: schedule.state,
+  };
+  schedule.state = stand.schedule;
+  if (stand.curve.length) onEpoch?.(stand.curve.at(-1)!);
+  const offer = () => checkpoint?.offer(learner, stand);
   for (let epoch = 1; epoch <= epochs; epoch++) {
+    const trainOrder = permutation(trainItems, order);
+    if (epoch < stand.epoch) {
+      for (const items of batches(trainOrder, batch)) learner.revisit?.("train", items);
+      for (const items of batches(testOrder(testItems), batch)) learner.revisit?.("test", items);
+      continue;
+    }
+    if (stand.trained === 0) stand.tested = untested(testItems);
     const { learningRate } = schedule;
-    let sum = 0;
-    for (const items of batches(permutation(trainItems, order), batch))
-      sum += (await learner.step(items, learningRate)) * items.length;
-    const test = await evaluate(learner, testLabels.length, batch);
-    ({ predictions } = test);
+    for (const [i, items] of [...batches(trainOrder, batch)].entries()) {
+      if (i < stand.trained) {
+        learner.revisit?.("train", items);
+        continue;
+      }
+      stand.trainLoss += (await learner.step(items, learningRate)) * items.length;
+      stand.trained++;
+      await offer();
+    }
+    const { predictions, loss } = await evaluate(learner, testItems, batch, stand.tested, offer);
     const record: EpochRecord = {
       epoch,
       learningRate,
-      trainLoss: sum / trainItems,
-      testLoss: test.loss,
+      trainLoss: stand.trainLoss / trainItems,
+      testLoss: loss,
       ...scores(confusionMatrix(testLabels, predictions, classes)),
     };
-    curve.push(record);
-    if (!best || record.accuracy > best.record.accuracy) best = { record, predictions };
+    stand.curve.push(record);
+    if (!stand.best || record.accuracy > stand.best.record.accuracy) stand.best = { record, predictions };
     schedule.update(record.accuracy);
+    Object.assign(stand, { epoch: epoch + 1, trained: 0, trainLoss: 0 });
     onEpoch?.(record);
+    await offer();
   }
+  checkpoint?.close();
+  const { curve, best, tested } = stand;
   return {
     curve,
     best: best!.record,
     last: curve.at(-1)!,
-    predictions: { best: best!.predictions, last: predictions },
+    predictions: { best: best!.predictions, last: tested.predictions },
   };
 }
 
-/** Tests all of `n` items: their predicted classes in file order, and the mean loss. */
-export async function evaluate(learner: Pick<Learner, "test">, n: number, batch: number) {
-  const predictions = new Int32Array(n);
-  let sum = 0;
-  for (const items of batches(testOrder(n), batch)) {
+const untested = (items: number): Tested => ({ batches: 0, loss: 0, predictions: new Int32Array(items) });
+
+/**
+ * Tests all of `n` items: their predicted classes in file order, and the mean loss.
+ * @param tested where it goes on from, kept up to date
+ * @param onBatch called after each batch
+ */
+export async function evaluate(
+  learner: Pick<Learner, "test" | "revisit">,
+  n: number,
+  batch: number,
+  tested = untested(n),
+  onBatch?: () => Promise<void> | undefined,
+) {
+  for (const [i, items] of [...batches(testOrder(n), batch)].entries()) {
+    if (i < tested.batches) {
+      learner.revisit?.("test", items);
+      continue;
+    }
     const { classes, loss } = await learner.test(items);
-    items.forEach((item, i) => (predictions[item] = classes[i]!));
-    sum += loss * items.length;
+    items.forEach((item, at) => (tested.predictions[item] = classes[at]!));
+    tested.loss += loss * items.length;
+    tested.batches++;
+    await onBatch?.();
   }
-  return { predictions, loss: sum / n };
+  return { predictions: tested.predictions, loss: tested.loss / n };
 }

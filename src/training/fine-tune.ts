@@ -8,6 +8,7 @@ import type { EncoderInput } from "../encoders/architecture.js";
 import type { Adapt, Encoder, State } from "../encoders/encoder.js";
 import { randomStream } from "../random.js";
 import { AdamW } from "./adamw.js";
+import type { Checkpoint } from "./checkpoint.js";
 import { runEpochs, type CourseOptions, type EpochRecord, type Learned, type Learner } from "./epochs.js";
 import { lossOf } from "./losses.js";
 
@@ -83,6 +84,23 @@ export class FineTuner implements Learner {
   /** The update and the whole new head: what of it was frozen was drawn at random, and without it nobody has the logits again. */
   get adapter(): Adapter {
     return { form: this.options.fineTuning.form, parameters: this.update, head: this.head };
+  }
+
+  get variables(): Record<string, tf.Variable> {
+    const named = (prefix: string, part: Record<string, tf.Variable>) =>
+      Object.entries(part).map(([name, variable]) => [`${prefix}.${name}`, variable] as const);
+    return Object.fromEntries([...named("update", this.update), ...named("head", this.head)]);
+  }
+
+  get optimisers(): AdamW[] {
+    return this.groups.map(({ optimiser }) => optimiser);
+  }
+
+  /** Computes again what is kept below the first adapted layer, in the batches in which it was: others might give other digits. */
+  revisit(of: "train" | "test", items: Int32Array): void {
+    const examples = this.data[of];
+    const kept = this.below.get(examples);
+    if (!kept || items.some((item) => !kept.has(item))) tf.dispose(this.stateBelow(examples, items));
   }
 
   async step(items: Int32Array, learningRate: number): Promise<number> {
@@ -242,6 +260,7 @@ function labelsOf({ labels }: RawExamples, items: Int32Array): tf.Tensor1D {
 /**
  * Trains a low-rank update and a new head on raw items, and tests them after every epoch. The rate stays as it is.
  * @param encoder resident; its weights stay as they are
+ * @param checkpoint keeps where the training stands, and where it goes on from
  * @param finished sees the trained adapter, whose tensors are freed after it
  */
 export async function fineTune(
@@ -251,7 +270,12 @@ export async function fineTune(
   {
     onEpoch,
     finished,
-  }: { onEpoch?: (record: EpochRecord) => void; finished?: (adapter: Adapter) => Promise<void> } = {},
+    checkpoint,
+  }: {
+    onEpoch?: (record: EpochRecord) => void;
+    finished?: (adapter: Adapter) => Promise<void>;
+    checkpoint?: Checkpoint;
+  } = {},
 ): Promise<Learned> {
   const tuner = new FineTuner(encoder, data, options);
   try {
@@ -265,6 +289,7 @@ export async function fineTune(
         patience: Infinity,
       },
       onEpoch,
+      checkpoint,
     );
     await finished?.(tuner.adapter);
     return learned;

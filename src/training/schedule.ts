@@ -1,24 +1,31 @@
 /** PyTorch's `ReduceLROnPlateau(mode="max", factor=0.1, patience=10)`, its other settings at their defaults. */
 export class PlateauSchedule {
-  private best = -Infinity;
-  private badEpochs = 0;
+  /** All that it goes on from. */
+  state: { learningRate: number; best: number; badEpochs: number };
 
   constructor(
-    public learningRate: number,
+    learningRate: number,
     private readonly factor = 0.1,
     private readonly patience = 10,
-  ) {}
+  ) {
+    this.state = { learningRate, best: -Infinity, badEpochs: 0 };
+  }
+
+  get learningRate(): number {
+    return this.state.learningRate;
+  }
 
   /** To be called once an epoch with the watched accuracy. */
   update(accuracy: number): void {
     const threshold = 1e-4; // relative
-    if (accuracy > this.best * (1 + threshold) || this.best === -Infinity) {
-      this.best = accuracy;
-      this.badEpochs = 0;
-    } else if (++this.badEpochs > this.patience) {
-      const next = this.learningRate * this.factor;
-      if (this.learningRate - next > 1e-8) this.learningRate = next;
-      this.badEpochs = 0;
+    const { state } = this;
+    if (accuracy > state.best * (1 + threshold) || state.best === -Infinity) {
+      state.best = accuracy;
+      state.badEpochs = 0;
+    } else if (++state.badEpochs > this.patience) {
+      const next = state.learningRate * this.factor;
+      if (state.learningRate - next > 1e-8) state.learningRate = next;
+      state.badEpochs = 0;
     }
   }
 }

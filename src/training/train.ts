@@ -3,6 +3,7 @@ import { MEASURED_ITEMS, measure, type Measures } from "../models/measures.js";
 import { Model } from "../models/model.js";
 import type { Stage } from "../models/stages.js";
 import { AdamW } from "./adamw.js";
+import type { Checkpoint } from "./checkpoint.js";
 import {
   batches,
   evaluate,
@@ -57,12 +58,14 @@ export interface Outcome extends Learned {
 /**
  * Trains a decoder on hidden states and tests it after every epoch.
  * @param onEpoch told of each finished epoch
+ * @param checkpoint keeps where the training stands, and where it goes on from
  * @throws UserError, before anything is trained, where the backend's memory does not hold a step
  */
 export async function train(
   data: LabelledStates,
   options: TrainOptions,
   onEpoch?: (record: EpochRecord) => void,
+  checkpoint?: Checkpoint,
 ): Promise<Outcome> {
   const { layers, features, classes } = data;
   const part = planPart({ ...options, layers, features, classes }, options.memory);
@@ -71,6 +74,8 @@ export async function train(
   const optimiser = new AdamW(variables, options);
   try {
     const learner: Learner = {
+      variables: model.variables,
+      optimisers: [optimiser],
       step: (items, learningRate) =>
         trainStep(model, variables, optimiser, data, { ...options, part }, learningRate, items),
       test: (items) => test(model, data, { ...options, part }, items),
@@ -81,8 +86,9 @@ export async function train(
       trainItems: data.train.labels.length,
       testLabels: data.test.labels,
     };
+    // a training that goes on starts from the same values: they are drawn anew before the checkpoint's take their place
     const before = options.measured ? await measuresOf(model, data, options.batch) : undefined;
-    const learned = await runEpochs(learner, course, onEpoch);
+    const learned = await runEpochs(learner, course, onEpoch, checkpoint);
     const shifted: Outcome["shifted"] = {};
     for (const [name, set] of Object.entries(data.shifted?.sets ?? {})) {
       const shiftedData = { ...data, test: set };

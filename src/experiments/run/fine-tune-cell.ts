@@ -5,7 +5,9 @@ import { openEncoder } from "../../encoders/encoder.js";
 import { OutOfMemory } from "../../errors.js";
 import { encoderBytes } from "../../features/extraction.js";
 import { preparation } from "../../features/inputs.js";
+import type { Checkpoint } from "../../training/checkpoint.js";
 import { fineTune, type RawExamples } from "../../training/fine-tune.js";
+import { sealFolder } from "../outcome/adapters.js";
 import { outcomeOf } from "../outcome/outcome.js";
 import type { Trained } from "./pool.js";
 import type { RawTaskData } from "./raw-data.js";
@@ -23,6 +25,7 @@ export async function fineTuneCell(
   { settings, classes, inputs, labels }: RawTaskData,
   onEpoch: (record: EpochRecord) => void,
   adapterFolder: string,
+  checkpoint?: Checkpoint,
 ): Promise<Trained> {
   const fineTuning = tuning!;
   if (tf.getBackend() === "wasm" && encoderBytes(settings.encoder) > WASM_BYTES)
@@ -47,8 +50,11 @@ export async function fineTuneCell(
       { ...config, fineTuning },
       {
         onEpoch,
+        checkpoint,
         finished: async (adapter) => {
-          if (fineTuning.acts) await saveAdapter(adapterFolder, adapter, encoder);
+          if (!fineTuning.acts) return;
+          await saveAdapter(adapterFolder, adapter, encoder);
+          sealFolder(adapterFolder);
         },
       },
     );

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Stopped, UserError } from "../../errors.js";
 import type { TaskData } from "../../features/select.js";
+import type { Checkpoint } from "../../training/checkpoint.js";
 import type { RawTaskData } from "./raw-data.js";
 import type { CellConfig, CellCosts, CellResult, EpochRecord } from "../types.js";
 
@@ -18,13 +19,19 @@ export interface Trainer {
     config: CellConfig,
     size: { layers: number; features: number; classes: number },
   ): void;
-  trainCell(config: CellConfig, data: TaskData, onEpoch: (record: EpochRecord) => void): Promise<Trained>;
+  trainCell(
+    config: CellConfig,
+    data: TaskData,
+    onEpoch: (record: EpochRecord) => void,
+    checkpoint?: Checkpoint,
+  ): Promise<Trained>;
   /** Where `config.fineTuning` says so; an acting update is saved to `adapterFolder`. */
   fineTuneCell?(
     config: CellConfig,
     data: RawTaskData,
     onEpoch: (record: EpochRecord) => void,
     adapterFolder: string,
+    checkpoint?: Checkpoint,
   ): Promise<Trained>;
 }
 
@@ -36,6 +43,11 @@ export interface WorkerOptions {
   folder: string;
 }
 
+/** Exit code of a worker that was told to stop. */
+export const STOPPED = 130;
+/** Milliseconds that it has for the step that it is in and its checkpoint. */
+const GRACE = 10_000;
+
 /** A cell to train, and the paths of its feature file and of its shifted test items. */
 export interface Order {
   name: string;
@@ -46,6 +58,7 @@ export interface Order {
 
 export type FromWorker =
   | { kind: "backend"; line: string }
+  | { kind: "note"; line: string }
   | { kind: "epoch"; record: EpochRecord }
   | { kind: "done"; result: CellResult }
   /** `memory`: for want of it, so that other cells may well train. */
@@ -63,6 +76,8 @@ export interface PoolOptions extends WorkerOptions {
 
 export interface PoolEvents {
   backend?(line: string): void;
+  /** Of a checkpoint that cannot be used or written. */
+  note?(line: string): void;
   start?(name: string): void;
   epoch?(name: string, record: EpochRecord): void;
   done?(result: CellResult): void;
@@ -131,7 +146,7 @@ export async function runPool(
         worker.process.on("error", reject);
         worker.process.on("exit", (code, signal) => {
           workers.delete(worker);
-          if (signal === "SIGINT") reject(new Stopped());
+          if (code === STOPPED || signal === "SIGINT") reject(new Stopped());
           // one that never started would not start for another cell either
           else if (signal && worker.ready) bury(worker, obituary(worker, code, signal));
           else reject(new UserError(`${obituary(worker, code, signal)}; ${AGAIN}`));
@@ -150,11 +165,12 @@ export async function runPool(
         if (message.kind === "backend") {
           if (!told) events.backend?.(message.line);
           told = worker.ready = true;
-        } else if (message.kind === "epoch") events.epoch?.(name, message.record);
+        } else if (message.kind === "note") events.note?.(message.line);
+        else if (message.kind === "epoch") events.epoch?.(name, message.record);
         else if (message.kind === "failed" && message.memory) {
           // what it holds is free again only with the process
           workers.delete(worker);
-          ended.push(end(worker));
+          ended.push(end({ ...worker, order: undefined }));
           bury(worker, message.message);
         } else if (message.kind === "failed") reject(failure(name, message));
         else {
@@ -212,12 +228,17 @@ function spawn({ trainer, threads, folder, backend }: PoolOptions): ChildProcess
   });
 }
 
-function end({ process: child }: Worker): Promise<void> {
+/** Ends a worker; one that trains may write where it stands. */
+function end({ process: child, order }: Worker): Promise<void> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    const last = setTimeout(() => child.kill("SIGKILL"), GRACE);
     child.removeAllListeners("exit");
-    child.once("exit", () => resolve());
-    child.kill("SIGKILL");
+    child.once("exit", () => {
+      clearTimeout(last);
+      resolve();
+    });
+    child.kill(order ? "SIGTERM" : "SIGKILL");
   });
 }
 

@@ -29,7 +29,7 @@ export function terminalProgress(stream: NodeJS.WriteStream = process.stderr) {
   return {
     show(progress: Progress) {
       const { event, done, total } = progress;
-      if (event.kind === "backend") {
+      if (event.kind === "backend" || event.kind === "note") {
         note(event.line);
       } else if (event.kind === "failed") {
         note(`${event.name} is given up: ${event.why}`);

@@ -4,6 +4,7 @@ import { chooseBackend } from "../../backend/choose.js";
 import type { ShiftedItems, TaskData } from "../../features/select.js";
 import { OutOfMemory } from "../../errors.js";
 import { countParameters } from "../../models/model.js";
+import type { Checkpoint } from "../../training/checkpoint.js";
 import { planPart } from "../../training/memory.js";
 import { confusionMatrix, scores } from "../../training/metrics.js";
 import { train } from "../../training/train.js";
@@ -50,10 +51,16 @@ export async function trainCell(
   config: CellConfig,
   data: TaskData,
   onEpoch: (record: EpochRecord) => void,
+  checkpoint?: Checkpoint,
 ): Promise<Trained> {
   const { layers, features, classes } = data;
   const options = { ...withDecoder(config), measured: config.input !== undefined };
-  const { attention, learned, shifted, measured, ...trained } = await train(data, options, onEpoch);
+  const { attention, learned, shifted, measured, ...trained } = await train(
+    data,
+    options,
+    onEpoch,
+    checkpoint,
+  );
   return {
     ...outcomeOf(trained, data.test.labels, classes),
     ...(learned && { learned }),

@@ -130,6 +130,7 @@ async function trainAll(
   try {
     await runPool({ jobs: run.jobs, threads, backend, signal, trainer, folder }, () => waiting.shift(), {
       backend: (line) => show({ kind: "backend", line }),
+      note: (line) => show({ kind: "note", line }),
       done: (result) => {
         done++;
         show({ kind: "done", result });

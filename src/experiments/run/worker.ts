@@ -1,16 +1,25 @@
 /** A worker process: trains the cells it is told to, one after the other, and writes each one's JSON. Started by pool.ts. */
 import { endWithParent } from "../../apart.js";
-import { OutOfMemory, UserError } from "../../errors.js";
+import { OutOfMemory, Stopped, UserError } from "../../errors.js";
 import { loadFeatures, shapeOfFeatures, type Features } from "../../features/load.js";
 import { thisMachine } from "../../machine.js";
 import { selectItems, type Selection, type TaskData } from "../../features/select.js";
 import { shiftedItems } from "../../features/shifted.js";
 import { transformed } from "../../features/transform.js";
+import { Checkpoint, millisecondsBetween } from "../../training/checkpoint.js";
 import { adapterFolder } from "../outcome/adapters.js";
+import { checkpointPath } from "../outcome/checkpoints.js";
 import { readRawTask, type RawTaskData } from "./raw-data.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask } from "../plan/tasks.js";
-import type { FromWorker, Order, ToWorker, Trainer, WorkerOptions } from "./pool.js";
+import {
+  STOPPED,
+  type FromWorker,
+  type Order,
+  type ToWorker,
+  type Trainer,
+  type WorkerOptions,
+} from "./pool.js";
 import type { CellConfig, EpochRecord } from "../types.js";
 
 const options = JSON.parse(process.argv[2]!) as WorkerOptions;
@@ -19,22 +28,30 @@ const files = new Map<string, Features>();
 let selected: { key: string; data: TaskData } | undefined;
 let raw: { key: string; data: RawTaskData } | undefined;
 let trainer: Trainer | undefined;
+let checkpoint: Checkpoint | undefined;
 
 const send = (message: FromWorker) => {
   process.send?.(message);
 };
 
 endWithParent();
+// What is trained stops at the next batch, when its checkpoint is written.
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.on(signal, () => {
+    if (!checkpoint?.stop()) process.exit(STOPPED);
+  });
 process.on("message", (message: ToWorker) => {
-  (message === "prepare" ? prepare() : train(message)).catch((error: Error) =>
+  (message === "prepare" ? prepare() : train(message)).catch((error: Error) => {
+    if (error instanceof Stopped) process.exit(STOPPED);
+    checkpoint = undefined;
     send({
       kind: "failed",
       user: error instanceof UserError,
       memory: wantsMemory(error),
       message: error.message,
       stack: error.stack,
-    }),
-  );
+    });
+  });
 });
 
 async function prepare() {
@@ -56,16 +73,22 @@ async function train({ name, config, path, shifted }: Order) {
     trainer.refuse?.(name, config, { ...shapeOfFeatures(path), classes: classes.length });
   const data = config.fineTuning ? await rawItemsOf(path, config) : itemsOf(path, config, shifted);
   const start = performance.now();
+  checkpoint = new Checkpoint(checkpointPath(options.folder, name), {
+    name,
+    key: JSON.stringify({ config, backend, versions }),
+    every: millisecondsBetween(),
+    warn: (line) => send({ kind: "note", line }),
+  });
   const onEpoch = (record: EpochRecord) => send({ kind: "epoch", record });
   const trained =
     "inputs" in data
-      ? await trainer.fineTuneCell!(config, data, onEpoch, adapterFolder(options.folder, name))
-      : await trainer.trainCell(config, data, onEpoch);
+      ? await trainer.fineTuneCell!(config, data, onEpoch, adapterFolder(options.folder, name), checkpoint)
+      : await trainer.trainCell(config, data, onEpoch, checkpoint);
   const result = {
     name,
     config,
     ...trained,
-    seconds: round((performance.now() - start) / 1000),
+    seconds: round(checkpoint.secondsBefore + (performance.now() - start) / 1000),
     peakMemoryMB: round(process.resourceUsage().maxRSS / 1024),
     backend,
     versions,
@@ -73,6 +96,8 @@ async function train({ name, config, path, shifted }: Order) {
     date: new Date().toISOString().slice(0, 10),
   };
   store.put(result);
+  checkpoint.remove();
+  checkpoint = undefined;
   send({ kind: "done", result });
 }
 

@@ -8,10 +8,12 @@ import { guard, writeWhole } from "../../files.js";
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Figure } from "../figures/figure.js";
 import { type Publication, type Section, sections } from "./publication.js";
+import { costsPage } from "./costs.js";
 import { readme } from "./readme.js";
 import {
   ablationOf,
   confusionOf,
+  differencesOf,
   efficiencyOf,
   importanceOf,
   learnedRangesOf,
@@ -23,7 +25,7 @@ import { probePages } from "./probes.js";
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "../tables/robustness-cells.js";
 import { findingsOf, topics, untrainedOf } from "../claims/findings.js";
-import { judge } from "../claims/judge.js";
+import { judge, type Judgement } from "../claims/judge.js";
 import { saveFigure } from "../figures/save.js";
 import { choiceTable } from "../tables/choice.js";
 import { itemsTable } from "../tables/items.js";
@@ -77,11 +79,16 @@ function restore(folder: string): void {
 }
 
 /** Every figure of a publication by file name; those whose cells are missing are left out. */
-function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
+function figuresOf(
+  parts: readonly Section[],
+  judgements: readonly Judgement[],
+  labels?: TestLabels,
+): Record<string, Figure> {
   const tables = parts.map(({ table }) => table);
   const figures: Record<string, Figure | undefined> = {
     verdict: verdictOf(tables),
     "verdict-lora": verdictOf(tables, "few items"),
+    differences: differencesOf(tables, judgements),
     "learned-ranges": learnedRangesOf(tables),
   };
   for (const { table, ablations } of parts) {
@@ -164,11 +171,14 @@ async function write(
   );
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
   const findings = findingsOf(parts, shifted, publication.items);
-  for (const topic of topics) if (findings[topic].rows.length) file(`${topic}.csv`, toCsv(findings[topic]));
+  // without rows too: notebooks read them
+  for (const topic of topics) file(`${topic}.csv`, toCsv(findings[topic]));
   const probed = probePages(publication);
   for (const [name, table] of Object.entries(probed.tables)) file(`${name}.csv`, toCsv(table));
-  before.write(folder, [...results, ...heldOut, ...robustness, ...probes]);
-  const figures = { ...figuresOf(parts, publication.labels), ...probed.figures };
+  const cells = [...results, ...heldOut, ...robustness, ...probes];
+  before.write(folder, cells);
+  file("costs.md", costsPage(preset.name, cells));
+  const figures = { ...figuresOf(parts, judgements, publication.labels), ...probed.figures };
   for (const part of shifted) {
     const figure = robustnessFigure(part);
     if (figure) figures[`${part.task.name}-robustness`] = figure;
