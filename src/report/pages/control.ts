@@ -124,10 +124,11 @@ export function controlVerdict(differences: readonly (readonly ProbeDifference[]
 
 /** The section of a published README. */
 export function controlBlocks(
-  parts: readonly ProbeResults[],
+  all: readonly ProbeResults[],
   image: (name: string, alt: string) => string[],
   itemsOf?: ItemsOf,
 ): string[] {
+  const parts = all.filter(({ results }) => results.length);
   const differences = parts.map((of) => controlDifferences(of, itemsOf));
   const findings = parts.flatMap((of, i) => controlFindings(of, differences[i]!));
   return [
