@@ -87,6 +87,7 @@ export async function train(
       trainItems: data.train.labels.length,
       testLabels: data.test.labels,
     };
+    // a training that goes on starts from the same values: they are drawn anew before the checkpoint's take their place
     const before = options.measured ? await measuresOf(model, data, options.batch) : undefined;
     const learned = await runEpochs(learner, course, onEpoch, checkpoint);
     const shifted: Outcome["shifted"] = {};

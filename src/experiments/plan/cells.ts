@@ -15,7 +15,8 @@ const onlyByName: readonly Part[] = ["robustness", ...probeParts];
 
 /**
  * Every cell of a preset. Where its rows choose among rates, those come first that are judged on held-out training items; decoders are
- * trained at every rate, ablations, rows that fine-tune and tests on shifted inputs at the one that their row chose; on changed hidden states rates are the part's.
+ * trained at every rate, ablations, rows that fine-tune and tests on shifted inputs at the one that their row chose, and
+ * those on changed hidden states at the rates of their part.
  * @param infos feature files by task; tasks without one have no cells.
  * @param finished what is known of other cells: rates follow from held-out trainings, the ablation of layers from DAAMv1's cell of the same
  *   run, which saw the same training items.

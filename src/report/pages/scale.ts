@@ -212,9 +212,15 @@ export function scaleFindings(of: ProbeResults, differences: readonly ProbeDiffe
     .map((text) => `${of.task.title}: ${text}`);
 }
 
-function keptRange(of: ProbeResults, rate: number) {
-  const kept = of.probe.conditions.flatMap((condition) => {
-    const shares = sharesKept(of, [condition, rate]);
+interface Kept {
+  condition: Place[0];
+  share: number;
+}
+
+/** Where published MHA keeps least and most of DAAMv1's accuracy, among conditions whose names begin so. */
+function keptRange(of: ProbeResults, rate: number, kind = ""): { least: Kept; most: Kept } | undefined {
+  const kept = of.probe.conditions.flatMap((condition): Kept[] => {
+    const shares = condition.name.startsWith(kind) ? sharesKept(of, [condition, rate]) : [];
     return shares.length ? [{ condition, share: bounded(shares).mean }] : [];
   });
   const sorted = [...kept].sort((a, b) => a.share - b.share);
@@ -260,38 +266,44 @@ function gainSentence(of: ProbeResults, contrast: Contrast, differences: readonl
   );
 }
 
-/** What the paper's gap between DAAMv1 and MHA may owe to scale: of the task where it is largest. Empty without its cells. */
+/**
+ * What the paper's gap between DAAMv1 and MHA may owe to scale, by the task where it is largest: the share that published MHA keeps when raw
+ * hidden states are multiplied, and what it is behind where it does best. Empty without its cells.
+ */
 export function scaleOfPaper(parts: readonly ProbeResults[]): string {
   const of = parts.find(({ task }) => task.name === "vision");
   const paper = of && paperPair(of.task.name);
   if (!of || !paper) return "";
   const rate = Math.max(...of.budget.rates);
-  const range = keptRange(of, rate);
-  if (!range) return "";
+  const [all, raw] = [keptRange(of, rate), keptRange(of, rate, "raw")];
+  if (!all || !raw) return "";
   const accuracy = (method: string, condition: Place[0]) =>
-    accuracyOf(of.cells(method, condition, rate))!.mean;
-  const gap = ({ condition }: { condition: Place[0] }) =>
-    accuracy("daam-v1", condition) - accuracy("mha", condition);
+    accuracyOf(of.cells(method, condition, rate))?.mean;
+  const ahead = ({ condition }: Kept) =>
+    points(accuracy("daam-v1", condition)! - accuracy("mha", condition)!);
+  const text = ({ share, condition }: Kept) => `${share.toFixed(0)} % on ${condition.title}`;
   const share = (100 * paper.mha) / paper.daam;
-  const [wide, narrow] = [gap(range.least), gap(range.most)];
-  const within = range.least.share <= share && share <= range.most.share;
-  const layers = accuracyOf(of.cells("mha-layers", range.most.condition, rate));
-  const daam = accuracy("daam-v1", range.most.condition);
-  return (
-    `**What the paper's ${paper.mha} against ${paper.daam} on ${of.task.paper.data} may owe to scale.** Its MHA keeps ${share.toFixed(0)} % of DAAMv1. Here the ` +
-    `same two decoders keep ${range.least.share.toFixed(0)} to ${range.most.share.toFixed(0)} % at ${rateText(rate)}, on the same images, when nothing but the scale of ` +
-    `the hidden states changes: DAAMv1 is ${points(wide)} points ahead on ${range.least.condition.title}, ${points(narrow)} on ` +
-    `${range.most.condition.title}. ` +
-    (within
-      ? "The paper's share lies within this range: scale alone can make a gap of that size, and an agreement of one such gap with the paper's " +
-        "at one scale is a coincidence. "
-      : "The paper's share lies outside of this range: scale alone does not make a gap of that size here. ") +
-    (layers
-      ? `Attention over the layers, as the paper's text has it, keeps ${((100 * layers.mean) / daam).toFixed(0)} % on ${range.most.condition.title}. `
-      : "") +
-    "The paper does not print how large its hidden states are: the share of its gap that is scale cannot be told from its figures, only from " +
-    "its encoders (`daam inspect` shows the scale of a feature file)."
-  );
+  const best = all.most;
+  const layers = accuracy("mha-layers", best.condition);
+  return [
+    `**What the paper's ${paper.mha} against ${paper.daam} on ${of.task.paper.data} may owe to scale.** Its MHA keeps ${share.toFixed(0)} % of DAAMv1. Here, ` +
+      `at ${rateText(rate)} on the same items, a factor alone takes the share of published MHA from ${text(raw.least)} to ${text(raw.most)}: DAAMv1 is ` +
+      `${ahead(raw.least)} and ${ahead(raw.most)} points ahead. Over all conditions it is ${all.least.share.toFixed(0)} to ${text(best)}.`,
+    share > all.most.share
+      ? "The paper's MHA keeps more than ours at any scale: hidden states that are too small do not explain its gap."
+      : share < all.least.share
+        ? "The paper's MHA keeps less than ours at any scale: scale does not explain its gap."
+        : "The paper's share lies between these: the scale of the hidden states decides whether a gap like the paper's or a far larger one is " +
+          "seen, and that one of them agrees with the paper at one scale is a coincidence.",
+    `Where published MHA does best, DAAMv1 is still ${ahead(best)} points ahead, ${(100 - best.share).toFixed(0)} % of its accuracy (the paper: ` +
+      `${(100 - share).toFixed(0)} %): that part is not the scale's.`,
+    layers === undefined
+      ? ""
+      : `Attention over the layers, as the paper's text has it, keeps ${((100 * layers) / accuracy("daam-v1", best.condition)!).toFixed(0)} % there.`,
+    "How large the paper's hidden states are is not printed: only its encoders could tell (`daam inspect` shows the scale of a feature file).",
+  ]
+    .filter((sentence) => sentence)
+    .join(" ");
 }
 
 /** The section of a published README. */
