@@ -1,4 +1,4 @@
-import { existsSync, rmdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
   datasetNamed,
@@ -14,7 +14,7 @@ import { locateEncoder, type LocatedEncoder } from "../encoders/locate.js";
 import { meanStates } from "../encoders/stream.js";
 import { UserError } from "../errors.js";
 import { readHeader } from "../formats/safetensors.js";
-import { Lock } from "../lock.js";
+import { Lock, removeEmpty } from "../lock.js";
 import { shiftInput } from "../shifts/shift.js";
 import { chunksOf } from "./chunks.js";
 import { cacheName, encoderId, PAD_TOGETHER, type ExtractionSettings } from "./extraction.js";
@@ -88,14 +88,6 @@ function sound(path: string, folder: string): string {
     throw new UserError(`remove ${folder} and run again, which makes it anew: ${error.message}`);
   }
   throw new UserError(`${path} holds no items: remove ${folder} and run again, which makes it anew`);
-}
-
-function removeEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // there is something in it
-  }
 }
 
 /** Writes the feature file in `folder`; its holder holds the lock. */
