@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { endWithParent, isApart } from "../apart.js";
 import { Stopped, UserError } from "../errors.js";
+import { clusterCommands } from "./cluster.js";
 import { dataCommands } from "./data.js";
 import { encoderCommands } from "./encoders.js";
 import { generativeCommands } from "./generative.js";
@@ -159,6 +160,7 @@ function program(signal: AbortSignal): Command {
       console.log(line);
     });
 
+  clusterCommands(daam, signal);
   dataCommands(daam, signal);
   encoderCommands(daam, signal);
   generativeCommands(daam, signal);
