@@ -160,6 +160,14 @@ function program(signal: AbortSignal): Command {
       console.log(line);
     });
 
+  daam
+    .command("cost")
+    .description("what every preset takes: cells, operations, hours (docs/cost.md)")
+    .action(async () => {
+      const { costPage } = await import("../experiments/run/cost.js");
+      process.stdout.write(costPage());
+    });
+
   clusterCommands(daam, signal);
   dataCommands(daam, signal);
   encoderCommands(daam, signal);

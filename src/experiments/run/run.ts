@@ -7,7 +7,7 @@ import { selectIndices } from "../../features/select.js";
 import { sameConfig, type Cell } from "../plan/cell.js";
 import { inScope, planCells, type Scope } from "../plan/cells.js";
 import { Claims } from "./claims.js";
-import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
+import { Estimates, modelSeconds, secondsLeft, type CellSize } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../../folders.js";
 import { Lock } from "../../lock.js";
@@ -361,7 +361,8 @@ export class Run {
     });
   }
 
-  private sizeOf(config: CellConfig) {
+  /** What the length of a cell depends on beside its configuration. */
+  sizeOf(config: CellConfig): CellSize {
     const { layers, features } = this.files[config.task]!;
     const { train, test } = this.indices(config);
     return { layers, features, trainItems: train.length, testItems: test.length };
