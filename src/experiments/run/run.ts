@@ -183,7 +183,7 @@ export class Run {
   /** Seconds that cells with a configuration may take on one core, by what the finished ones took. */
   secondsOf(cells: readonly Cell[]): number[] {
     const estimates = this.estimates();
-    for (const cell of this.plan()) {
+    for (const cell of cells.length ? this.plan() : []) {
       const result = this.finished(cell);
       if (result) estimates.learn(result);
     }
