@@ -1,18 +1,27 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { guard } from "./files.js";
 
 const beat = 2_000;
-/** Milliseconds of silence, by the clock of who waits, after which a holder is gone. */
+/** Milliseconds of silence, by the clock of who waits, after which a holder is gone; computing keeps a living one from its lock for a minute or two. */
 const patience = {
-  elsewhere: 30_000,
-  /** Even if its process number lives on in another; computing keeps a living one from its lock for a minute or two. */
+  elsewhere: 180_000,
+  /** Even if its process number lives on in another. */
   here: 600_000,
 };
 
-/** Held by one process at a time: it works in a folder, others wait. Clocks that differ or are set do not matter. */
+/** Held by one process at a time, of one host or of several that share the folder: others wait, or go on with something else. Clocks that differ or are set do not matter. */
 export class Lock {
   private timer?: NodeJS.Timeout;
   private touched = 0;
@@ -33,24 +42,34 @@ export class Lock {
     signal?: AbortSignal,
     silence = patience,
   ): Promise<Lock> {
-    const lock = new Lock(path);
-    if (process.env.DAAM_LOCK && read(path)?.text === process.env.DAAM_LOCK) return lock;
-    let seen: (Held & { at: number }) | undefined;
-    for (let told = false; !lock.take(); await sleep(told ? 300 : 20, undefined, { signal })) {
-      const held = read(path);
-      if (!held) continue;
-      if (held.text !== seen?.text || held.touched !== seen.touched)
-        seen = { ...held, at: performance.now() };
-      const { pid, here, dead } = holderOf(held.text);
-      if (dead || performance.now() - seen.at > silence[here ? "here" : "elsewhere"]) lock.discard(held.text);
-      else if (held.text !== "" && !told) {
-        waiting?.(pid);
-        told = true;
-      }
+    if (process.env.DAAM_LOCK && read(path)?.text === process.env.DAAM_LOCK) return new Lock(path);
+    for (let told = false; ; await sleep(told ? 300 : 20, undefined, { signal })) {
+      const lock = Lock.attempt(path, silence);
+      if (lock) return lock;
+      const text = read(path)?.text;
+      if (!text || told) continue;
+      waiting?.(holderOf(text).pid);
+      told = true;
     }
+  }
+
+  /**
+   * Takes the lock unless a process holds it that lives, or that fell silent too short a time ago: this process must have looked before.
+   * @throws UserError where the folder cannot be written.
+   */
+  static attempt(path: string, silence = patience): Lock | undefined {
+    const lock = new Lock(path);
+    if (!lock.take()) {
+      const found = read(path);
+      if (!found || !isGone(path, found, silence)) return undefined;
+      lock.discard(found.text);
+      if (!lock.take()) return undefined;
+    }
+    seen.delete(path);
     lock.timer = setInterval(() => lock.touch(), beat);
     lock.timer.unref();
-    process.once("exit", lock.release);
+    if (held.size === 0) process.once("exit", releaseAll);
+    held.add(lock);
     return lock;
   }
 
@@ -62,7 +81,9 @@ export class Lock {
   readonly release = (): void => {
     if (!this.timer) return;
     clearInterval(this.timer);
-    process.removeListener("exit", this.release);
+    this.timer = undefined;
+    held.delete(this);
+    if (held.size === 0) process.removeListener("exit", releaseAll);
     if (read(this.path)?.text === own()) rmSync(this.path, { force: true });
   };
 
@@ -84,7 +105,7 @@ export class Lock {
 
   /** Puts a dead holder's lock aside; gives it back where another process was quicker and the lock is a living one's. */
   private discard(text: string): void {
-    const aside = `${this.path}.${process.pid}.part`;
+    const aside = `${this.path}.${hostname()}.${process.pid}.part`;
     try {
       renameSync(this.path, aside);
       const found = readFileSync(aside, "utf8");
@@ -100,10 +121,30 @@ export class Lock {
     // another time at every touch, whatever the clock says
     this.touched = Math.max(this.touched + 1000, Date.now());
     try {
-      utimesSync(this.path, new Date(this.touched), new Date(this.touched));
+      // one that was taken from this process is another's to touch
+      if (read(this.path)?.text === own())
+        utimesSync(this.path, new Date(this.touched), new Date(this.touched));
     } catch {
       // the folder went away: the next write says so
     }
+  }
+}
+
+const held = new Set<Lock>();
+const releaseAll = () => held.forEach((lock) => lock.release());
+
+/** Whether a process holds this lock that is not known to be dead. */
+export function isHeld(path: string): boolean {
+  const found = read(path);
+  return found !== undefined && !isGone(path, found, patience);
+}
+
+/** Removes a folder of locks that holds none. */
+export function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // it is not there, or there is something in it
   }
 }
 
@@ -123,6 +164,18 @@ function read(path: string): Held | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What locks looked like when this process first saw them so. */
+const seen = new Map<string, Held & { at: number }>();
+
+function isGone(path: string, found: Held, silence: typeof patience): boolean {
+  const { here, dead } = holderOf(found.text);
+  const before = seen.get(path);
+  const since =
+    before?.text === found.text && before.touched === found.touched ? before.at : performance.now();
+  seen.set(path, { ...found, at: since });
+  return dead || performance.now() - since > silence[here ? "here" : "elsewhere"];
 }
 
 /** Who wrote a lock; of an empty one, which is about to be written or was left by a full disk, nothing is known. */

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, it } from "node:test";
-import { Lock } from "#src/lock.js";
+import { afterEach, describe, it, mock } from "node:test";
+import { isHeld, Lock } from "#src/lock.js";
 import { freshFolder } from "./support/files.js";
 
 const { now } = Date;
-afterEach(() => (Date.now = now));
+afterEach(() => {
+  Date.now = now;
+  mock.restoreAll();
+});
 
 const HOUR = 3_600_000;
 const short = { elsewhere: 400, here: 600_000 };
@@ -57,6 +60,42 @@ describe("a lock", () => {
       assert.match(readFileSync(path, "utf8"), new RegExp(`^${hostname()} ${process.pid} `));
       lock.release();
     });
+
+  it("is had by one attempt at a time, and nothing of it is left", () => {
+    const folder = freshFolder();
+    const lock = Lock.attempt(join(folder, "lock"))!;
+    assert.equal(Lock.attempt(lock.path), undefined);
+    assert.ok(isHeld(lock.path));
+    lock.release();
+    assert.ok(!isHeld(lock.path));
+    Lock.attempt(lock.path)!.release();
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
+  it("of a silent holder elsewhere is had by an attempt minutes after the first, of a living one not", () => {
+    const [silent, living] = [lockPath(), lockPath()];
+    const start = performance.now();
+    for (const minutes of [0, 2, 4]) {
+      mock.method(performance, "now", () => start + 60_000 * minutes);
+      writeFileSync(living, "elsewhere 1 1");
+      utimesSync(living, new Date(0), new Date(60_000 * minutes));
+      if (minutes === 0) writeFileSync(silent, "elsewhere 1 1");
+      assert.equal(Lock.attempt(living), undefined);
+      const lock = Lock.attempt(silent);
+      assert.equal(lock !== undefined, minutes === 4);
+      lock?.release();
+    }
+  });
+
+  it("that was taken over is neither touched nor removed by who had it", async () => {
+    const lock = Lock.attempt(lockPath())!;
+    writeFileSync(lock.path, "elsewhere 1 1");
+    utimesSync(lock.path, new Date(0), new Date(0));
+    await sleep(2200);
+    assert.equal(statSync(lock.path).mtimeMs, 0);
+    lock.release();
+    assert.ok(existsSync(lock.path));
+  });
 
   it("is touched with another time at every beat, though the clock stands still or goes back", async () => {
     const path = lockPath();

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { endWithParent, isApart } from "../apart.js";
 import { Stopped, UserError } from "../errors.js";
+import { clusterCommands } from "./cluster.js";
 import { dataCommands } from "./data.js";
 import { encoderCommands } from "./encoders.js";
 import { generativeCommands } from "./generative.js";
@@ -161,6 +162,15 @@ function program(signal: AbortSignal): Command {
       console.log(line);
     });
 
+  daam
+    .command("cost")
+    .description("what every preset takes: cells, operations, hours (docs/cost.md)")
+    .action(async () => {
+      const { costPage } = await import("../experiments/run/cost.js");
+      process.stdout.write(costPage());
+    });
+
+  clusterCommands(daam, signal);
   dataCommands(daam, signal);
   encoderCommands(daam, signal);
   generativeCommands(daam, signal);

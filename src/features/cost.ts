@@ -1,3 +1,4 @@
+import type { Blueprint } from "../encoders/architecture.js";
 import type { Encoder } from "../encoders/encoder.js";
 import { itemsTogether, linearOperations } from "../encoders/size.js";
 import type { Needs } from "../encoders/weights.js";
@@ -23,18 +24,24 @@ export interface ExtractionCost {
 
 /** @param item shape of an item's values: [samples], [tokens] or [channels, height, width] */
 export function extractionCost({ blueprint, folder }: Encoder, item: number[]): ExtractionCost {
-  const { layers, features, layer, embed } = blueprint;
-  const { tokens, ...size } = blueprint.size(item);
+  const { layers, layer, embed } = blueprint;
+  const size = blueprint.size(item);
   const [ofLayer, ofEmbedding] = [weightBytes(layer(0).needs), weightBytes(embed.needs)];
   const resident = staysInMemory(folder);
   const weights = resident ? layers * ofLayer + ofEmbedding : Math.max(ofLayer, ofEmbedding);
   const temporary = Math.max(size.layer * itemsTogether(size.layer), size.embed * itemsTogether(size.embed));
-  const attention = 4 * tokens * tokens * features;
   return {
     bytes: PROCESS + weights + temporary + (resident ? 0 : STATES),
-    operations: size.operations + layers * (linearOperations(layer(0).needs, tokens) + attention),
+    operations: itemOperations(blueprint, item),
     resident,
   };
+}
+
+/** Multiplications and additions of one item. @param item shape of its values */
+export function itemOperations({ layers, features, layer, size }: Blueprint, item: number[]): number {
+  const { tokens, operations } = size(item);
+  const attention = 4 * tokens * tokens * features;
+  return operations + layers * (linearOperations(layer(0).needs, tokens) + attention);
 }
 
 const weightBytes = (needs: Needs) =>

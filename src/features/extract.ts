@@ -1,4 +1,4 @@
-import { existsSync, rmdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
   datasetNamed,
@@ -13,7 +13,7 @@ import { openEncoder } from "../encoders/encoder.js";
 import { locateEncoder, type LocatedEncoder } from "../encoders/locate.js";
 import { meanStates } from "../encoders/stream.js";
 import { UserError } from "../errors.js";
-import { Lock } from "../lock.js";
+import { Lock, removeEmpty } from "../lock.js";
 import { shiftInput } from "../shifts/shift.js";
 import { chunksOf } from "./chunks.js";
 import { cacheName, encoderId, PAD_TOGETHER, type ExtractionSettings } from "./extraction.js";
@@ -90,14 +90,6 @@ function damageIn(folder: string): string | undefined {
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return error.message;
-  }
-}
-
-function removeEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // there is something in it
   }
 }
 

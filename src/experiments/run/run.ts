@@ -1,18 +1,20 @@
 import { availableParallelism } from "node:os";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../errors.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Stopped, UserError } from "../../errors.js";
 import { guard } from "../../files.js";
 import { summariseFeatures, type FeatureSummary } from "../../features/load.js";
 import { selectIndices } from "../../features/select.js";
 import { sameButRate, sameConfig, type Cell } from "../plan/cell.js";
 import { inScope, planCells, type Scope } from "../plan/cells.js";
 import type { FeatureInfo, Finished } from "../plan/task-plan.js";
-import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
+import { Claims } from "./claims.js";
+import { Estimates, modelSeconds, secondsLeft, type CellSize } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../../folders.js";
 import { Lock } from "../../lock.js";
-import { checkBackend, runPool, type Order, type PoolOptions } from "./pool.js";
+import { checkBackend, runPool, type Order, type PoolEvents, type PoolOptions } from "./pool.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
 import { checkpointPath } from "../outcome/checkpoints.js";
@@ -34,6 +36,8 @@ import {
 export interface RunOptions {
   /** Worker processes; the cores when left out. Each takes cores ÷ jobs backend threads. */
   jobs?: number;
+  /** Those of this machine when left out. */
+  cores?: number;
   /** Value of DAAM_BACKEND for the workers. */
   backend?: string;
   /** Ends the run and its workers. */
@@ -47,6 +51,9 @@ export interface RunOptions {
   /** URL of the workers' {@link Trainer}; a test's own. */
   trainer?: string;
 }
+
+/** Milliseconds between two looks for cells that others train. */
+const POLL = 1000;
 
 /** Where a run stands. */
 export interface Progress {
@@ -75,6 +82,7 @@ export class Run {
   /** Cells that were published. */
   readonly published: PublishedCells;
   readonly jobs: number;
+  private readonly claims: Claims;
   private readonly known = new Map<string, CellResult>();
   /** Expected seconds by cell. */
   private readonly expected = new Map<string, number>();
@@ -96,7 +104,7 @@ export class Run {
     files: Record<string, TaskFiles>,
     private readonly options: RunOptions,
   ) {
-    this.jobs = options.jobs ?? availableParallelism();
+    this.jobs = options.jobs ?? this.cores;
     if (!Number.isInteger(this.jobs) || this.jobs < 1)
       throw new UserError(`--jobs ${this.jobs}: give a whole number of workers, 1 or more`);
     this.files = Object.fromEntries(
@@ -109,6 +117,7 @@ export class Run {
     this.published = new PublishedCells(resultsFolder(preset.name));
     const absent = Object.keys(preset.tasks).filter((task) => !this.files[task]);
     this.absent = preset.alwaysAnew ? {} : readFeatures(this.published.folder, absent);
+    this.claims = new Claims(this.store.folder);
   }
 
   /**
@@ -222,7 +231,17 @@ export class Run {
 
   /** Seconds that the missing cells of a scope may take. */
   expectedSeconds(scope: Scope = {}): number {
-    return this.left(this.overview(scope), this.estimates(), new Map());
+    return this.left(this.overview(this.plan(scope)), this.estimates(), new Map());
+  }
+
+  /** Seconds that cells with a configuration may take on one core, by what the finished ones took. */
+  secondsOf(cells: readonly Cell[]): number[] {
+    const estimates = this.estimates();
+    for (const cell of cells.length ? this.plan() : []) {
+      const result = this.finished(cell);
+      if (result) estimates.learn(result);
+    }
+    return cells.map(({ name, config }) => estimates.seconds(name, config!));
   }
 
   /** @throws UserError where the workers' backend is not there; nothing is trained */
@@ -263,13 +282,12 @@ export class Run {
     onProgress: (progress: Progress) => void = () => {},
   ): Promise<CellResult[]> {
     if (this.plan(scope).some((cell) => !this.finished(cell))) {
-      const estimates = this.estimates();
-      const report = (event: Progress["event"]) => onProgress(this.progress(scope, estimates, active, event));
-      const active = new Map<string, Active>();
-      const lock = await this.lock((pid) => report({ kind: "waiting", pid }));
+      const training = this.training(() => this.plan(scope), onProgress);
+      const lock = await this.lock((pid) => training.report({ kind: "waiting", pid }));
       try {
-        this.store.sweep();
-        await this.train(scope, estimates, active, report);
+        // what workers of a cluster are in the middle of writing is theirs
+        if (this.claims.held.length === 0) this.store.sweep();
+        await this.train(training);
       } finally {
         lock.release();
       }
@@ -277,30 +295,58 @@ export class Run {
     return this.results(scope);
   }
 
-  private async train(
+  /**
+   * Trains those of these cells that are missing, without the lock of the run folder: other processes may work in it, on any host that
+   * shares it. Cells that they train are waited for.
+   * @throws UserError as {@link finish} does, and where cells wait for others that are not finished
+   */
+  async work(
     scope: Scope,
-    estimates: Estimates,
-    active: Map<string, Active>,
-    report: (event: Progress["event"]) => void,
-  ): Promise<void> {
+    names: ReadonlySet<string>,
+    onProgress: (progress: Progress) => void = () => {},
+  ): Promise<CellResult[]> {
+    const chosen = () => this.plan(scope).filter(({ name }) => names.has(name));
+    await this.train(this.training(() => chosen().filter(({ config }) => config), onProgress));
+    const waiting = chosen().filter(({ config }) => !config);
+    if (waiting.length)
+      throw new UserError(
+        `${waiting.map(({ name, needs }) => `${name} waits for ${needs.join(", ")}`).join("; ")}: train those first`,
+      );
+    return chosen().flatMap((cell) => this.finished(cell) ?? []);
+  }
+
+  private training(cells: () => Cell[], onProgress: (progress: Progress) => void): Training {
+    const estimates = this.estimates();
+    const active = new Map<string, Active>();
+    const report = (event: Progress["event"]) => onProgress(this.progress(cells, estimates, active, event));
+    return { cells, estimates, active, report };
+  }
+
+  private async train({ cells: planned, estimates, active, report }: Training): Promise<void> {
     const failed = new Set<string>();
     const next = (): Order | undefined => {
-      const cells = this.plan(scope);
+      const cells = planned();
       const needed = new Set(cells.flatMap((cell) => (this.finished(cell) ? [] : cell.needs)));
       // what others wait for; then seed by seed, so that a run which is stopped has something of every row
       const round = ({ name, task, run }: Cell) => (needed.has(name) ? 0 : seedOf(run, findTask(task)));
       const seconds = (cell: Cell) => estimates.seconds(cell.name, cell.config!);
-      const [cell] = cells
+      const open = cells
         .filter(({ name, config }) => config && !active.has(name) && !failed.has(name))
         .filter((cell) => !this.finished(cell))
         .sort((a, b) => round(a) - round(b) || seconds(b) - seconds(a));
-      return cell && this.order(cell);
+      for (const cell of open) {
+        if (!this.claims.take(cell.name)) continue;
+        // another process may have finished it since
+        if (!this.finished(cell)) return this.order(cell);
+        this.claims.release(cell.name);
+      }
+      return undefined;
     };
-    await runPool(this.pool, next, {
+    const events: PoolEvents = {
       backend: (line) => report({ kind: "backend", line }),
       note: (line) => report({ kind: "note", line }),
       start: (name) => {
-        const { config } = this.plan(scope).find((cell) => cell.name === name)!;
+        const { config } = planned().find((cell) => cell.name === name)!;
         active.set(name, { epochs: config!.epochs });
         report({ kind: "start", name });
       },
@@ -310,21 +356,41 @@ export class Run {
       },
       done: (result) => {
         active.delete(result.name);
+        this.claims.release(result.name);
         this.known.set(result.name, result);
         estimates.learn(result);
         report({ kind: "done", result });
       },
       failed: (name, why) => {
         active.delete(name);
+        this.claims.release(name);
         failed.add(name);
         report({ kind: "failed", name, why });
       },
-    });
+    };
+    try {
+      for (let told = false; ; told = true) {
+        await runPool(this.pool, next, events);
+        const left = planned().filter((cell) => !this.finished(cell));
+        if (!left.length) return;
+        // others train them, or leave them when they die
+        if (!told)
+          report({ kind: "note", line: `waiting for ${left.length} cells that other processes train` });
+        await sleep(POLL);
+        if (this.options.signal?.aborted) throw new Stopped();
+      }
+    } finally {
+      this.claims.releaseAll();
+    }
+  }
+
+  private get cores(): number {
+    return this.options.cores ?? availableParallelism();
   }
 
   private get pool(): PoolOptions {
     const { backend, signal, trainer = new URL("./train-cell.js", import.meta.url).href } = this.options;
-    const threads = Math.max(1, Math.floor(availableParallelism() / this.jobs));
+    const threads = Math.max(1, Math.floor(this.cores / this.jobs));
     return { jobs: this.jobs, threads, backend, signal, trainer, folder: this.store.folder };
   }
 
@@ -351,7 +417,8 @@ export class Run {
     });
   }
 
-  private sizeOf(config: CellConfig) {
+  /** What the length of a cell depends on beside its configuration. */
+  sizeOf(config: CellConfig): CellSize {
     const { layers, features } = this.files[config.task]!;
     const { train, test } = this.indices(config);
     return { layers, features, trainItems: train.length, testItems: test.length };
@@ -362,8 +429,7 @@ export class Run {
     return selectIndices(this.files[task]!, { run, split, trainItems, testItems, holdout });
   }
 
-  private overview(scope: Scope): Overview {
-    const cells = this.plan(scope);
+  private overview(cells: Cell[]): Overview {
     return { cells, missing: cells.filter((cell) => !this.finished(cell)) };
   }
 
@@ -380,13 +446,13 @@ export class Run {
   }
 
   private progress(
-    scope: Scope,
+    planned: () => Cell[],
     estimates: Estimates,
     active: Map<string, Active>,
     event: Progress["event"],
   ): Progress {
     // planning compares thousands of configurations, and an epoch changes none
-    if (event.kind !== "epoch" || !this.seen) this.seen = this.overview(scope);
+    if (event.kind !== "epoch" || !this.seen) this.seen = this.overview(planned());
     const { cells, missing } = this.seen;
     return {
       total: cells.length,
@@ -411,6 +477,15 @@ export function lockRun(
 interface Overview {
   cells: Cell[];
   missing: Cell[];
+}
+
+/** Cells at work. */
+interface Training {
+  /** All of them as they are planned now. */
+  cells: () => Cell[];
+  estimates: Estimates;
+  active: Map<string, Active>;
+  report: (event: Progress["event"]) => void;
 }
 
 interface Active {

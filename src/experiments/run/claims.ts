@@ -1,0 +1,42 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { isHeld, Lock, removeEmpty } from "../../lock.js";
+
+/** Which cells of a run folder this process trains: others on this host or on one that shares the folder leave them alone. */
+export class Claims {
+  private readonly own = new Map<string, Lock>();
+  private readonly folder: string;
+
+  /** @param run folder of the run */
+  constructor(run: string) {
+    this.folder = join(run, "claims");
+  }
+
+  /**
+   * Claims a cell, unless a living process has.
+   * @throws UserError where the folder cannot be written
+   */
+  take(name: string): boolean {
+    const lock = Lock.attempt(join(this.folder, name.replaceAll("/", "+")));
+    if (lock) this.own.set(name, lock);
+    return lock !== undefined;
+  }
+
+  release(name: string): void {
+    this.own.get(name)?.release();
+    this.own.delete(name);
+    removeEmpty(this.folder);
+  }
+
+  releaseAll(): void {
+    for (const name of [...this.own.keys()]) this.release(name);
+  }
+
+  /** Cells that living processes train. */
+  get held(): string[] {
+    const names = existsSync(this.folder) ? readdirSync(this.folder) : [];
+    return names
+      .filter((name) => !name.endsWith(".part") && isHeld(join(this.folder, name)))
+      .map((name) => name.replaceAll("+", "/"));
+  }
+}
