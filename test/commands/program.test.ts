@@ -51,7 +51,7 @@ describe("daam", () => {
       ["run", "--backend", "abacus"],
       /unknown backend "abacus": choose one of auto, tensorflow, webgpu, wasm, cpu/,
     ],
-    [["run", "--part", "lunch"], /--part.*Allowed choices are table, ablations, robustness/],
+    [["run", "--part", "lunch"], /--part.*Allowed choices are table, rates, ablations, robustness/],
     [
       ["features", "--preset", "small", "--task", "text", "--shift", "fog"],
       /unknown shift "fog": choose one of word-drop-0\.1, word-drop-0\.2, word-drop-0\.4/,
