@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -67,9 +67,13 @@ describe("on a Slurm of two nodes", { skip }, () => {
     assert.equal(status, 0, stderr);
   });
 
-  after(() => {
+  after(async () => {
     spawnSync("scancel", ["--user=root"]);
+    const daemons = readdirSync(folder).filter((name) => name.endsWith(".pid"));
+    const pids = daemons.map((name) => readFileSync(join(folder, name), "utf8").trim());
     spawnSync("scontrol", ["shutdown"]);
+    // the controller writes its state at its end
+    for (let i = 0; i < 200 && pids.some((pid) => existsSync(`/proc/${pid}`)); i++) await sleep(100);
     delete process.env.SLURM_CONF;
   });
 

@@ -17,7 +17,7 @@ export class Claims {
    * @throws UserError where the folder cannot be written
    */
   take(name: string): boolean {
-    const lock = Lock.attempt(join(this.folder, name.replaceAll("/", "+")));
+    const lock = Lock.attempt(this.path(name));
     if (lock) this.own.set(name, lock);
     return lock !== undefined;
   }
@@ -28,15 +28,23 @@ export class Claims {
     removeEmpty(this.folder);
   }
 
+  /** Releases what this process claims, and what dead ones left of cells that they had finished. */
   releaseAll(): void {
     for (const name of [...this.own.keys()]) this.release(name);
+    for (const name of this.names) if (this.take(name)) this.release(name);
   }
 
   /** Cells that living processes train. */
   get held(): string[] {
-    const names = existsSync(this.folder) ? readdirSync(this.folder) : [];
-    return names
-      .filter((name) => !name.endsWith(".part") && isHeld(join(this.folder, name)))
-      .map((name) => name.replaceAll("+", "/"));
+    return this.names.filter((name) => isHeld(this.path(name)));
+  }
+
+  private get names(): string[] {
+    const files = existsSync(this.folder) ? readdirSync(this.folder) : [];
+    return files.filter((file) => !file.endsWith(".part")).map((file) => file.replaceAll("+", "/"));
+  }
+
+  private path(name: string): string {
+    return join(this.folder, name.replaceAll("/", "+"));
   }
 }
