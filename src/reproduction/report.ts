@@ -35,7 +35,7 @@ export function checkReport(run: Run, partial: boolean): void {
   const remedy = `daam run --preset ${name} trains them`;
   if (results.length + run.robustness.length + run.probes().length === 0)
     throw new UserError(`no cell of ${name} is finished in ${run.store.folder}: ${remedy}`);
-  const absent = Object.keys(tasks).filter((task) => !run.files[task]);
+  const absent = Object.keys(tasks).filter((task) => !run.features[task]);
   if ((missing || absent.length) && !partial) {
     const left = missing
       ? `${missing} of ${results.length + missing} cells are missing`
@@ -60,8 +60,7 @@ export async function publishRun(run: Run): Promise<void> {
   await publish(resultsFolder(preset.name), {
     preset,
     methods: rows,
-    tasks: run.taskNames.map((task) => {
-      const { layers, features } = run.files[task]!;
+    tasks: Object.entries(run.features).map(([task, { layers, features }]) => {
       const here = preset.ablations.includes(task);
       return { task: taskAt(preset, task), ablations: here ? ablations({ layers, features, task }) : [] };
     }),
@@ -69,7 +68,8 @@ export async function publishRun(run: Run): Promise<void> {
     heldOut: results.filter(({ config }) => config.holdout),
     robustness: run.robustness,
     probes: run.probes(),
-    recorded: recordedCells(rows, run.taskNames),
+    features: run.features,
+    recorded: recordedCells(rows, Object.keys(run.features)),
     machine: thisMachine(),
     settings: howRates(preset),
     command: (task, method) =>

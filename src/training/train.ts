@@ -3,7 +3,6 @@ import { MEASURED_ITEMS, measure, type Measures } from "../models/measures.js";
 import { Model } from "../models/model.js";
 import type { Stage } from "../models/stages.js";
 import { AdamW } from "./adamw.js";
-import type { Checkpoint } from "./checkpoint.js";
 import {
   batches,
   evaluate,
@@ -11,8 +10,10 @@ import {
   testOrder,
   type CourseOptions,
   type EpochRecord,
+  type Keeper,
   type Learned,
   type Learner,
+  type Left,
 } from "./epochs.js";
 import { lossOf } from "./losses.js";
 import { planPart } from "./memory.js";
@@ -65,7 +66,7 @@ export async function train(
   data: LabelledStates,
   options: TrainOptions,
   onEpoch?: (record: EpochRecord) => void,
-  checkpoint?: Checkpoint,
+  checkpoint?: Keeper,
 ): Promise<Outcome> {
   const { layers, features, classes } = data;
   const part = planPart({ ...options, layers, features, classes }, options.memory);
@@ -116,8 +117,8 @@ interface StepOptions extends Pick<TrainOptions, "loss"> {
 }
 
 /**
- * One step on a batch of training items; returns its mean loss before it. Gradients of parts are added up, weighted by their items,
- * and clipped once.
+ * One step on a batch of training items; leaves the losses before it. Gradients of parts are added up,
+ * weighted by their items, and clipped once.
  */
 export async function trainStep(
   model: Model,
@@ -127,19 +128,15 @@ export async function trainStep(
   { loss, part = Infinity }: StepOptions,
   learningRate: number,
   items: Int32Array,
-): Promise<number> {
-  let mean = 0;
+): Promise<Left> {
+  const losses: tf.Scalar[] = [];
   let sums: tf.Tensor[] = [];
   for (const own of batches(items, part)) {
     const { x, labels } = gather(data, data.train, own);
-    const share = own.length / items.length;
-    const lossOfPart = () => {
-      const value = lossOf(loss, model.forward(x, true), labels);
-      return share < 1 ? value.mul<tf.Scalar>(share) : value;
-    };
+    const lossOfPart = () => ofBatch(lossOf(loss, model.forward(x, true), labels), own.length / items.length);
     const { value, grads } = tf.variableGrads(lossOfPart, variables);
-    mean += (await value.data())[0]!;
-    tf.dispose([x, labels, value]);
+    losses.push(value);
+    tf.dispose([x, labels]);
     const gradients = variables.map(({ name }) => grads[name]!);
     sums = sums.length
       ? sums.map((sum, i) => replaced(sum.add(gradients[i]!), sum, gradients[i]!))
@@ -147,8 +144,11 @@ export async function trainStep(
   }
   optimiser.step(sums, learningRate);
   tf.dispose(sums);
-  return mean;
+  return { losses };
 }
+
+/** The loss of a part, whose items are this share of the batch. */
+const ofBatch = (loss: tf.Scalar, share: number): tf.Scalar => (share < 1 ? loss.mul(share) : loss);
 
 /** `next`, when what it was made of is freed. */
 function replaced(next: tf.Tensor, ...made: tf.Tensor[]): tf.Tensor {
@@ -161,21 +161,21 @@ async function test(
   data: LabelledStates,
   { loss, part = Infinity }: StepOptions,
   items: Int32Array,
-) {
-  const classes = new Int32Array(items.length);
-  let [mean, at] = [0, 0];
+): Promise<Left> {
+  const classes: tf.Tensor1D[] = [];
+  const losses: tf.Scalar[] = [];
   for (const own of batches(items, part)) {
     const { x, labels } = gather(data, data.test, own);
     const [guess, value] = tf.tidy(() => {
       const logits = model.forward(x);
-      return [logits.argMax(1), lossOf(loss, logits, labels)];
+      const value = ofBatch(lossOf(loss, logits, labels), own.length / items.length);
+      return [logits.argMax<tf.Tensor1D>(1), value] as const;
     });
-    classes.set(await guess!.data(), at);
-    mean += (await value!.data())[0]! * (own.length / items.length);
-    at += own.length;
-    tf.dispose([x, labels, guess!, value!]);
+    classes.push(guess);
+    losses.push(value);
+    tf.dispose([x, labels]);
   }
-  return { classes, loss: mean };
+  return { classes, losses };
 }
 
 /** What attention does to the first training items, in the order that tests have. */

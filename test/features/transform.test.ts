@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { rowsInMemory } from "#src/features/load.js";
+import { rowsInMemory } from "#src/features/rows.js";
 import type { Items, TaskData } from "#src/features/select.js";
 import { moments, type Transform, transformed } from "#src/features/transform.js";
 import { randomStream } from "#src/random.js";

@@ -100,6 +100,35 @@ describe("a partial report", () => {
     }
   });
 
+  it("is made of the published folder alone, where neither the run nor its hidden states are here", async () => {
+    const run = await open("made");
+    await run.finish({ tasks: ["text"], methods: ["no-attention", "mha"] });
+    await report("made", { partial: true });
+    const folder = join(home, "results", "made");
+    const text = (name: string) => readFileSync(join(folder, name), "utf8");
+    // rows that are only recorded go with shipped hidden states
+    const texts = () => [
+      ...["items/text.csv", "costs.json", "features.json"].map(text),
+      ...text("text.csv").match(/^(MHA|No attention),.*$/gm)!,
+    ];
+    const before = texts();
+    rmSync(join(home, "runs"), { recursive: true });
+    made.tasks.text = { ...smoke.tasks.text!, extraction: findPreset("small").tasks.text!.extraction! };
+    try {
+      assert.deepEqual((await open("made")).taskNames, []);
+      await report("made", { partial: true });
+      assert.deepEqual(texts(), before);
+      assert.deepEqual(cellsOf("made", ["mha", "no-attention", "gqa"]), ["mha", "no-attention"]);
+      rmSync(join(folder, "features.json"));
+      await assert.rejects(
+        report("made", { partial: true }),
+        refusal(/the hidden states of made are not made yet/),
+      );
+    } finally {
+      made.tasks.text = smoke.tasks.text!;
+    }
+  });
+
   it("is refused where it would lose the published cells of a task without hidden states", async () => {
     await published("made", ["mha"]);
     made.tasks.speech = smoke.tasks.speech!;

@@ -6,7 +6,7 @@ import { resultsFolder } from "../../folders.js";
 import { findPreset, RECORDED } from "../plan/presets.js";
 import { recordedProbes } from "../plan/probes.js";
 import { recordedRobustness } from "../plan/robustness.js";
-import { publishedItems } from "../outcome/published-items.js";
+import { publishedItems } from "../outcome/published-features.js";
 import { recordedCells, tableMethods } from "../outcome/recorded.js";
 import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
@@ -132,7 +132,7 @@ export class TaskRun {
   }
 
   /** Labels of a cell's test items, in the order of its predictions. */
-  testLabels({ config }: CellResult): number[] {
+  testLabels({ config }: CellResult): ArrayLike<number> {
     return this.run.testLabels(config);
   }
 

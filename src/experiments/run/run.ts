@@ -7,6 +7,7 @@ import { summariseFeatures, type FeatureSummary } from "../../features/load.js";
 import { selectIndices } from "../../features/select.js";
 import { sameButRate, sameConfig, type Cell } from "../plan/cell.js";
 import { inScope, planCells, type Scope } from "../plan/cells.js";
+import type { FeatureInfo, Finished } from "../plan/task-plan.js";
 import { Estimates, modelSeconds, secondsLeft } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../../folders.js";
@@ -16,6 +17,7 @@ import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
 import { checkpointPath } from "../outcome/checkpoints.js";
 import { PublishedCells } from "../outcome/published-cells.js";
+import { type PublishedFeatures, readFeatures } from "../outcome/published-features.js";
 import { recordedRobustness } from "../plan/robustness.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
@@ -66,6 +68,8 @@ export interface Progress {
 export class Run {
   /** Feature files by task. */
   readonly files: Record<string, FeatureSummary & Pick<TaskFiles, "shifted">>;
+  /** What is published of feature files that are not here. */
+  private readonly absent: Record<string, PublishedFeatures>;
   /** Cells of this run. */
   readonly store: CellStore;
   /** Cells that were published. */
@@ -75,6 +79,8 @@ export class Run {
   /** Expected seconds by cell. */
   private readonly expected = new Map<string, number>();
   private readonly items = new Map<string, TestItems>();
+  /** At the last event but those of epochs. */
+  private seen?: Overview;
 
   /**
    * Opens a preset's run; makes the hidden states that it lacks first.
@@ -101,6 +107,8 @@ export class Run {
     );
     this.store = new CellStore(runFolder(preset.name));
     this.published = new PublishedCells(resultsFolder(preset.name));
+    const absent = Object.keys(preset.tasks).filter((task) => !this.files[task]);
+    this.absent = preset.alwaysAnew ? {} : readFeatures(this.published.folder, absent);
   }
 
   /**
@@ -108,15 +116,15 @@ export class Run {
    * @throws UserError for a preset none of whose hidden states are made, or a scope without any cell
    */
   plan(scope: Scope = {}): Cell[] {
-    return this.planWith(scope, (name, config) => this.result(name, config));
+    return this.planWith(scope, this.files, (name, config) => this.result(name, config));
   }
 
-  private planWith(scope: Scope, find: (name: string, config: CellConfig) => CellResult | undefined): Cell[] {
-    if (!this.taskNames.length)
+  private planWith(scope: Scope, infos: Record<string, FeatureInfo>, find: Finished): Cell[] {
+    if (!Object.keys(infos).length)
       throw new UserError(
         `the hidden states of ${this.preset.name} are not made yet: daam run --preset ${this.preset.name} makes them from raw data first`,
       );
-    return inScope(planCells(this.preset, this.files, find), scope);
+    return inScope(planCells(this.preset, infos, find), scope);
   }
 
   /** A cell's result, where this run has finished it with the configuration of the plan. */
@@ -139,7 +147,7 @@ export class Run {
     const anew = this.preset.alwaysAnew;
     const find = (name: string, config: CellConfig) =>
       this.result(name, config) ?? (anew ? undefined : this.published.get(name, config));
-    const cells = this.planWith(scope, find);
+    const cells = this.planWith(scope, this.features, find);
     const results = cells.flatMap(({ name, config }) => (config && find(name, config)) ?? []);
     const undecided = cells.flatMap(({ name, withoutRate }) => {
       const result = withoutRate && !anew ? this.published.read(name) : undefined;
@@ -153,17 +161,28 @@ export class Run {
    * with the configuration of the plan, those of an earlier one stay that were published.
    */
   get robustness(): CellResult[] {
-    const planned = Object.values(this.files).some(({ shifted }) => Object.keys(shifted).length > 0);
+    const planned = Object.values(this.features).some(({ shifted = {} }) => Object.keys(shifted).length > 0);
     const found = planned ? this.standing({ part: "robustness" }).results : [];
     const earlier = this.preset.alwaysAnew ? [] : recordedRobustness(this.preset, this.published);
     const has = (task: string) => found.some(({ config }) => config.task === task);
     return [...found, ...earlier.filter(({ config }) => !has(config.task))];
   }
 
+  /** Feature files by task, those that are published alone among them, in the order of the preset: what can be published is planned by these. */
+  get features(): Record<string, FeatureInfo> {
+    const tasks = Object.keys(this.preset.tasks);
+    return Object.fromEntries(
+      tasks.flatMap((task) => {
+        const info = this.files[task] ?? this.absent[task];
+        return info ? [[task, info] as const] : [];
+      }),
+    );
+  }
+
   /** Cells of a part, or of all, that were trained on changed hidden states, finished here or published. */
   probes(asked: readonly ProbePart[] = probeParts): CellResult[] {
     return asked
-      .filter((part) => this.taskNames.some((task) => this.preset.probes?.[part]?.tasks[task]))
+      .filter((part) => Object.keys(this.features).some((task) => this.preset.probes?.[part]?.tasks[task]))
       .flatMap((part) => this.standing({ part }).results);
   }
 
@@ -179,8 +198,10 @@ export class Run {
   }
 
   /** Labels of a cell's test items, in the order of its predictions. */
-  testLabels(config: CellConfig): number[] {
-    const { labels } = this.files[config.task]!;
+  testLabels(config: CellConfig): ArrayLike<number> {
+    const file = this.files[config.task];
+    if (!file) return this.absent[config.task]!.testItems(config)!.labels;
+    const { labels } = file;
     return this.indices(config).test.map((index) => labels[index]!);
   }
 
@@ -188,7 +209,8 @@ export class Run {
   testItems(config: CellConfig): TestItems | undefined {
     const { task, run, trainItems, testItems, holdout } = config;
     const file = this.files[task];
-    if (config.features !== file?.id) return undefined;
+    if (config.features !== this.features[task]?.id) return undefined;
+    if (!file) return this.absent[task]!.testItems(config);
     const key = [task, run, trainItems, testItems, holdout].join();
     if (!this.items.has(key)) {
       const indices = this.indices(config).test;
@@ -200,7 +222,7 @@ export class Run {
 
   /** Seconds that the missing cells of a scope may take. */
   expectedSeconds(scope: Scope = {}): number {
-    return this.left(this.plan(scope), this.estimates(), new Map());
+    return this.left(this.overview(scope), this.estimates(), new Map());
   }
 
   /** @throws UserError where the workers' backend is not there; nothing is trained */
@@ -340,14 +362,18 @@ export class Run {
     return selectIndices(this.files[task]!, { run, split, trainItems, testItems, holdout });
   }
 
-  private left(cells: readonly Cell[], estimates: Estimates, active: Map<string, Active>): number {
+  private overview(scope: Scope): Overview {
+    const cells = this.plan(scope);
+    return { cells, missing: cells.filter((cell) => !this.finished(cell)) };
+  }
+
+  private left({ cells, missing }: Overview, estimates: Estimates, active: Map<string, Active>): number {
     const seconds = (cell: Cell): number => {
       // a cell that waits for others costs about what its method does on all layers
       const config = cell.config ?? cells.find(({ name }) => name === cell.needs[0])!.config!;
       const { epochs = 1, record } = active.get(cell.name) ?? {};
       return estimates.seconds(cell.name, config) * (1 - (record?.epoch ?? 0) / epochs);
     };
-    const missing = cells.filter((cell) => !this.finished(cell));
     const running = missing.filter(({ name }) => active.has(name));
     const waiting = missing.filter(({ name }) => !active.has(name));
     return secondsLeft(running.map(seconds), waiting.map(seconds), this.jobs);
@@ -359,11 +385,13 @@ export class Run {
     active: Map<string, Active>,
     event: Progress["event"],
   ): Progress {
-    const cells = this.plan(scope);
+    // planning compares thousands of configurations, and an epoch changes none
+    if (event.kind !== "epoch" || !this.seen) this.seen = this.overview(scope);
+    const { cells, missing } = this.seen;
     return {
       total: cells.length,
-      done: cells.filter((cell) => this.finished(cell)).length,
-      secondsLeft: this.left(cells, estimates, active),
+      done: cells.length - missing.length,
+      secondsLeft: this.left(this.seen, estimates, active),
       running: [...active].map(([name, state]) => ({ name, ...state })),
       event,
     };
@@ -377,6 +405,12 @@ export function lockRun(
   signal?: AbortSignal,
 ): Promise<Lock> {
   return Lock.acquire(join(runFolder(preset), "lock"), waiting, signal);
+}
+
+/** Planned cells, and those of them that are not finished. */
+interface Overview {
+  cells: Cell[];
+  missing: Cell[];
 }
 
 interface Active {

@@ -128,7 +128,7 @@ export function controlBlocks(
   image: (name: string, alt: string) => string[],
   itemsOf?: ItemsOf,
 ): string[] {
-  const parts = all.filter(({ results }) => results.length);
+  const parts = all.filter(({ results }) => results.length > 0);
   const differences = parts.map((of) => controlDifferences(of, itemsOf));
   const findings = parts.flatMap((of, i) => controlFindings(of, differences[i]!));
   return [

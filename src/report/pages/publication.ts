@@ -1,4 +1,5 @@
 /** What a published folder is made of. */
+import type { FeatureInfo } from "../../experiments/plan/task-plan.js";
 import type { CellResult, Method, Preset, Task } from "../../experiments/types.js";
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Machine } from "../../machine.js";
@@ -19,6 +20,8 @@ export interface Publication {
   methods: readonly Method[];
   /** The preset's tasks in order, with the ablations that run on them. */
   tasks: { task: Task; ablations: readonly AblationPlan[] }[];
+  /** Feature files by task: what publishing the folder again takes of them. */
+  features?: Readonly<Record<string, FeatureInfo>>;
   /** Finished cells. */
   results: readonly CellResult[];
   /** Finished cells that were tested on shifted inputs. */

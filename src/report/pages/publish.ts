@@ -3,6 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, stat
 import { basename, dirname, join } from "node:path";
 import Papa from "papaparse";
 import { PublishedCells } from "../../experiments/outcome/published-cells.js";
+import { writeFeatures } from "../../experiments/outcome/published-features.js";
 import type { CellResult } from "../../experiments/types.js";
 import { guard, writeWhole } from "../../files.js";
 import type { TestLabels } from "../tables/attention-maps.js";
@@ -177,6 +178,7 @@ async function write(
   for (const [name, table] of Object.entries(probed.tables)) file(`${name}.csv`, toCsv(table));
   const cells = [...results, ...heldOut, ...robustness, ...probes];
   before.write(folder, cells);
+  if (publication.features) writeFeatures(folder, publication.features);
   file("costs.md", costsPage(preset.name, cells));
   const figures = { ...figuresOf(parts, judgements, publication.labels), ...probed.figures };
   for (const part of shifted) {

@@ -312,7 +312,7 @@ export function scaleBlocks(
   image: (name: string, alt: string) => string[],
   itemsOf?: ItemsOf,
 ): string[] {
-  const parts = all.filter(({ results }) => results.length);
+  const parts = all.filter(({ results }) => results.length > 0);
   const differences = parts.map((of) => scaleDifferences(of, itemsOf));
   const findings = parts.flatMap((of, i) => scaleFindings(of, differences[i]!));
   return [

@@ -1,5 +1,5 @@
 /** The test items of a task's cells: what their predictions are read against. */
-import { itemsColumn } from "../../experiments/outcome/published-items.js";
+import { itemColumns, itemSet } from "../../experiments/outcome/published-features.js";
 import type { CellResult, Task, TestItems } from "../../experiments/types.js";
 import type { TextTable } from "./tables.js";
 
@@ -16,7 +16,7 @@ export function itemsTable(
   const sets = new Map<string, TestItems>();
   for (const result of results) {
     const items = itemsOf(result);
-    if (items) sets.set(itemsColumn(task, result.config.run, items.indices.length), items);
+    if (items) sets.set(itemSet(task, result.config.run, items.indices.length), items);
   }
   const names = [...sets.keys()].sort();
   const lines = new Map<number, string[]>();
@@ -24,11 +24,11 @@ export function itemsTable(
     for (let i = 0; i < indices.length; i++) {
       const index = indices[i]!;
       const line = lines.get(index) ?? [index, labels[i]!, groups[i]!, ...names.map(() => "")].map(String);
-      line[3 + names.indexOf(name)] = "1";
+      line[itemColumns.length + names.indexOf(name)] = "1";
       lines.set(index, line);
     }
   return {
-    columns: ["position", "label", "group", ...names],
+    columns: [...itemColumns, ...names],
     rows: [...lines].sort(([a], [b]) => a - b).map(([, line]) => line),
   };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { publishedItems } from "#src/experiments/outcome/published-items.js";
+import { publishedItems } from "#src/experiments/outcome/published-features.js";
 import { PublishedCells } from "#src/experiments/outcome/published-cells.js";
 import { probeName, probes, recordedProbes } from "#src/experiments/plan/probes.js";
 import { findTask } from "#src/experiments/plan/tasks.js";
