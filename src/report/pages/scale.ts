@@ -288,7 +288,7 @@ export function scaleOfPaper(parts: readonly ProbeResults[]): string {
   return [
     `**What the paper's ${paper.mha} against ${paper.daam} on ${of.task.paper.data} may owe to scale.** Its MHA keeps ${share.toFixed(0)} % of DAAMv1. Here, ` +
       `at ${rateText(rate)} on the same items, a factor alone takes the share of published MHA from ${text(raw.least)} to ${text(raw.most)}: DAAMv1 is ` +
-      `${ahead(raw.least)} and ${ahead(raw.most)} points ahead. Over all conditions it is ${all.least.share.toFixed(0)} to ${text(best)}.`,
+      `${ahead(raw.least)} and ${ahead(raw.most)} points ahead. Over all conditions the share is largest with ${text(best)}.`,
     share > all.most.share
       ? "The paper's MHA keeps more than ours at any scale: hidden states that are too small do not explain its gap."
       : share < all.least.share

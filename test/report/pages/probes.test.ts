@@ -215,6 +215,7 @@ test("a published folder has sections, tables and figures, and its cells and ite
     settings: "made",
     command: () => "daam",
     items,
+    features: { vision: { id: "made", layers: 12, features: 4 } },
   });
   const text = readFileSync(join(folder, "README.md"), "utf8");
   assert.match(text, /## The scale of the features\n/);
