@@ -66,7 +66,7 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
       places.push(`${copied} adapters: ${options.saveAdapters}`);
     }
     say("");
-    for (const line of headline(results)) say(line);
+    for (const line of headline(run.preset, results)) say(line);
     say("");
     for (const line of agreementLines(compared)) say(line);
     for (const line of places) say(line);
@@ -105,13 +105,13 @@ async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceO
 /** A notebook that finds its cells finished: compiling cells and drawing figures. */
 const notebookSeconds = 12;
 
-/** Forgets the finished cells of a scope, once it is sure that others can be trained in their place. */
+/** Forgets the cells of a scope, once it is sure that others can be trained in their place. */
 async function beginAnew(run: Run, scope: Scope, say: (line: string) => void): Promise<void> {
-  const finished = run.plan(scope).filter((cell) => run.finished(cell));
-  if (!finished.length) return;
-  await run.checkBackend();
-  run.discard(finished);
-  say(`--anew: ${finished.length} finished cells are discarded and trained again`);
+  const cells = run.plan(scope);
+  const finished = cells.filter((cell) => run.finished(cell)).length;
+  if (finished) await run.checkBackend();
+  run.discard(cells);
+  if (finished) say(`--anew: ${finished} finished cells are discarded and trained again`);
 }
 
 function resume(run: Run, scope: Scope, say: (line: string) => void): void {

@@ -14,6 +14,7 @@ import { readme } from "./readme.js";
 import {
   ablationOf,
   confusionOf,
+  differencesOf,
   efficiencyOf,
   importanceOf,
   learnedRangesOf,
@@ -24,7 +25,7 @@ import {
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "../tables/robustness-cells.js";
 import { findingsOf, topics, untrainedOf } from "../claims/findings.js";
-import { judge } from "../claims/judge.js";
+import { judge, type Judgement } from "../claims/judge.js";
 import { saveFigure } from "../figures/save.js";
 import { choiceTable } from "../tables/choice.js";
 import { itemsTable } from "../tables/items.js";
@@ -78,11 +79,16 @@ function restore(folder: string): void {
 }
 
 /** Every figure of a publication by file name; those whose cells are missing are left out. */
-function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
+function figuresOf(
+  parts: readonly Section[],
+  judgements: readonly Judgement[],
+  labels?: TestLabels,
+): Record<string, Figure> {
   const tables = parts.map(({ table }) => table);
   const figures: Record<string, Figure | undefined> = {
     verdict: verdictOf(tables),
     "verdict-lora": verdictOf(tables, "few items"),
+    differences: differencesOf(tables, judgements),
     "learned-ranges": learnedRangesOf(tables),
   };
   for (const { table, ablations } of parts) {
@@ -165,7 +171,7 @@ async function write(
   before.write(folder, cells);
   if (publication.features) writeFeatures(folder, publication.features);
   file("costs.md", costsPage(preset.name, cells));
-  const figures = figuresOf(parts, publication.labels);
+  const figures = figuresOf(parts, judgements, publication.labels);
   for (const part of shifted) {
     const figure = robustnessFigure(part);
     if (figure) figures[`${part.task.name}-robustness`] = figure;

@@ -15,6 +15,8 @@ import {
   ablationRuns,
   ablationTable,
   levelsNote,
+  ratesNote,
+  ratesTable,
   readableTable,
   runsText,
   type TextTable,
@@ -55,10 +57,11 @@ export function readme(
     `# Results of \`make reproduce PRESET=${publication.preset.name}\``,
     "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
-    "## Verdict",
+    `## Verdict${tables.every(({ complete }) => complete) ? "" : " (incomplete)"}`,
     toMarkdown(verdictTable(judgements)).trimEnd(),
     [verdictNote, repeatsNote(judgements)].filter((note) => note).join(" "),
     ...claimParagraphs(judgements),
+    ...image("differences", "Differences against the rate"),
     ...(changes ? ["## What changed against the earlier statistics", changes.trim()] : []),
     "## Rows",
     rowNotes(publication),
@@ -116,6 +119,7 @@ function taskBlocks(part: Section, image: Image): string[] {
   return [
     `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
     toMarkdown(readableTable(table)).trimEnd(),
+    ...titled(`### ${title} at every rate`, ratesNote, ratesTable(table)),
     table.task.caveat ?? "",
     chanceSentence(table),
     collapseSentence({ task: table.task, rows: [...table.rows, ...variants] }),
@@ -143,23 +147,31 @@ function settings({ preset, tasks }: Publication): string {
     const items = (count: number | undefined) => (count === undefined ? "all" : count.toLocaleString("en"));
     const line = (
       { epochs, learningRate, trainItems, testItems }: Omit<TaskBudget, "runs">,
-      [name, runs, batch]: readonly [name: string, runs: string, batch: number],
+      [name, runs, batch, rates]: readonly [
+        name: string,
+        runs: string,
+        batch: number,
+        rates?: readonly number[],
+      ],
     ) => [
       name,
       runs,
       String(epochs),
-      preset.rates ? "by row" : String(learningRate),
+      rates?.join(", ") ?? String(learningRate),
       String(batch),
       loss,
       items(trainItems),
       items(testItems),
       String(preset.hidden),
     ];
-    const lines = [line(budget, [task.name, runsText(task, budget.runs), task.batch])];
+    const lines = [line(budget, [task.name, runsText(task, budget.runs), task.batch, preset.rates])];
     if (!fineTuning) return lines;
     const { published, corrected } = fineTuning.runs;
     const runs = published === corrected ? `${corrected}` : `${corrected}, as published ${published}`;
-    return [...lines, line(fineTuning, [`${task.name}, LoRA's budget`, runs, fineTuning.batch])];
+    return [
+      ...lines,
+      line(fineTuning, [`${task.name}, LoRA's budget`, runs, fineTuning.batch, fineTuning.rates]),
+    ];
   });
   const columns = [
     "task",
@@ -205,7 +217,6 @@ function commands({ preset, tasks, methods, robustness, command }: Publication):
   const extracted = tasks.filter(({ task }) => preset.tasks[task.name]!.extraction);
   const steps = [
     ...extracted.map(({ task }) => `${daam("features")} --task ${task.name}`),
-    ...(preset.rates ? [daam("tune")] : []),
     daam("run"),
     ...(robustness?.length ? [`${daam("run")} --part robustness`] : []),
     daam("report"),

@@ -189,11 +189,11 @@ test("what a publisher killed between its renames left is put back, and what els
   const left = (name: string) => join(parent, name);
   for (const name of [".quick.1.old/notebooks", ".quick.1.part", ".quick.2.part", ".small.1.old"])
     mkdirSync(left(name), { recursive: true });
-  writeFileSync(left(".quick.1.old/search.json"), "[]");
+  writeFileSync(left(".quick.1.old/changes.md"), "Others.");
   await assert.rejects(publish(folder, broken), UserError);
-  assert.deepEqual(readdirSync(folder).sort(), ["notebooks", "search.json"]);
+  assert.deepEqual(readdirSync(folder).sort(), ["changes.md", "notebooks"]);
   assert.deepEqual(readdirSync(parent).sort(), [".small.1.old", "quick"]);
   await publish(folder, publication);
-  assert.equal(readFileSync(join(folder, "search.json"), "utf8"), "[]");
+  assert.equal(readFileSync(join(folder, "changes.md"), "utf8"), "Others.");
   assert.deepEqual(readdirSync(parent).sort(), [".small.1.old", "quick"]);
 });

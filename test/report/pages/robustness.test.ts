@@ -69,6 +69,7 @@ test("the table has every row on clean inputs and at every shift", () => {
   const table = robustnessTable(texts!);
   assert.deepEqual(table.columns, [
     "method",
+    "rate",
     "clean",
     "words dropped 10 %",
     "words dropped 20 %",
@@ -178,7 +179,9 @@ test("before any cell is finished, everything says so", () => {
   const [empty] = robustnessOf(shifting, [text], []);
   assert.equal(robustnessFigure(empty!), undefined);
   assert.ok(
-    robustnessTable(empty!).rows.every(([, clean, ...rest]) => clean === "not run yet" && !rest.join("")),
+    robustnessTable(empty!).rows.every(
+      ([, rate, clean, ...rest]) => !rate && clean === "not run yet" && !rest.join(""),
+    ),
   );
   assert.equal(column(robustnessDifferences(empty!), "DAAMv1 − No attention", "clean"), "not run yet");
   assert.equal(robustnessVerdicts([empty!]).rows[0]![3], "not run yet");
