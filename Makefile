@@ -31,6 +31,10 @@ dist/.built: node_modules/.package-lock.json tsconfig.json $(shell find src asse
 bench: build ## time training steps beside PyTorch (where Python has torch)
 	node dist/bench/main.js
 
+.PHONY: bench-gpu
+bench-gpu: build ## the paper's decoders and encoders on a graphics card, beside PyTorch: writes results/bench/gpu.md
+	node dist/bench/gpu.js
+
 .PHONY: parity
 parity: build ## compare with the reference arrays: [REFERENCE=folder]
 	@$(DAAM) parity $(REFERENCE)
@@ -43,9 +47,18 @@ data: build ## find or fetch the raw data sets
 fuzz: build ## 1,000 damaged files for every parser
 	node dist/fuzz/main.js
 
+.PHONY: torture
+torture: build ## kill and damage everything at random moments: [KILLS=50] [SEED=1] [MINUTES=n]
+	@node dist/torture/main.js $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: package
 package: build ## pack the layers alone, as a tarball in dist-package/
 	node scripts/package-layers.mjs
+
+.PHONY: site
+site: build ## pages on the results, and one that trains in the browser, in site/
+	node node_modules/typescript/bin/tsc -p src/site/page
+	@node dist/site/build.js
 
 .PHONY: lab
 lab: build .venv/ready ## open the notebooks in JupyterLab (needs Python)
@@ -58,7 +71,7 @@ lint: node_modules/.package-lock.json ## check style
 
 .PHONY: clean
 clean: ## remove what the other targets made; data/, runs/ and results/ stay
-	rm -rf node_modules dist dist-test dist-package .venv
+	rm -rf node_modules dist dist-test dist-package site .venv
 
 # npm writes this file last: an install that broke off is tried again.
 node_modules/.package-lock.json: package.json package-lock.json

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Builds @tensorflow/tfjs-node inside node_modules where its binary cannot be downloaded: the binding from source, libtensorflow
-# out of the tensorflow-cpu wheel. Needs g++, make, unzip, pip ($PIP) and Node's headers ($NODEDIR, or those beside node).
+# out of the wheel named in WHEEL: tensorflow-cpu, or on Linux tensorflow, which has CUDA (its own version of it). Needs g++, make, unzip, pip ($PIP) and Node's headers ($NODEDIR, or those beside node).
 set -eu
 cd "$(dirname "$0")/.."
 version=$(node -p 'require("./package.json").optionalDependencies["@tensorflow/tfjs-node"]')
 pip=${PIP:-pip3}
+wheel=${WHEEL:-tensorflow-cpu}
 nodedir=${NODEDIR:-$(node -p 'require("node:path").resolve(process.execPath, "../..")')}
 target=$PWD/node_modules/@tensorflow/tfjs-node
 work=$(mktemp -d)
@@ -18,8 +19,8 @@ done
 
 # The packages alone, beside the project: installing them within it would run the download that fails.
 (cd "$work" && npm init -y >/dev/null && npm install --no-audit --no-fund --ignore-scripts "@tensorflow/tfjs-node@$version")
-"$pip" download --quiet --no-deps --dest "$work" tensorflow-cpu
-(cd "$work" && unzip -q tensorflow_cpu-*.whl 'tensorflow/libtensorflow*' 'tensorflow/include/tensorflow/c/*' \
+"$pip" download --quiet --no-deps --dest "$work" "$wheel"
+(cd "$work" && unzip -q "$(echo "$wheel" | tr - _)"-*.whl 'tensorflow/libtensorflow*' 'tensorflow/include/tensorflow/c/*' \
   'tensorflow/include/tensorflow/core/platform/*' 'tensorflow/include/tsl/*' 'tensorflow/include/xla/tsl/c/*')
 
 package=$work/node_modules/@tensorflow/tfjs-node

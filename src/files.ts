@@ -45,6 +45,7 @@ export function writeAll(file: number, bytes: Uint8Array, position?: number): vo
 
 const reasons: Record<string, string> = {
   ENOSPC: "no space is left; free some",
+  EFBIG: "a limit on the size of files is reached (ulimit -f); raise it",
   EDQUOT: "the quota is used up; free some space",
   EROFS: "the file system is read-only; make it writable",
   EACCES: "permission is denied; make the folder writable",

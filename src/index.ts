@@ -32,6 +32,25 @@ export { publishedFigure, publishedTable } from "./report/pages/published.js";
 export { robustnessFigure, robustnessNote, robustnessTable } from "./report/pages/robustness.js";
 export { robustnessOf } from "./report/tables/robustness-cells.js";
 export {
+  mixingFigure,
+  mixingNote,
+  mixingTable,
+  scaleDifferences,
+  scaleFigure,
+  scaleFindings,
+  scaleNote,
+  scaleOfPaper,
+} from "./report/pages/scale.js";
+export {
+  controlDifferences,
+  controlFigure,
+  controlFindings,
+  controlNote,
+  controlVerdict,
+} from "./report/pages/control.js";
+export { budgetText, probeResults, probeTable } from "./report/tables/probe-cells.js";
+export { probeDifferencesNote, probeDifferenceTable } from "./report/claims/probe-differences.js";
+export {
   robustnessDifferences,
   robustnessDifferencesNote,
   robustnessVerdictNote,

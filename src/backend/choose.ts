@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import os from "node:os";
 import { oneOf, UserError } from "../errors.js";
+import { adviseCard, findCards } from "./cuda.js";
 import { type BackendName, BACKENDS, CHOICES } from "./names.js";
 import { firstLine, loadTensorflow, TENSORFLOW_PACKAGES } from "./tensorflow.js";
 import { registerWasm } from "./wasm/register.js";
-import { registerWebgpu, webgpuAdapter } from "./webgpu.js";
+import { registerWebgpu, webgpuAdapter } from "./webgpu/register.js";
 
 export interface Backend {
   name: BackendName;
@@ -16,7 +17,8 @@ export interface Backend {
 
 const REMEDIES: Record<BackendName, string> = {
   tensorflow: "run npm install where its binary can be fetched, or scripts/build-tfjs-node.sh",
-  webgpu: "run npm install --include=optional, and install a driver for the graphics card",
+  webgpu:
+    "run npm install --include=optional, and install a driver for the graphics card, or for one in software Debian's chromium and libvulkan1",
   wasm: "run make build",
   cpu: "",
 };
@@ -94,13 +96,17 @@ export interface BackendStatus {
   present: boolean;
   /** What is there, or why it is not. */
   detail: string;
+  /** Whether it computes like a graphics card, on processors. */
+  software?: boolean;
 }
 
 /** Every backend, fastest first, and whether it can run here. Loads what it lists. */
 export async function listBackends(): Promise<BackendStatus[]> {
-  const probe = async (name: string, find: () => Promise<string> | string): Promise<BackendStatus> => {
+  type Detail = string | { detail: string; software: boolean };
+  const probe = async (name: string, find: () => Promise<Detail> | Detail): Promise<BackendStatus> => {
     try {
-      return { name, present: true, detail: await find() };
+      const found = await find();
+      return { name, present: true, ...(typeof found === "string" ? { detail: found } : found) };
     } catch (error) {
       return { name, present: false, detail: firstLine(error) };
     }
@@ -118,4 +124,11 @@ export async function listBackends(): Promise<BackendStatus[]> {
     await probe("wasm", () => STARTERS.wasm(os.availableParallelism())),
     { name: "cpu", present: true, detail: "plain JavaScript" },
   ];
+}
+
+/** A line on each of NVIDIA's cards here: which it is, and what it needs for CUDA. */
+export async function listCards(status: readonly BackendStatus[]): Promise<string[]> {
+  const cuda = status.find(({ name, present }) => present && name.includes(TENSORFLOW_PACKAGES[0]));
+  const loaded = cuda?.detail.split(" ").at(-1);
+  return (await findCards()).map((card) => adviseCard(card, loaded));
 }

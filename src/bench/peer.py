@@ -1,6 +1,7 @@
 """PyTorch's side of `make bench`: for every case that it reads (a line of JSON), the median time of a training step, or of a batch
 through an encoder of transformers, in ms.
 
+`peer.py [DEVICE] [compile]`: on the processors, or on DEVICE in float32 without TF32; with decoders compiled by torch.compile.
 The first line that it writes names its versions. Of the two memory formats the faster counts; it is found out once a case.
 """
 
@@ -11,6 +12,10 @@ import time
 
 import torch
 from torch.nn import functional
+
+DEVICE = sys.argv[1] if len(sys.argv) > 1 else "cpu"
+COMPILE = "compile" in sys.argv[2:]
+torch.backends.cudnn.allow_tf32 = False
 
 
 class Decoder(torch.nn.Module):
@@ -40,17 +45,24 @@ class Decoder(torch.nn.Module):
 class Training:
     def __init__(self, case, memory_format):
         torch.manual_seed(0)
-        self.model = Decoder(case, memory_format)
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
-        self.x = torch.randn(case["batch"], case["layers"], case["features"])
-        self.labels = torch.randint(0, case["classes"], (case["batch"],))
+        decoder = Decoder(case, memory_format).to(DEVICE)
+        self.model = torch.compile(decoder) if COMPILE else decoder
+        self.optimiser = torch.optim.AdamW(decoder.parameters(), lr=1e-4)
+        self.x = torch.randn(case["batch"], case["layers"], case["features"], device=DEVICE)
+        self.labels = torch.randint(0, case["classes"], (case["batch"],), device=DEVICE)
+        self.together = case.get("together", 1)
 
     def step(self):
+        for _ in range(self.together):
+            loss = self.start()
+        loss.item()
+
+    def start(self):
         loss = functional.cross_entropy(self.model(self.x), self.labels)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
-        loss.item()
+        return loss
 
 
 class Extraction:
@@ -60,15 +72,15 @@ class Extraction:
         import transformers
 
         transformers.logging.set_verbosity_error()
-        self.model = transformers.AutoModel.from_pretrained(case["folder"], dtype=torch.float32).eval()
+        self.model = transformers.AutoModel.from_pretrained(case["folder"], dtype=torch.float32).eval().to(DEVICE)
         shape = case["shape"]
         text = self.model.main_input_name == "input_ids"
-        self.input = torch.randint(3, 4000, shape) if text else torch.randn(shape)
+        self.input = (torch.randint(3, 4000, shape) if text else torch.randn(shape)).to(DEVICE)
 
     @torch.inference_mode()
     def step(self):
         states = self.model(self.input, output_hidden_states=True).hidden_states[1:]
-        torch.stack([state.mean(1) for state in states], 1).numpy()
+        torch.stack([state.mean(1) for state in states], 1).cpu().numpy()
 
 
 def median(step, steps):
@@ -98,15 +110,16 @@ def write(message):
 
 
 def main():
-    write({"version": f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"})
+    where = f"{torch.get_num_threads()} threads" if DEVICE == "cpu" else torch.cuda.get_device_name(DEVICE)
+    write({"version": f"PyTorch {torch.__version__}, {where}"})
     steps = {}
     for line in sys.stdin:
         case = json.loads(line)
         try:
             if case["name"] not in steps:
                 steps[case["name"]] = best_step(case)
-            write({"ms": median(steps[case["name"]], case["steps"])})
-        except ImportError as error:
+            write({"ms": median(steps[case["name"]], case["steps"]) / case.get("together", 1)})
+        except (ImportError, RuntimeError) as error:
             write({"error": str(error)})
 
 

@@ -38,7 +38,7 @@ export function scoped(command: Command): Command {
     .addOption(
       new Option(
         "--part <part>",
-        "only this part; robustness, tests on shifted inputs, is left out unless named",
+        "only this part; robustness (shifted inputs), scale and control (changed hidden states) are left out unless named",
       ).choices(parts),
     );
 }

@@ -152,10 +152,12 @@ function program(signal: AbortSignal): Command {
     .description("say which backends are there, and which one a run takes")
     .addOption(backendOption())
     .action(async (options) => {
-      const { chooseBackend, listBackends } = await import("../backend/choose.js");
+      const { chooseBackend, listBackends, listCards } = await import("../backend/choose.js");
       const { line } = await chooseBackend(backendOf(options.backend));
-      for (const { name, present, detail } of await listBackends())
+      const status = await listBackends();
+      for (const { name, present, detail } of status)
         console.log(`${present ? "present" : "missing"}  ${name}: ${detail}`);
+      for (const card of await listCards(status)) console.log(`card     ${card}`);
       console.log(line);
     });
 

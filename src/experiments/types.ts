@@ -1,6 +1,8 @@
 import type { FineTuning } from "../adapters/fine-tuning.js";
 import type { ExtractionSettings } from "../features/extraction.js";
+import type { Transform } from "../features/transform.js";
 import type { Machine } from "../machine.js";
+import type { Measures } from "../models/measures.js";
 import type { Stage } from "../models/stages.js";
 import type { Shift } from "../shifts/shift.js";
 import type { LossSpec } from "../training/losses.js";
@@ -65,8 +67,12 @@ export interface Method {
   everyRate?: boolean;
 }
 
+/** Parts that train a few rows on hidden states that are changed first: at several scales, and where attention should help (probes.ts). */
+export const probeParts = ["scale", "control"] as const;
+export type ProbePart = (typeof probeParts)[number];
+
 /** Rows of the tables; trainings on held-out items, by which they choose their rates; ablations; rows of the tables tested on shifted inputs. */
-export const parts = ["table", "rates", "ablations", "robustness"] as const;
+export const parts = ["table", "rates", "ablations", "robustness", ...probeParts] as const;
 export type Part = (typeof parts)[number];
 
 /** How much of everything a run takes. */
@@ -85,7 +91,18 @@ export interface Preset {
   ablations: string[];
   /** Learning rates: every decoder is trained at each, and chooses one on held-out training items (rates.ts); the task's for all where left out. */
   rates?: readonly number[];
+  /** Trainings on changed hidden states; the preset has none of a part that is left out. */
+  probes?: Partial<Record<ProbePart, ProbeBudget>>;
 }
+
+/** How much of everything a part takes that trains on changed hidden states: every row at every rate. */
+export interface ProbeBudget {
+  hidden: number;
+  rates: readonly number[];
+  tasks: Record<string, ItemBudget & { runs: number }>;
+}
+
+export type ItemBudget = Pick<TaskBudget, "epochs" | "trainItems" | "testItems">;
 
 export interface TaskBudget {
   /** How hidden states are made from raw data; the shipped ones where it is left out. */
@@ -149,6 +166,8 @@ export interface CellConfig {
   fineTuning?: FineTuning;
   trainItems?: number;
   testItems?: number;
+  /** What is done to hidden states before the stages see them, one after the other; such a cell is measured, and keeps no maps. */
+  input?: Transform[];
   /** Tested on a part of the training items, which it does not train on: to choose a rate. */
   holdout?: true;
   /** Names of the shifts that the trained decoder is tested on too, with the feature file of each. */
@@ -176,6 +195,8 @@ export interface CellResult extends CellCosts {
   attention?: { test?: string; train?: string; layers: number; features: number };
   /** Tests on shifted inputs after the last epoch, where the configuration has shifts. */
   shifted?: ShiftedTests;
+  /** What attention does to items, before and after training, where the configuration changes hidden states. */
+  measured?: { before: Measures; after: Measures };
   /** Trained: all, all but the last linear layer, those of the stages or of the low-rank update. */
   parameters: { total: number; withoutLastLinear: number; attention: number };
 }

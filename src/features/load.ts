@@ -10,6 +10,7 @@ import {
   type SafeEntry,
   type SafeHeader,
 } from "../formats/safetensors.js";
+import { dequantised, rowsInMemory } from "./rows.js";
 
 /** Pooled hidden states. */
 export interface HiddenStates {
@@ -71,17 +72,6 @@ export function openHiddenStates(path: string, inMemory: number): HiddenStates {
   const { shape, values } = entries.has("q") ? file.dequantise() : file.plain();
   const [items, layers, features] = shape;
   return { items, layers, features, read: rowsInMemory(values, layers * features) };
-}
-
-/** Copies rows of `width` values out of one array. */
-export function rowsInMemory(values: Float32Array, width: number): Features["read"] {
-  return (items) => {
-    const rows = new Float32Array(items.length * width);
-    for (let i = 0; i < items.length; i++) {
-      rows.set(values.subarray(items[i]! * width, (items[i]! + 1) * width), i * width);
-    }
-    return rows;
-  };
 }
 
 function rowsOnDisk(path: string, { shape, begin }: SafeEntry): Features["read"] {
@@ -176,8 +166,7 @@ class FeatureFile {
   dequantise() {
     const q = this.get("q", "int32");
     const shape = this.threeDimensional("q", q);
-    const [items, layers, features] = shape;
-    const width = layers * features;
+    const [, layers, features] = shape;
     const [scale, zero] = ["scale", "zero"].map((name) => {
       const tensor = this.get(name, "float32");
       if (tensor.shape.join() !== `${layers},${features}`)
@@ -185,10 +174,7 @@ class FeatureFile {
       checkFinite(this.path, name, tensor.data, tensor.shape);
       return tensor.data;
     }) as [Float32Array, Float32Array];
-    const values = new Float32Array(items * width);
-    for (let i = 0; i < values.length; i += width)
-      for (let j = 0; j < width; j++) values[i + j] = q.data[i + j]! * scale[j]! + zero[j]!;
-    return { shape, values };
+    return { shape, values: dequantised(q.data, scale, zero) };
   }
 
   plain() {

@@ -65,16 +65,22 @@ export class Model {
     });
   }
 
+  /** Hidden states after the first `count` stages, as at a test. */
+  through(x: tf.Tensor3D, count: number): tf.Tensor3D {
+    return tf.tidy(() =>
+      this.modules.slice(0, count).reduce((y, module, i) => module.apply(y, this.stageParameters[i]!), x),
+    );
+  }
+
+  /** The attention map of a stage on what reaches it. */
+  mapAt(x: tf.Tensor3D, stage: number): tf.Tensor {
+    return tf.tidy(() => this.modules[stage]!.map!(this.through(x, stage), this.stageParameters[stage]!));
+  }
+
   /** Weights of the first density stage, [batch, layers, features], or nothing where the method has none. */
   densityMap(x: tf.Tensor3D): tf.Tensor3D | undefined {
     const at = this.densityStage();
-    if (at < 0) return undefined;
-    return tf.tidy(() => {
-      const input = this.modules
-        .slice(0, at)
-        .reduce((y, module, i) => module.apply(y, this.stageParameters[i]!), x);
-      return this.modules[at]!.map!(input, this.stageParameters[at]!) as tf.Tensor3D;
-    });
+    return at < 0 ? undefined : (this.mapAt(x, at) as tf.Tensor3D);
   }
 
   /** Mean offset and scaled variance of the first density stage. */

@@ -20,6 +20,8 @@ export type Stage =
   | { kind: "linear"; features: number }
   | { kind: "grouped-query"; queryHeads: number; keyValueHeads: number; form: GroupedQueryForm }
   | { kind: "layer-weights" }
+  /** All of it times one number, which does not learn. */
+  | { kind: "multiply"; factor: number }
   | { kind: "batch-norm" };
 
 export interface Size {
@@ -36,6 +38,7 @@ const builders: { [K in Stage["kind"]]: (stage: Extract<Stage, { kind: K }>, siz
   linear: (stage, size) => linearStage(stage.features, size),
   "grouped-query": (stage, size) => groupedQueryAttention({ ...size, ...stage }),
   "layer-weights": (_, size) => layerWeights(size),
+  multiply,
   "batch-norm": (_, size) => batchNorm(size),
 };
 
@@ -61,6 +64,16 @@ function chooseLayers({ indices }: { indices: number[] }, { layers, features }: 
           1,
         ),
       ), // (B, N, d) → (B, n, d)
+  };
+}
+
+function multiply({ factor }: { factor: number }, { layers, features }: Size): Module {
+  const numbers = (items: number) => items * layers * features;
+  return {
+    parameters: {},
+    outputShape: [layers, features],
+    held: (items) => ({ forward: numbers(items), backward: numbers(items) }),
+    apply: (x) => x.mul(factor),
   };
 }
 

@@ -12,6 +12,8 @@ const subjects: Record<string, (run: Run) => Scope> = {
   "02": () => ({ tasks: ["text"], part: "table" }),
   "03": () => ({ tasks: ["vision"], part: "table" }),
   "07": () => ({ tasks: [] }),
+  "08": () => ({ tasks: [] }),
+  "09": () => ({ tasks: [] }),
   "04": (run) => ({ tasks: run.preset.ablations }),
   "06": () => ({ tasks: [] }),
 };

@@ -33,7 +33,7 @@ export function checkReport(run: Run, partial: boolean): void {
   const { name, tasks } = run.preset;
   const { results, missing } = run.standing();
   const remedy = `daam run --preset ${name} trains them`;
-  if (results.length + run.robustness.length === 0)
+  if (results.length + run.robustness.length + run.probes().length === 0)
     throw new UserError(`no cell of ${name} is finished in ${run.store.folder}: ${remedy}`);
   const absent = Object.keys(tasks).filter((task) => !run.features[task]);
   if ((missing || absent.length) && !partial) {
@@ -67,6 +67,7 @@ export async function publishRun(run: Run): Promise<void> {
     results: results.filter(({ config }) => !config.holdout),
     heldOut: results.filter(({ config }) => config.holdout),
     robustness: run.robustness,
+    probes: run.probes(),
     features: run.features,
     recorded: recordedCells(rows, Object.keys(run.features)),
     machine: thisMachine(),

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { agreement, agreementLines } from "./agreement.js";
 import { UserError } from "../errors.js";
@@ -98,6 +99,8 @@ async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceO
     await publishRun(run);
     places.unshift(`tables and figures: ${shown(join(run.published.folder, "README.md"))}`);
   }
+  const site = join(repository, "site", "index.html");
+  if (existsSync(site)) places.push(`site: ${shown(site)} (make site builds it anew)`);
   if (!places.length) return places;
   return [...places, ...changeLines(folders, changes(before, snapshot(folders)), shown)];
 }

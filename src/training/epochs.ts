@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { permutation, randomStream } from "../random.js";
 import type { AdamW } from "./adamw.js";
 import type { Checkpoint } from "./checkpoint.js";
@@ -17,15 +17,26 @@ export interface EpochRecord {
   unweightedRecall: number;
 }
 
-/** What is trained batch by batch; items are positions among the training or test items. */
+/** What a batch left on the device, which whoever reads it frees. */
+export interface Left {
+  /** One for each part of the batch that was gone through at once, weighted by its items: they add up to the batch's mean. */
+  losses: tf.Scalar[];
+  /** Predicted classes of a test batch, int32, part by part. */
+  classes?: tf.Tensor1D[];
+}
+
+/**
+ * What is trained batch by batch; items are positions among the training or test items. Its results stay on the device, so that the next
+ * batch is sent while the last one runs.
+ */
 export interface Learner {
   /** What its steps change, by name. */
   readonly variables: Record<string, tf.Variable>;
   readonly optimisers: readonly AdamW[];
-  /** One step; returns the batch's mean loss before it. */
-  step(items: Int32Array, learningRate: number): Promise<number>;
-  /** Predicted classes of a batch of test items, and its mean loss. */
-  test(items: Int32Array): Promise<{ classes: ArrayLike<number>; loss: number }>;
+  /** One step; leaves the losses before it. */
+  step(items: Int32Array, learningRate: number): Promise<Left>;
+  /** Leaves predicted classes of a batch of test items, and its losses. */
+  test(items: Int32Array): Promise<Left>;
   /** Makes again what a step or a test on these items leaves in memory beside the variables. */
   revisit?(of: "train" | "test", items: Int32Array): void;
 }
@@ -52,6 +63,9 @@ export interface Stand {
   best?: { record: EpochRecord; predictions: Int32Array };
   schedule: PlateauSchedule["state"];
 }
+
+/** Is offered where a training stands after every batch, and waited for. */
+export type Keeper = Pick<Checkpoint, "resume" | "offer" | "close">;
 
 /** What a training is told, whatever it trains. */
 export interface CourseOptions {
@@ -103,7 +117,7 @@ export async function runEpochs(
   learner: Learner,
   { trainItems, testLabels, classes, epochs, batch, seed, ...rates }: Course,
   onEpoch?: (record: EpochRecord) => void,
-  checkpoint?: Checkpoint,
+  checkpoint?: Keeper,
 ): Promise<Learned> {
   const schedule = new PlateauSchedule(rates.learningRate, 0.1, rates.patience);
   const order = randomStream(seed, "order");
@@ -128,13 +142,11 @@ export async function runEpochs(
     }
     if (stand.trained === 0) stand.tested = untested(testItems);
     const { learningRate } = schedule;
-    for (const [i, items] of [...batches(trainOrder, batch)].entries()) {
-      if (i < stand.trained) {
-        learner.revisit?.("train", items);
-        continue;
-      }
-      stand.trainLoss += (await learner.step(items, learningRate)) * items.length;
-      stand.trained++;
+    const left = [...batches(trainOrder, batch)];
+    for (const items of left.splice(0, stand.trained)) learner.revisit?.("train", items);
+    for await (const results of inTurn(left, (items) => learner.step(items, learningRate))) {
+      for (const { items, loss } of results) stand.trainLoss += loss * items.length;
+      stand.trained += results.length;
       await offer();
     }
     const { predictions, loss } = await evaluate(learner, testItems, batch, stand.tested, offer);
@@ -167,7 +179,7 @@ const untested = (items: number): Tested => ({ batches: 0, loss: 0, predictions:
 /**
  * Tests all of `n` items: their predicted classes in file order, and the mean loss.
  * @param tested where it goes on from, kept up to date
- * @param onBatch called after each batch
+ * @param onBatch called after each batch, or as many as are read at once
  */
 export async function evaluate(
   learner: Pick<Learner, "test" | "revisit">,
@@ -176,16 +188,57 @@ export async function evaluate(
   tested = untested(n),
   onBatch?: () => Promise<void> | undefined,
 ) {
-  for (const [i, items] of [...batches(testOrder(n), batch)].entries()) {
-    if (i < tested.batches) {
-      learner.revisit?.("test", items);
-      continue;
+  const left = [...batches(testOrder(n), batch)];
+  for (const items of left.splice(0, tested.batches)) learner.revisit?.("test", items);
+  for await (const results of inTurn(left, (items) => learner.test(items))) {
+    for (const { items, classes, loss } of results) {
+      items.forEach((item, at) => (tested.predictions[item] = classes[at]!));
+      tested.loss += loss * items.length;
     }
-    const { classes, loss } = await learner.test(items);
-    items.forEach((item, at) => (tested.predictions[item] = classes[at]!));
-    tested.loss += loss * items.length;
-    tested.batches++;
+    tested.batches += results.length;
     await onBatch?.();
   }
   return { predictions: tested.predictions, loss: tested.loss / n };
+}
+
+/**
+ * Batches whose results wait on the device before they are read. Backends whose kernels run at once have nothing to wait for, and what
+ * waited would lie between the tensors of WebAssembly's heap.
+ */
+const batchesTogether = () => (tf.getBackend() === "webgpu" ? 64 : 1);
+
+interface Result {
+  items: Int32Array;
+  loss: number;
+  classes: number[];
+}
+
+/** Runs batches in turn, and reads what they leave some batches at once. */
+export async function* inTurn(
+  all: readonly Int32Array[],
+  run: (items: Int32Array) => Promise<Left>,
+  together = batchesTogether(),
+): AsyncGenerator<Result[]> {
+  let waiting: (Left & { items: Int32Array })[] = [];
+  for (const [i, items] of all.entries()) {
+    waiting.push({ items, ...(await run(items)) });
+    if (waiting.length < together && i < all.length - 1) continue;
+    const losses = await readTogether(waiting.flatMap(({ losses }) => losses));
+    const classes = await readTogether(waiting.flatMap(({ classes = [] }) => classes));
+    yield waiting.map(({ items, losses: { length } }) => ({
+      items,
+      loss: losses.splice(0, length).reduce((sum, loss) => sum + loss, 0),
+      classes: classes.splice(0, items.length),
+    }));
+    waiting = [];
+  }
+}
+
+/** Values of tensors of one type, one after the other; frees them. */
+async function readTogether(tensors: (tf.Tensor1D | tf.Scalar)[]): Promise<number[]> {
+  if (!tensors.length) return [];
+  const joined = tensors.length > 1 && tf.tidy(() => tf.concat1d(tensors.map((tensor) => tensor.as1D())));
+  const values = [...(await (joined || tensors[0]!).data())];
+  tf.dispose([tensors, joined || []]);
+  return values;
 }

@@ -9,7 +9,14 @@ import type { Adapt, Encoder, State } from "../encoders/encoder.js";
 import { randomStream } from "../random.js";
 import { AdamW } from "./adamw.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { runEpochs, type CourseOptions, type EpochRecord, type Learned, type Learner } from "./epochs.js";
+import {
+  runEpochs,
+  type CourseOptions,
+  type EpochRecord,
+  type Learned,
+  type Left,
+  type Learner,
+} from "./epochs.js";
 import { lossOf } from "./losses.js";
 
 /** Raw items with a label each. */
@@ -103,7 +110,7 @@ export class FineTuner implements Learner {
     if (!kept || items.some((item) => !kept.has(item))) tf.dispose(this.stateBelow(examples, items));
   }
 
-  async step(items: Int32Array, learningRate: number): Promise<number> {
+  async step(items: Int32Array, learningRate: number): Promise<Left> {
     const { train } = this.data;
     const state = this.stateBelow(train, items);
     const { loss, gradients } = this.gradients(state, labelsOf(train, items));
@@ -112,25 +119,27 @@ export class FineTuner implements Learner {
         variables.map((variable) => gradients.get(variable)!),
         ratio * learningRate,
       );
-    const [mean] = await loss.data();
-    tf.dispose([state, loss, ...gradients.values()]);
-    // steps are long: a worker hears here that it is to end
+    // steps are long: they are not queued, and a worker hears here that it is to end
+    await loss.data();
+    tf.dispose([state, ...gradients.values()]);
     await setImmediate();
-    return mean!;
+    return { losses: [loss] };
   }
 
-  async test(items: Int32Array): Promise<{ classes: ArrayLike<number>; loss: number }> {
+  async test(items: Int32Array): Promise<Left> {
     const { test } = this.data;
     const state = this.stateBelow(test, items);
     const [guess, loss] = tf.tidy(() => {
       const { layers } = this.encoder;
       const hidden = this.through({ from: this.first, to: layers }, state.hidden, state);
       const logits = this.encoder.logits({ ...state, hidden }, this.head);
-      return [logits.argMax(1), lossOf(this.options.loss, logits, labelsOf(test, items))];
+      return [
+        logits.argMax<tf.Tensor1D>(1),
+        lossOf(this.options.loss, logits, labelsOf(test, items)),
+      ] as const;
     });
-    const [classes, [mean]] = [await guess!.data(), await loss!.data()];
-    tf.dispose([state, guess!, loss!]);
-    return { classes, loss: mean! };
+    tf.dispose(state);
+    return { classes: [guess], losses: [loss] };
   }
 
   /**

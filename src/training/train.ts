@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
+import { MEASURED_ITEMS, measure, type Measures } from "../models/measures.js";
 import { Model } from "../models/model.js";
 import type { Stage } from "../models/stages.js";
 import { AdamW } from "./adamw.js";
-import type { Checkpoint } from "./checkpoint.js";
 import {
   batches,
   evaluate,
@@ -10,8 +10,10 @@ import {
   testOrder,
   type CourseOptions,
   type EpochRecord,
+  type Keeper,
   type Learned,
   type Learner,
+  type Left,
 } from "./epochs.js";
 import { lossOf } from "./losses.js";
 import { planPart } from "./memory.js";
@@ -40,6 +42,8 @@ export interface TrainOptions extends CourseOptions {
   hidden: number;
   /** Bytes that the tensors of a step may take; by default what the backend gives. */
   memory?: number;
+  /** What attention does to training items is measured, before and after, in place of maps. */
+  measured?: boolean;
 }
 
 export interface Outcome extends Learned {
@@ -47,6 +51,7 @@ export interface Outcome extends Learned {
   shifted: Record<string, Int32Array>;
   /** Density weights averaged over items after the last epoch, [layers · features] each. */
   attention?: { layers: number; features: number; test: Float32Array; train: Float32Array };
+  measured?: { before: Measures; after: Measures };
   /** Smallest and largest learned value. */
   learned?: { meanOffset: [number, number]; scaledVariance: [number, number] };
 }
@@ -61,7 +66,7 @@ export async function train(
   data: LabelledStates,
   options: TrainOptions,
   onEpoch?: (record: EpochRecord) => void,
-  checkpoint?: Checkpoint,
+  checkpoint?: Keeper,
 ): Promise<Outcome> {
   const { layers, features, classes } = data;
   const part = planPart({ ...options, layers, features, classes }, options.memory);
@@ -82,6 +87,8 @@ export async function train(
       trainItems: data.train.labels.length,
       testLabels: data.test.labels,
     };
+    // a training that goes on starts from the same values: they are drawn anew before the checkpoint's take their place
+    const before = options.measured ? await measuresOf(model, data, options.batch) : undefined;
     const learned = await runEpochs(learner, course, onEpoch, checkpoint);
     const shifted: Outcome["shifted"] = {};
     for (const [name, set] of Object.entries(data.shifted?.sets ?? {})) {
@@ -92,7 +99,9 @@ export async function train(
     return {
       ...learned,
       shifted,
-      attention: await averageMaps(model, data, part),
+      ...(options.measured
+        ? before && { measured: { before, after: (await measuresOf(model, data, options.batch))! } }
+        : { attention: await averageMaps(model, data, part) }),
       learned: await learnedRanges(model),
     };
   } finally {
@@ -108,8 +117,8 @@ interface StepOptions extends Pick<TrainOptions, "loss"> {
 }
 
 /**
- * One step on a batch of training items; returns its mean loss before it. Gradients of parts are added up, weighted by their items,
- * and clipped once.
+ * One step on a batch of training items; leaves the losses before it. Gradients of parts are added up,
+ * weighted by their items, and clipped once.
  */
 export async function trainStep(
   model: Model,
@@ -119,19 +128,15 @@ export async function trainStep(
   { loss, part = Infinity }: StepOptions,
   learningRate: number,
   items: Int32Array,
-): Promise<number> {
-  let mean = 0;
+): Promise<Left> {
+  const losses: tf.Scalar[] = [];
   let sums: tf.Tensor[] = [];
   for (const own of batches(items, part)) {
     const { x, labels } = gather(data, data.train, own);
-    const share = own.length / items.length;
-    const lossOfPart = () => {
-      const value = lossOf(loss, model.forward(x, true), labels);
-      return share < 1 ? value.mul<tf.Scalar>(share) : value;
-    };
+    const lossOfPart = () => ofBatch(lossOf(loss, model.forward(x, true), labels), own.length / items.length);
     const { value, grads } = tf.variableGrads(lossOfPart, variables);
-    mean += (await value.data())[0]!;
-    tf.dispose([x, labels, value]);
+    losses.push(value);
+    tf.dispose([x, labels]);
     const gradients = variables.map(({ name }) => grads[name]!);
     sums = sums.length
       ? sums.map((sum, i) => replaced(sum.add(gradients[i]!), sum, gradients[i]!))
@@ -139,8 +144,11 @@ export async function trainStep(
   }
   optimiser.step(sums, learningRate);
   tf.dispose(sums);
-  return mean;
+  return { losses };
 }
+
+/** The loss of a part, whose items are this share of the batch. */
+const ofBatch = (loss: tf.Scalar, share: number): tf.Scalar => (share < 1 ? loss.mul(share) : loss);
 
 /** `next`, when what it was made of is freed. */
 function replaced(next: tf.Tensor, ...made: tf.Tensor[]): tf.Tensor {
@@ -153,21 +161,34 @@ async function test(
   data: LabelledStates,
   { loss, part = Infinity }: StepOptions,
   items: Int32Array,
-) {
-  const classes = new Int32Array(items.length);
-  let [mean, at] = [0, 0];
+): Promise<Left> {
+  const classes: tf.Tensor1D[] = [];
+  const losses: tf.Scalar[] = [];
   for (const own of batches(items, part)) {
     const { x, labels } = gather(data, data.test, own);
     const [guess, value] = tf.tidy(() => {
       const logits = model.forward(x);
-      return [logits.argMax(1), lossOf(loss, logits, labels)];
+      const value = ofBatch(lossOf(loss, logits, labels), own.length / items.length);
+      return [logits.argMax<tf.Tensor1D>(1), value] as const;
     });
-    classes.set(await guess!.data(), at);
-    mean += (await value!.data())[0]! * (own.length / items.length);
-    at += own.length;
-    tf.dispose([x, labels, guess!, value!]);
+    classes.push(guess);
+    losses.push(value);
+    tf.dispose([x, labels]);
   }
-  return { classes, loss: mean };
+  return { classes, losses };
+}
+
+/** What attention does to the first training items, in the order that tests have. */
+async function measuresOf(model: Model, data: LabelledStates, batch: number): Promise<Measures | undefined> {
+  const items = testOrder(data.train.labels.length).subarray(0, MEASURED_ITEMS);
+  const states = function* () {
+    for (const own of batches(items, batch)) {
+      const { x, labels } = gather(data, data.train, own);
+      yield x;
+      tf.dispose([x, labels]);
+    }
+  };
+  return measure(model, states());
 }
 
 async function averageMaps(model: Model, data: LabelledStates, batch: number): Promise<Outcome["attention"]> {

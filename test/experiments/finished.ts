@@ -23,6 +23,7 @@ export function finished(name: string, config: CellConfig, layer = 5): CellResul
     best: epoch,
     last: epoch,
     predictions: { best: "", last: "" },
+    ...(config.input && { measured: { before: { weight: 0.5 }, after: { weight: 0.5 } } }),
     attention: { train: text, test: text, layers: 12, features: 2 },
     parameters: { total: 1, withoutLastLinear: 1, attention: 1 },
     seconds: 10,

@@ -10,7 +10,8 @@ import {
   rangesLine,
   type LayerStatistics,
 } from "#src/features/layer-statistics.js";
-import { openHiddenStates, rowsInMemory } from "#src/features/load.js";
+import { openHiddenStates } from "#src/features/load.js";
+import { rowsInMemory } from "#src/features/rows.js";
 import { featuresFolder } from "#src/folders.js";
 import { initialise } from "#src/parameters.js";
 import { randomStream } from "#src/random.js";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { UserError } from "#src/errors.js";
-import { rowsInMemory, type Features } from "#src/features/load.js";
+import type { Features } from "#src/features/load.js";
+import { rowsInMemory } from "#src/features/rows.js";
 import { selectItems } from "#src/features/select.js";
 import { shiftedItems } from "#src/features/shifted.js";
 

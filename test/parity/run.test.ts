@@ -18,12 +18,12 @@ import * as tf from "@tensorflow/tfjs";
 import { UserError } from "#src/errors.js";
 import { readSafetensors, safetensorsOf } from "#src/formats/safetensors.js";
 import { runParity } from "#src/parity/run.js";
-import { onEveryBackend } from "../support/backends.js";
+import { onSoftwareToo } from "../support/backends.js";
 import { freshFolder } from "../support/files.js";
 
 const fixtures = "test/fixtures/reference";
 
-onEveryBackend("reference arrays", () => {
+onSoftwareToo("reference arrays", () => {
   test("every mechanism, the losses, the whole decoder, encoders and adapters agree with PyTorch, and nothing leaks", async () => {
     const before = tf.memory().numTensors;
     const lines = await runParity(fixtures);

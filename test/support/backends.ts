@@ -1,16 +1,25 @@
-import { before, describe } from "node:test";
+import { before, describe, test } from "node:test";
 import { chooseBackend, listBackends } from "#src/backend/choose.js";
 
-const present = (await listBackends()).filter((backend) => backend.present).map(({ name }) => name);
+const listed = await listBackends();
 
-/** Runs a suite once for every backend that is present here. */
-export function onEveryBackend(name: string, suite: () => void): void {
-  for (const backend of present) {
-    describe(`${name} (${backend})`, () => {
-      before(async () => {
-        await chooseBackend(backend);
+/** Runs a suite once for every backend that is present here, and says why the others are left out. A software adapter takes long. */
+export const onEveryBackend = (name: string, suite: () => void) => onBackends(name, suite, false);
+
+/** As {@link onEveryBackend}, on a software adapter too. */
+export const onSoftwareToo = (name: string, suite: () => void) => onBackends(name, suite, true);
+
+function onBackends(name: string, suite: () => void, software: boolean): void {
+  for (const backend of listed) {
+    const title = `${name} (${backend.name})`;
+    const skip = backend.present ? backend.software && !software && backend.detail : backend.detail;
+    if (skip) test(title, { skip }, () => {});
+    else
+      describe(title, () => {
+        before(async () => {
+          await chooseBackend(backend.name.split(" ")[0]);
+        });
+        suite();
       });
-      suite();
-    });
   }
 }

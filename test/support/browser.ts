@@ -29,9 +29,13 @@ export const openBrowser = (options: LaunchOptions = {}): Promise<Browser> =>
 
 const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
 
-/** Serves a folder on the loopback address, as a static host does. */
-export async function serve(folder: string): Promise<{ address: string; close: () => Promise<void> }> {
+/** Serves a folder on the loopback address, as a static host does; with `headers` on every answer. */
+export async function serve(
+  folder: string,
+  headers: Record<string, string> = {},
+): Promise<{ address: string; close: () => Promise<void> }> {
   const server = createServer(({ url }, response) => {
+    response.setHeaders(new Map(Object.entries(headers)));
     const path = normalize(decodeURIComponent(new URL(url!, "http://host").pathname));
     const file = join(folder, path.endsWith("/") ? `${path}index.html` : path);
     response.setHeader("content-type", TYPES[extname(file)] ?? "application/octet-stream");

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { openEncoder } from "#src/encoders/encoder.js";
 import { padIds } from "#src/encoders/text-input.js";
 import { Stopped } from "#src/errors.js";
-import { rowsInMemory } from "#src/features/load.js";
+import { rowsInMemory } from "#src/features/rows.js";
 import type { Stage } from "#src/models/stages.js";
 import { randomStream } from "#src/random.js";
 import { Checkpoint, millisecondsBetween, type CheckpointOptions } from "#src/training/checkpoint.js";

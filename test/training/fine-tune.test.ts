@@ -10,6 +10,7 @@ import { loadAdapter, saveAdapter, type Adapter } from "#src/adapters/peft.js";
 import { openEncoder, type Encoder, type EncoderInput } from "#src/encoders/encoder.js";
 import { padIds } from "#src/encoders/text-input.js";
 import { fineTune, FineTuner, type FineTuneOptions, type RawDataset } from "#src/training/fine-tune.js";
+import type { Left } from "#src/training/epochs.js";
 import { onEveryBackend } from "../support/backends.js";
 import { assertClose, normal } from "../support/close.js";
 
@@ -79,6 +80,13 @@ const values = async (part: Record<string, tf.Tensor>) =>
   );
 const all = Int32Array.of(0, 1, 2, 3, 4, 5);
 
+/** The one loss of a batch; frees what the batch left. */
+async function valueOf(left: Left): Promise<number> {
+  const [value] = await left.losses[0]!.data();
+  tf.dispose({ ...left });
+  return value!;
+}
+
 onEveryBackend("fine-tuning", () => {
   for (const name of names) {
     test(`${name}: layers computed again give the gradients of layers kept`, async () => {
@@ -147,7 +155,7 @@ onEveryBackend("fine-tuning", () => {
       const losses: number[] = [];
       for (const acts of [true, false]) {
         const tuner = new FineTuner(encoder, made(encoder), options(tuning(name, { acts })));
-        losses.push((await tuner.test(all)).loss, (await tuner.test(all)).loss);
+        for (let time = 0; time < 2; time++) losses.push(await valueOf(await tuner.test(all)));
         tuner.dispose();
       }
       assert.equal(losses[0], losses[2]);
@@ -165,11 +173,11 @@ onEveryBackend("fine-tuning", () => {
           ),
         );
       const before = await frozen();
-      const first = await tuner.step(all, 1e-2);
+      const first = await valueOf(await tuner.step(all, 1e-2));
       const { numTensors } = tf.memory();
       let last = first;
-      for (let step = 1; step < 20; step++) last = await tuner.step(all, 1e-2);
-      await tuner.test(all);
+      for (let step = 1; step < 20; step++) last = await valueOf(await tuner.step(all, 1e-2));
+      await valueOf(await tuner.test(all));
       assert.equal(tf.memory().numTensors, numTensors);
       assert.ok(last < first, `loss ${first} → ${last}`);
       assert.deepEqual(await frozen(), before);

@@ -8,7 +8,7 @@ import { methods } from "#src/experiments/plan/methods.js";
 import { presetAt } from "#src/experiments/plan/presets.js";
 import { findTask, tasks } from "#src/experiments/plan/tasks.js";
 import { refuse } from "#src/experiments/run/train-cell.js";
-import { rowsInMemory } from "#src/features/load.js";
+import { rowsInMemory } from "#src/features/rows.js";
 import { relativeL2 } from "#src/parity/reference.js";
 import { buildStages, Model } from "#src/models/model.js";
 import type { Stage } from "#src/models/stages.js";
@@ -81,7 +81,9 @@ const all = (items: number) => Int32Array.from({ length: items }, (_, i) => i);
 async function oneStep(size: StepSize, data: LabelledStates): Promise<void> {
   const model = new Model({ ...size, seed: 1 });
   const optimiser = new AdamW(model.trainable, adam);
-  await trainStep(model, model.trainable, optimiser, data, { loss }, 1e-2, all(size.batch));
+  tf.dispose({
+    ...(await trainStep(model, model.trainable, optimiser, data, { loss }, 1e-2, all(size.batch))),
+  });
   model.dispose();
   optimiser.dispose();
 }
@@ -188,7 +190,7 @@ describe("a batch in parts", () => {
             gradients = given.flatMap((gradient) => [...gradient.dataSync()]);
           },
         } as unknown as AdamW;
-        const mean = await trainStep(
+        const { losses } = await trainStep(
           model,
           model.trainable,
           optimiser,
@@ -198,6 +200,8 @@ describe("a batch in parts", () => {
           all(small.batch),
         );
         assert.equal(steps, 1);
+        const mean = losses.reduce((sum, value) => sum + value.dataSync()[0]!, 0);
+        tf.dispose(losses);
         return { mean, gradients };
       };
       const whole = await run();

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as tf from "@tensorflow/tfjs";
-import { rowsInMemory } from "#src/features/load.js";
+import { rowsInMemory } from "#src/features/rows.js";
 import { permutation, randomStream } from "#src/random.js";
 import { AdamW } from "#src/training/adamw.js";
+import { batches, inTurn } from "#src/training/epochs.js";
 import { lossOf } from "#src/training/losses.js";
 import { confusionMatrix, scores } from "#src/training/metrics.js";
 import { PlateauSchedule } from "#src/training/schedule.js";
 import { train, type LabelledStates, type TrainOptions } from "#src/training/train.js";
-import { onEveryBackend } from "../support/backends.js";
+import { onEveryBackend, onSoftwareToo } from "../support/backends.js";
 import { assertClose, assertGradients, normal } from "../support/close.js";
 
 test("streams of a seed are independent, repeatable permutations cover everything", () => {
@@ -61,7 +62,7 @@ onEveryBackend("losses", () => {
   });
 });
 
-onEveryBackend("AdamW", () => {
+onSoftwareToo("AdamW", () => {
   test("clips the norm over all parameters together", async () => {
     const step = async (clipNorm?: number, scale = 1) => {
       const variables = [tf.variable(tf.zeros([2])), tf.variable(tf.zeros([1]))];
@@ -179,4 +180,59 @@ onEveryBackend("training", () => {
       assert.equal(tf.memory().numTensors, before);
     }
   });
+});
+
+onSoftwareToo("a short training", () => {
+  test("ends where that in plain JavaScript ends, and leaves no tensor", async () => {
+    const few = { ...data, train: separable(20, 1), test: separable(9, 2) };
+    const short = { ...options, hidden: 2, epochs: 1, learningRate: 1e-3 };
+    const backend = tf.getBackend();
+    const before = tf.memory().numTensors;
+    const { last, predictions } = await train(few, short);
+    assert.equal(tf.memory().numTensors, before);
+    await tf.setBackend("cpu");
+    const expected = await train(few, short);
+    await tf.setBackend(backend);
+    assert.deepEqual(predictions, expected.predictions);
+    for (const loss of ["trainLoss", "testLoss"] as const)
+      assert.ok(Math.abs(last[loss] - expected.last[loss]) < 1e-4, `${last[loss]} ${expected.last[loss]}`);
+  });
+});
+
+test("results are the same however many batches are read together, and none is left", async () => {
+  await tf.setBackend("cpu");
+  const order = [
+    ...batches(
+      Int32Array.from({ length: 11 }, (_, i) => 10 - i),
+      2,
+    ),
+  ];
+  const before = tf.memory().numTensors;
+  const results = async (together: number) => {
+    const run = async (items: Int32Array) => ({
+      losses: [tf.scalar(items[0]! / 4), tf.scalar(0.5)],
+      classes: [tf.tensor1d(items, "int32")],
+    });
+    const all: unknown[] = [];
+    const sizes: number[] = [];
+    for await (const some of inTurn(order, run, together)) {
+      all.push(...some);
+      sizes.push(some.length);
+    }
+    return { all, sizes };
+  };
+  const [each, four] = [await results(1), await results(4)];
+  assert.deepEqual(
+    [each.sizes, four.sizes],
+    [
+      [1, 1, 1, 1, 1, 1],
+      [4, 2],
+    ],
+  );
+  assert.deepEqual(four.all, each.all);
+  assert.deepEqual(
+    four.all,
+    order.map((items) => ({ items, loss: items[0]! / 4 + 0.5, classes: [...items] })),
+  );
+  assert.equal(tf.memory().numTensors, before);
 });

@@ -24,14 +24,23 @@ interface Doing {
  * a kernel that was refused memory has computed nothing of use, and throws when it returns.
  */
 export class Heap {
-  readonly memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
   /** What is computed, for the message; kernels set it. */
   doing?: Doing;
   /** Bytes of the whole heap that a request asked for in vain; 0 where none was refused since the last call began. */
   private refused = 0;
 
-  /** @param limit bytes beyond which the heap does not grow */
-  constructor(readonly limit = MOST) {}
+  /**
+   * @param limit bytes beyond which the heap does not grow
+   * @param source a memory that threads share; or how to get that which a module without threads brings
+   */
+  constructor(
+    readonly limit = MOST,
+    private readonly source: () => WebAssembly.Memory = shared(),
+  ) {}
+
+  get memory(): WebAssembly.Memory {
+    return this.source();
+  }
 
   /** Bytes that the process has given it. It never shrinks. */
   get held(): number {
@@ -86,6 +95,11 @@ export class Heap {
         `${megabytes(this.held)} of at most ${megabytes(this.limit)}; take a smaller batch, or another backend (DAAM_BACKEND=tensorflow)`,
     );
   }
+}
+
+function shared(): () => WebAssembly.Memory {
+  const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
+  return () => memory;
 }
 
 /** Lets every kernel of the backend say what it computes when memory is refused. */

@@ -1,11 +1,8 @@
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { Worker } from "node:worker_threads";
 import { DIED, type Helper, HEADER, WORDS } from "./job.js";
 import type { Heap } from "./memory.js";
-import type { WasmModule } from "./threads.js";
+import type { WasmModule } from "./tfjs-module.js";
 
 /** Kernels by their number in assembly/kernels.ts. */
 const KERNELS = [
@@ -50,40 +47,45 @@ export interface NativeExports {
   transformFilter(w: number, u: number, inputs: number, outputs: number, rotate: boolean): void;
 }
 
+/** What Node and a browser give in ways of their own. */
+export interface Host {
+  /** Compiled from assembly/. */
+  kernels: WebAssembly.Module;
+  /** Starts a thread that serves jobs; resolves when it is ready. */
+  help(helper: Helper): Promise<void>;
+}
+
 /**
  * The project's own wasm kernels, on the memory of tfjs's wasm backend: tensors are addresses to both. Work is cut into
  * tasks by shapes alone and shared with helper threads, so that digits do not depend on the number of threads.
  */
 export class Native {
   readonly exports: NativeExports;
-  private readonly module = new WebAssembly.Module(readFileSync(new URL("../kernels.wasm", import.meta.url)));
   private readonly job: number;
   private scratch = 0;
   private scratchBytes = 0;
 
   private constructor(
     private readonly wasm: WasmModule,
-    private readonly memory: WebAssembly.Memory,
+    { kernels, memory }: { kernels: WebAssembly.Module; memory: WebAssembly.Memory },
     readonly threads: number,
   ) {
-    this.exports = new WebAssembly.Instance(this.module, { env: { memory } })
-      .exports as unknown as NativeExports;
+    this.exports = new WebAssembly.Instance(kernels, { env: { memory } }).exports as unknown as NativeExports;
     this.job = wasm._malloc(4 * WORDS);
     wasm.HEAP32.fill(0, this.job >>> 2, (this.job >>> 2) + WORDS);
   }
 
   /** With its helper threads, all of them ready: one that starts while memory grows may not hear of that. */
-  static async start(wasm: WasmModule, { memory }: Heap, threads: number): Promise<Native> {
-    const native = new Native(wasm, memory, threads);
-    await Promise.all(Array.from({ length: threads - 1 }, (_, i) => native.help(i + 1)));
+  static async start(
+    wasm: WasmModule,
+    { memory }: Heap,
+    threads: number,
+    { kernels, help }: Host,
+  ): Promise<Native> {
+    const native = new Native(wasm, { kernels, memory }, threads);
+    const helper = (thread: number): Helper => ({ module: kernels, memory, job: native.job, thread });
+    await Promise.all(Array.from({ length: threads - 1 }, (_, i) => help(helper(i + 1))));
     return native;
-  }
-
-  private async help(thread: number): Promise<void> {
-    const workerData: Helper = { module: this.module, memory: this.memory, job: this.job, thread };
-    const worker = new Worker(new URL("./native-worker.js", import.meta.url), { workerData, execArgv: [] });
-    await once(worker, "message");
-    worker.unref();
   }
 
   /**

@@ -1,26 +1,14 @@
-import * as tf from "@tensorflow/tfjs";
-import * as wasm from "@tensorflow/tfjs-backend-wasm";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Heap } from "./memory.js";
+import { registerModule, type WasmModule } from "./tfjs-module.js";
 
 const require = createRequire(import.meta.url);
 
 type Imports = { env: Record<string, any> };
-
-/** What this project uses of the Emscripten module behind the wasm backend. */
-export interface WasmModule {
-  HEAP32: Int32Array;
-  HEAPF32: Float32Array;
-  _malloc(bytes: number): number;
-  asm: { malloc(bytes: number): number };
-  _free(address: number): void;
-  cwrap(name: string, result: string | null, args: string[]): (...args: number[]) => number;
-  PThread: { runningWorkers: { unref(): void }[]; unusedWorkers: { unref(): void }[] };
-}
 
 /**
  * Registers tfjs's threaded SIMD build as the backend "wasm" and makes it the current one. tfjs itself takes the build
@@ -53,21 +41,7 @@ export async function registerThreadedWasm(threads: number, heap: Heap): Promise
       }),
     ),
   );
-  heap.guard(module);
-  Object.assign(module, {
-    tfjs: {
-      init: module.cwrap("init", null, []),
-      initWithThreadsCount: module.cwrap("init_with_threads_count", null, ["number"]),
-      getThreadsCount: module.cwrap("get_threads_count", "number", []),
-      registerTensor: module.cwrap("register_tensor", null, ["number", "number", "number"]),
-      disposeData: module.cwrap("dispose_data", null, ["number"]),
-      dispose: module.cwrap("dispose", null, []),
-    },
-  });
-  wasm.setThreadsCount(threads);
-  tf.removeBackend("wasm");
-  tf.registerBackend("wasm", () => new wasm.BackendWasm(module as never) as tf.KernelBackend, 3);
-  await tf.setBackend("wasm");
+  await registerModule(module, heap, threads);
   for (const worker of [...module.PThread.runningWorkers, ...module.PThread.unusedWorkers]) worker.unref();
   return module;
 }

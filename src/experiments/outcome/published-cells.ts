@@ -1,5 +1,5 @@
 /** Published cells: a compressed file a row, and what they cost in a file of its own. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -43,6 +43,14 @@ export class PublishedCells implements Cells {
 
   holds(task: string): boolean {
     return existsSync(join(this.folder, "cells", task));
+  }
+
+  /** All cells of a task, row by row. */
+  all(task: string): CellResult[] {
+    const files = readdirSync(join(this.folder, "cells", task)).sort();
+    return files.flatMap((file) =>
+      [...this.row(`${task}/${file.replace(".jsonl.gz", "")}`).keys()].map((name) => this.read(name)!),
+    );
   }
 
   /** A finished cell as it would be published: where its digits are those that stand here, with the costs of these. */

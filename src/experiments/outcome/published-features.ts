@@ -8,8 +8,8 @@ import Papa from "papaparse";
 import { UserError } from "../../errors.js";
 import { writeWhole } from "../../files.js";
 import type { FeatureInfo } from "../plan/task-plan.js";
-import { blockOf, findTask } from "../plan/tasks.js";
-import type { CellConfig, Task, TestItems } from "../types.js";
+import { blockOf, findTask, tasks } from "../plan/tasks.js";
+import type { CellConfig, CellResult, Task, TestItems } from "../types.js";
 
 /** A feature file without its values, as far as it is published. */
 export interface PublishedFeatures extends FeatureInfo {
@@ -47,12 +47,21 @@ export function writeFeatures(folder: string, infos: Readonly<Record<string, Fea
 }
 
 /** What is published of the feature files of some tasks; those that are not published are left out. @throws UserError where a file is damaged */
-export function readFeatures(folder: string, tasks: readonly string[]): Record<string, PublishedFeatures> {
+export function readFeatures(folder: string, names: readonly string[]): Record<string, PublishedFeatures> {
   const path = pathOf(folder);
   if (!existsSync(path)) return {};
   const infos = read(path, (text) => JSON.parse(text) as Record<string, FeatureInfo>);
-  const known = tasks.filter((task) => infos[task] && existsSync(itemsPath(folder, task)));
+  const known = names.filter((task) => infos[task] && existsSync(itemsPath(folder, task)));
   return Object.fromEntries(known.map((task) => [task, { ...infos[task]!, ...items(folder, task) }]));
+}
+
+/** The test items of a cell by what a published folder says; undefined where it does not list them. */
+export function publishedItems(folder: string): (result: CellResult) => TestItems | undefined {
+  const known = readFeatures(
+    folder,
+    tasks.map(({ name }) => name),
+  );
+  return ({ config }) => known[config.task]?.testItems(config);
 }
 
 const itemsPath = (folder: string, task: string) => join(folder, "items", `${task}.csv`);
@@ -87,7 +96,7 @@ function read<T>(path: string, parse: (text: string) => T): T {
     return parse(readFileSync(path, "utf8"));
   } catch (error) {
     throw new UserError(
-      `${path} cannot be read (${(error as Error).message}): restore it (git checkout), or delete it`,
+      `${path} cannot be read (${(error as Error).message}): restore it (git checkout -- ${path}), or delete it`,
     );
   }
 }

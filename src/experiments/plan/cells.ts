@@ -1,18 +1,22 @@
 import { UserError, oneOf } from "../../errors.js";
 import type { Cell } from "./cell.js";
 import { type FeatureInfo, type Finished, TaskPlan } from "./task-plan.js";
-import type { Part, Preset } from "../types.js";
+import { type Part, type Preset, probeParts } from "../types.js";
 
-/** Which cells of a preset: all tasks and methods when left out; without a part tables and ablations, robustness only by its name. */
+/** Which cells of a preset: all tasks and methods when left out; without a part all but those that only their name plans. */
 export interface Scope {
   tasks?: readonly string[];
   methods?: readonly string[];
   part?: Part;
 }
 
+/** Parts that no scope has which does not name them. */
+const onlyByName: readonly Part[] = ["robustness", ...probeParts];
+
 /**
  * Every cell of a preset. Where its rows choose among rates, those come first that are judged on held-out training items; decoders are
- * trained at every rate, ablations, rows that fine-tune and tests on shifted inputs at the one that their row chose.
+ * trained at every rate, ablations, rows that fine-tune and tests on shifted inputs at the one that their row chose, and
+ * those on changed hidden states at the rates of their part.
  * @param infos feature files by task; tasks without one have no cells.
  * @param finished what is known of other cells: rates follow from held-out trainings, the ablation of layers from DAAMv1's cell of the same
  *   run, which saw the same training items.
@@ -35,7 +39,7 @@ export function inScope(cells: readonly Cell[], scope: Scope): Cell[] {
       ? part === "table" || part === "rates"
       : scope.part
         ? part === scope.part
-        : part !== "robustness";
+        : !onlyByName.includes(part);
   const chosen = cells.filter(
     (cell) =>
       (!scope.tasks || scope.tasks.includes(cell.task)) &&

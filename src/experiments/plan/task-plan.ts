@@ -4,10 +4,11 @@ import { atEveryRate, budgetOf, gridOf, heldOutRuns, rowOfVariant, runsOf } from
 import { type Cell, cellName, heldOutName } from "./cell.js";
 import { methods } from "./methods.js";
 import { weightDecay } from "./presets.js";
+import { probeCells } from "./probes.js";
 import { choose, type Choice } from "./rates.js";
 import { robustnessCells } from "./robustness.js";
 import { findTask } from "./tasks.js";
-import type { CellConfig, CellResult, Method, Preset, Stage } from "../types.js";
+import type { CellConfig, CellResult, ItemBudget, Method, Preset, Stage } from "../types.js";
 
 /** What the plan must know of a task's feature file. */
 export interface FeatureInfo {
@@ -42,7 +43,7 @@ export class TaskPlan {
     this.size = { layers: info.layers, features: info.features, task };
   }
 
-  /** Those first that are judged on held-out training items, then the rows of the table and of the ablations, then tests on shifted inputs. */
+  /** Those first that are judged on held-out training items, then the rows of the table and of the ablations, then tests on shifted inputs, then changed hidden states. */
   cells(): Cell[] {
     const { preset, task, info } = this;
     const rows = methods.filter((method) => budgetOf(preset, task, method));
@@ -55,7 +56,10 @@ export class TaskPlan {
         run,
       ),
     );
-    return [...heldOut, ...cells, ...shifted];
+    const probes = probeCells(preset, this.size, this.finished, (method, run, stages, budget) =>
+      configOf(preset, this.size, info, method, run, stages, budget),
+    );
+    return [...heldOut, ...cells, ...shifted, ...probes];
   }
 
   private cellsOf(method: Method): Cell[] {
@@ -157,7 +161,8 @@ export class TaskPlan {
   }
 
   private withoutRate(method: Method, run: number, stages: Stage[] = method.stages(this.size)) {
-    return configOf(this.preset, this.size, this.info, method, run, stages);
+    const budget = budgetOf(this.preset, this.task, method)!;
+    return configOf(this.preset, this.size, this.info, method, run, stages, budget);
   }
 }
 
@@ -165,12 +170,12 @@ function configOf(
   preset: Preset,
   size: Parameters<Method["stages"]>[0],
   { id, about }: FeatureInfo,
-  method: Method,
+  method: Pick<Method, "name" | "fineTuning">,
   run: number,
   stages: Stage[],
+  { epochs, batch, trainItems, testItems }: ItemBudget & { batch?: number },
 ): Omit<CellConfig, "learningRate"> {
   const task = findTask(size.task);
-  const { epochs, batch, trainItems, testItems } = budgetOf(preset, task.name, method)!;
   return {
     preset: preset.name,
     task: task.name,

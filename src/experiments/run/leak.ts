@@ -47,7 +47,9 @@ export async function leaksOf(
     const order = randomStream(options.seed, "order");
     for (let epoch = 0; epoch < EPOCHS; epoch++)
       for (const items of batches(permutation(data.train.labels.length, order), options.batch))
-        await trainStep(model, model.trainable, optimiser, data, options, options.learningRate, items);
+        tf.dispose({
+          ...(await trainStep(model, model.trainable, optimiser, data, options, options.learningRate, items)),
+        });
     found.push({ title, leak: await batchLeak((batch) => model.forward(batch), x) });
     model.dispose();
     optimiser.dispose();

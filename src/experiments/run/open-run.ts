@@ -4,19 +4,32 @@ import { ablations, type Ablation } from "../plan/ablations.js";
 import type { Scope } from "../plan/cells.js";
 import { resultsFolder } from "../../folders.js";
 import { findPreset, RECORDED } from "../plan/presets.js";
+import { recordedProbes } from "../plan/probes.js";
 import { recordedRobustness } from "../plan/robustness.js";
+import { publishedItems } from "../outcome/published-features.js";
 import { recordedCells, tableMethods } from "../outcome/recorded.js";
 import type { Progress, RunOptions } from "./run.js";
 import { Run } from "./run.js";
 import { PublishedCells } from "../outcome/published-cells.js";
 import { taskAt } from "../plan/tasks.js";
-import type { CellResult, Method, Preset, Task, TaskBudget, TestItems } from "../types.js";
+import type { CellResult, Method, Preset, ProbePart, Task, TaskBudget, TestItems } from "../types.js";
 
 /** Share of a class in a task's items. */
 export interface ClassCount {
   class: string;
   train: number;
   test: number;
+}
+
+/** Cells that were trained on changed hidden states. */
+export interface Probed {
+  preset: Preset;
+  /** Published with another preset than that of the run. */
+  recorded: boolean;
+  tasks: Task[];
+  results: CellResult[];
+  /** The test items of a cell; undefined where they are not known. */
+  items(result: CellResult): TestItems | undefined;
 }
 
 /** A preset's run for notebooks: what is finished is read, what is missing is trained. */
@@ -48,6 +61,24 @@ export class OpenRun {
     const published = new PublishedCells(resultsFolder(preset.name));
     const tasks = Object.keys(preset.tasks).map((name) => taskAt(preset, name));
     return { preset, recorded, tasks, results: recorded ? recordedRobustness(preset, published) : own };
+  }
+
+  /**
+   * Cells that were trained on changed hidden states, and their test items: this run's where it has any, else those that are published with
+   * another preset (`recorded`).
+   */
+  probes(part: ProbePart): Probed {
+    const own = this.run.probes([part]);
+    const recorded = own.length === 0;
+    const preset = recorded ? findPreset(RECORDED) : this.preset;
+    const folder = resultsFolder(preset.name);
+    return {
+      preset,
+      recorded,
+      tasks: Object.keys(preset.tasks).map((name) => taskAt(preset, name)),
+      results: recorded ? recordedProbes(preset, part, new PublishedCells(folder)) : own,
+      items: recorded ? publishedItems(folder) : ({ config }) => this.run.testItems(config),
+    };
   }
 
   /** @throws UserError that lists the tasks. */

@@ -21,7 +21,15 @@ import { type PublishedFeatures, readFeatures } from "../outcome/published-featu
 import { recordedRobustness } from "../plan/robustness.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
-import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "../types.js";
+import {
+  type CellConfig,
+  type CellResult,
+  type EpochRecord,
+  type Preset,
+  type ProbePart,
+  probeParts,
+  type TestItems,
+} from "../types.js";
 
 export interface RunOptions {
   /** Worker processes; the cores when left out. Each takes cores ÷ jobs backend threads. */
@@ -169,6 +177,13 @@ export class Run {
         return info ? [[task, info] as const] : [];
       }),
     );
+  }
+
+  /** Cells of a part, or of all, that were trained on changed hidden states, finished here or published. */
+  probes(asked: readonly ProbePart[] = probeParts): CellResult[] {
+    return asked
+      .filter((part) => Object.keys(this.features).some((task) => this.preset.probes?.[part]?.tasks[task]))
+      .flatMap((part) => this.standing({ part }).results);
   }
 
   /** Tasks whose hidden states are there. */

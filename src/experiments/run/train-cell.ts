@@ -54,15 +54,17 @@ export async function trainCell(
   checkpoint?: Checkpoint,
 ): Promise<Trained> {
   const { layers, features, classes } = data;
-  const { attention, learned, shifted, ...trained } = await train(
+  const options = { ...withDecoder(config), measured: config.input !== undefined };
+  const { attention, learned, shifted, measured, ...trained } = await train(
     data,
-    withDecoder(config),
+    options,
     onEpoch,
     checkpoint,
   );
   return {
     ...outcomeOf(trained, data.test.labels, classes),
     ...(learned && { learned }),
+    ...(measured && { measured }),
     ...(attention && {
       attention: { ...attention, test: encodeMap(attention.test), train: encodeMap(attention.train) },
     }),

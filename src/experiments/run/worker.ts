@@ -5,6 +5,7 @@ import { loadFeatures, shapeOfFeatures, type Features } from "../../features/loa
 import { thisMachine } from "../../machine.js";
 import { selectItems, type Selection, type TaskData } from "../../features/select.js";
 import { shiftedItems } from "../../features/shifted.js";
+import { transformed } from "../../features/transform.js";
 import { Checkpoint, millisecondsBetween } from "../../training/checkpoint.js";
 import { adapterFolder } from "../outcome/adapters.js";
 import { checkpointPath } from "../outcome/checkpoints.js";
@@ -108,9 +109,9 @@ function itemsOf(path: string, config: CellConfig, shifted?: Order["shifted"]): 
     return files.get(path)!;
   };
   const selection = selectionOf(config);
-  const key = JSON.stringify([path, selection, shifted]);
+  const key = JSON.stringify([path, selection, config.input, shifted]);
   if (selected?.key !== key) {
-    const data = selectItems(load(path), selection);
+    const data = transformed(selectItems(load(path), selection), config.input ?? []);
     // each is read once a cell, and there may be many
     const others = Object.entries(shifted ?? {}).map(([name, path]) => [name, load(path, 0)] as const);
     selected = {

@@ -110,8 +110,8 @@ export function differencesFigure(
         ...annotations,
         {
           ...panelTitle(
-            `Bars: 95 % intervals; band: ± ${margin} point; hollow: a row learned nothing in some of the runs` +
-              (own === undefined ? "." : `; ${own}: each row at the rate that it chose.`),
+            `Bars: 95 % intervals; band: ± ${margin} point; hollow: a row learned nothing in some runs` +
+              (own === undefined ? "." : `;<br>${own}: each row at the rate that it chose.`),
             0,
             -26 / inner,
           ),

@@ -7,8 +7,8 @@ import { type TextTable, toMarkdown, withoutRepeats } from "../tables/tables.js"
 function costsTable(results: readonly CellResult[]): TextTable {
   const rows = new Map<string, CellResult[]>();
   for (const result of results) {
-    const { task, method } = result.config;
-    const key = JSON.stringify([task, method]);
+    const { task, method, input } = result.config;
+    const key = JSON.stringify([task, input ? `${method}, changed hidden states` : method]);
     rows.set(key, [...(rows.get(key) ?? []), result]);
   }
   return {

@@ -26,6 +26,8 @@ export interface Publication {
   results: readonly CellResult[];
   /** Finished cells that were tested on shifted inputs. */
   robustness?: readonly CellResult[];
+  /** Finished cells that were trained on changed hidden states. */
+  probes?: readonly CellResult[];
   /** Published cells of another preset that rows show. */
   recorded?: readonly CellResult[];
   /** Of cells that do not say where they were trained. */

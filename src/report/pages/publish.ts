@@ -22,6 +22,7 @@ import {
   sharesOf,
   verdictOf,
 } from "../figures/result-figures.js";
+import { probePages } from "./probes.js";
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "../tables/robustness-cells.js";
 import { findingsOf, topics, untrainedOf } from "../claims/findings.js";
@@ -117,8 +118,14 @@ function settled(publication: Publication, before: PublishedCells): Publication 
   const { machine } = publication;
   const list = (results: readonly CellResult[] = []) =>
     results.map((result) => before.settled({ machine, ...result }));
-  const { results, heldOut, robustness } = publication;
-  return { ...publication, results: list(results), heldOut: list(heldOut), robustness: list(robustness) };
+  const { results, heldOut, robustness, probes } = publication;
+  return {
+    ...publication,
+    results: list(results),
+    heldOut: list(heldOut),
+    robustness: list(robustness),
+    probes: list(probes),
+  };
 }
 
 async function write(
@@ -157,7 +164,7 @@ async function write(
         { newline: "\n" },
       ) + "\n",
     );
-  const { preset, tasks, results, heldOut = [], robustness = [] } = publication;
+  const { preset, tasks, results, heldOut = [], robustness = [], probes = [] } = publication;
   const shifted = robustnessOf(
     preset,
     tasks.map(({ task }) => task),
@@ -167,17 +174,19 @@ async function write(
   const findings = findingsOf(parts, shifted, publication.items);
   // without rows too: notebooks read them
   for (const topic of topics) file(`${topic}.csv`, toCsv(findings[topic]));
-  const cells = [...results, ...heldOut, ...robustness];
+  const probed = probePages(publication);
+  for (const [name, table] of Object.entries(probed.tables)) file(`${name}.csv`, toCsv(table));
+  const cells = [...results, ...heldOut, ...robustness, ...probes];
   before.write(folder, cells);
   if (publication.features) writeFeatures(folder, publication.features);
   file("costs.md", costsPage(preset.name, cells));
-  const figures = figuresOf(parts, judgements, publication.labels);
+  const figures = { ...figuresOf(parts, judgements, publication.labels), ...probed.figures };
   for (const part of shifted) {
     const figure = robustnessFigure(part);
     if (figure) figures[`${part.task.name}-robustness`] = figure;
   }
   for (const { task } of tables) {
-    const own = results.filter(({ config }) => config.task === task.name);
+    const own = [...results, ...probes].filter(({ config }) => config.task === task.name);
     const items = itemsTable(task, own, publication.items ?? (() => undefined));
     if (items.rows.length) file(`items/${task.name}.csv`, toCsv(items));
   }

@@ -9,6 +9,7 @@ import { robustnessVerdictNote } from "../claims/robustness-differences.js";
 import type { Publication, Section } from "./publication.js";
 import { cellCounts, type TableRow } from "../tables/rows.js";
 import { searchNote, searchTable } from "../tables/search.js";
+import { probePages } from "./probes.js";
 import { robustnessBlocks } from "./robustness.js";
 import type { Robustness } from "../tables/robustness-cells.js";
 import {
@@ -69,6 +70,7 @@ export function readme(
     ...titled("## High against low layers", layersNote, findings.layers),
     ...robustnessBlocks(publication.preset, shifted, image),
     ...titled("### In short", robustnessVerdictNote, findings.shifted),
+    ...probePages(publication).blocks(image),
     "## Paper and here",
     ...image("verdict", "Every decoder, the paper beside here"),
     ...image("verdict-lora", "LoRA and rows at its budget, the paper beside here"),

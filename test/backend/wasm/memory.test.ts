@@ -5,6 +5,7 @@ import { tellDeath } from "#src/backend/wasm/job.js";
 import { Heap } from "#src/backend/wasm/memory.js";
 import { OutOfMemory } from "#src/errors.js";
 import { Native } from "#src/backend/wasm/native.js";
+import { nodeHost } from "#src/backend/wasm/node-host.js";
 import { registerWasm } from "#src/backend/wasm/register.js";
 import { registerThreadedWasm } from "#src/backend/wasm/threads.js";
 import { methods } from "#src/experiments/plan/methods.js";
@@ -104,8 +105,8 @@ describe("full memory", () => {
 
 test("a helper thread that died is not waited for", async () => {
   const own = new Heap();
-  const native = await Native.start(await registerThreadedWasm(1, own), own, 2);
-  tellDeath({ ...own, module: undefined as never, job: native["job"], thread: 1 });
+  const native = await Native.start(await registerThreadedWasm(1, own), own, 2, nodeHost());
+  tellDeath({ memory: own.memory, module: undefined as never, job: native["job"], thread: 1 });
   const start = performance.now();
   assert.throws(() => native.run("sumRows", 0, 0, []), /thread of the wasm backend died/);
   assert.ok(performance.now() - start < 5000);

@@ -6,7 +6,7 @@ import { inScope, planCells } from "#src/experiments/plan/cells.js";
 import { cellSeed, type FeatureInfo } from "#src/experiments/plan/task-plan.js";
 import { Estimates, modelSeconds, secondsLeft } from "#src/experiments/run/estimate.js";
 import { methods } from "#src/experiments/plan/methods.js";
-import { presetAt, presets } from "#src/experiments/plan/presets.js";
+import { howRates, presetAt, presets } from "#src/experiments/plan/presets.js";
 import { countParameters } from "#src/models/model.js";
 import { finished } from "../finished.js";
 
@@ -23,6 +23,20 @@ describe("the plan", () => {
     assert.ok(cells.some(({ name }) => name === "text/daam-v1/run-1"));
     for (const { name, ablations } of presets)
       assert.ok(plan(name).length >= 36 + 13 * ablations.length, `${name} drops a row`);
+  });
+
+  it("has in quick one rate a task, told with how it was chosen, and the paper's epochs on speech", () => {
+    const cells = plan("quick").filter(({ config }) => config);
+    for (const task of Object.keys(infos)) {
+      const rates = new Set(
+        cells.filter((cell) => cell.task === task).map((cell) => cell.config!.learningRate),
+      );
+      assert.equal(rates.size, 1, task);
+    }
+    const epochs = (preset: string) => presetAt(preset, false).tasks.speech!.epochs;
+    assert.equal(epochs("quick"), epochs("paper"));
+    assert.match(howRates(presetAt("quick", false)), /held out.*no test item.*MHA → BN stay below 2\.5 %/);
+    for (const preset of presets) assert.notEqual(preset.settings ?? preset.rates, undefined, preset.name);
   });
 
   it("gives the methods of a run one seed, and runs and tasks different ones", () => {

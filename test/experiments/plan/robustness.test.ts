@@ -18,7 +18,7 @@ import { CellStore } from "#src/experiments/outcome/store.js";
 import { prepare, trainCell } from "#src/experiments/run/train-cell.js";
 import type { CellConfig, CellResult } from "#src/experiments/types.js";
 import { cacheName } from "#src/features/extraction.js";
-import { rowsInMemory } from "#src/features/load.js";
+import { rowsInMemory } from "#src/features/rows.js";
 import type { Items, TaskData } from "#src/features/select.js";
 import { randomStream } from "#src/random.js";
 import { finished, judged } from "../finished.js";

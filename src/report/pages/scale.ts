@@ -1,0 +1,341 @@
+/** The scale of the features: tables, figures and the section of a README from the cells of the part "scale". */
+import { factors } from "../../experiments/plan/probes.js";
+import type { CellResult } from "../../experiments/types.js";
+import type { Measures } from "../../models/measures.js";
+import {
+  type Contrast,
+  contrastTitle,
+  type ProbeDifference,
+  probeDifferences,
+  probeDifferencesNote,
+  probeDifferenceTable,
+  verdictCounts,
+} from "../claims/probe-differences.js";
+import type { ItemsOf } from "../claims/paired.js";
+import type { Figure } from "../figures/figure.js";
+import { type GridRow, panelGrid } from "../figures/grid.js";
+import { accuracyOf, bounded, type ProbeResults, probeTable } from "../tables/probe-cells.js";
+import { paperRows } from "../tables/rows.js";
+import { type TextTable, toMarkdown } from "../tables/tables.js";
+import { points, rateText, withInterval } from "../tables/words.js";
+
+export const scaleNote =
+  "The same decoders on the same hidden states, multiplied by 1, 8 or 32: as the encoder gives them (raw), or with mean 0 and standard " +
+  "deviation 1 of each layer and feature over the training items (standardised). Frozen: DAAMv1 whose δ and c do not learn. Constant: every " +
+  "hidden state times the mean weight of the trained DAAMv1 of the same run, condition and rate: shrinkage alone. Accuracy in %, mean ± " +
+  "population sd over runs, last epoch.";
+
+export const mixingNote =
+  "MHA as published attends over the items of a batch. Share kept: its accuracy in % of DAAMv1's, mean over runs. Weight on itself: of an " +
+  "item's attention, in %, mean over items, layers and heads, before → after training; 100 ÷ batch where all items look alike. Spread: how " +
+  "much the items of a batch differ after attention ÷ how much they differ before it, each as root mean square less the batch's mean ÷ root " +
+  "mean square; 0 where all items become the same. Both on the first 256 training items.";
+
+const contrasts: readonly Contrast[] = [
+  ["daam-v1", "no-attention"],
+  ["daam-v1", "frozen"],
+  ["daam-v1", "constant"],
+  ["daam-v1", "mha"],
+  ["daam-v1", "mha-layers"],
+];
+
+export const scaleDifferences = (of: ProbeResults, itemsOf?: ItemsOf): ProbeDifference[] =>
+  probeDifferences(of, contrasts, itemsOf);
+
+type Place = [condition: ProbeResults["probe"]["conditions"][number], rate: number];
+
+const places = ({ probe, budget }: ProbeResults): Place[] =>
+  budget.rates.flatMap((rate) => probe.conditions.map((condition): Place => [condition, rate]));
+
+/** By run: accuracy of published MHA in % of DAAMv1's. */
+function sharesKept(of: ProbeResults, [condition, rate]: Place): number[] {
+  const daam = of.cells("daam-v1", condition, rate);
+  return of.cells("mha", condition, rate).flatMap(({ config, last }) => {
+    const other = daam.find((cell) => cell.config.run === config.run);
+    return other ? [(100 * last.accuracy) / other.last.accuracy] : [];
+  });
+}
+
+const measuresOf = (cells: readonly CellResult[], when: "before" | "after", name: keyof Measures) =>
+  cells.flatMap(({ measured }) => measured?.[when][name] ?? []);
+
+/** What becomes of the items of a batch in published MHA: a line a condition and rate. */
+export function mixingTable(of: ProbeResults): TextTable {
+  const mean = (values: readonly number[], text: (value: number) => string) =>
+    values.length ? text(bounded(values).mean) : "–";
+  const rows = places(of).flatMap(([condition, rate]) => {
+    const cells = of.cells("mha", condition, rate);
+    if (!cells.length) return [];
+    const course = (name: keyof Measures, text: (value: number) => string) =>
+      (["before", "after"] as const).map((when) => mean(measuresOf(cells, when, name), text)).join(" → ");
+    return [
+      [
+        condition.title,
+        rateText(rate),
+        mean(sharesKept(of, [condition, rate]), (value) => `${value.toFixed(0)} %`),
+        course("itself", (value) => (100 * value).toFixed(1)),
+        course("spread", (value) => value.toFixed(value < 0.1 ? 3 : 2)),
+      ],
+    ];
+  });
+  return {
+    columns: [
+      "hidden states",
+      "rate",
+      "share kept",
+      `weight on itself, % (batch of ${of.task.batch})`,
+      "spread",
+    ],
+    rows,
+  };
+}
+
+const kinds = ["raw", "standardised"] as const;
+const percent = (values: readonly number[]) => values.map((value) => 100 * value);
+
+/** Accuracy against the factor, a line a row; panels by task, kind of hidden states and rate. */
+export function scaleFigure(parts: readonly ProbeResults[]): Figure | undefined {
+  const started = parts.filter(({ results }) => results.length);
+  if (!started.length) return undefined;
+  const rows = started.map((of): GridRow => {
+    const { task, probe, budget } = of;
+    const panels = kinds.flatMap((kind) =>
+      budget.rates.map((rate) => {
+        const conditions = probe.conditions.filter(({ name }) => name.startsWith(kind));
+        return {
+          title: `${task.title}, ${kind}, ${rateText(rate)}`,
+          labels: factors.map((factor) => `× ${factor}`),
+          xTitle: "factor",
+          level: { value: 100 / task.classes.length, name: "chance" },
+          curves: probe.rows.map(({ name, title }) => ({
+            name: title,
+            points: conditions.map((condition) => {
+              const accuracies = of.cells(name, condition, rate).map(({ last }) => last.accuracy);
+              return accuracies.length ? bounded(percent(accuracies)) : undefined;
+            }),
+          })),
+        };
+      }),
+    );
+    return { yTitle: "test accuracy, %", panels };
+  });
+  return panelGrid(
+    "Accuracy against the scale of the hidden states (last epoch, 95 % intervals over runs)",
+    rows,
+  );
+}
+
+/** What scale does to published MHA: the share of DAAMv1's accuracy that it keeps, weights and spread; a column a task. */
+export function mixingFigure(parts: readonly ProbeResults[]): Figure | undefined {
+  const started = parts.filter(({ probe, budget, cells }) =>
+    probe.conditions.some((condition) => budget.rates.some((rate) => cells("mha", condition, rate).length)),
+  );
+  if (!started.length) return undefined;
+  const labels = ["raw", "std."].flatMap((kind) => factors.map((factor) => `${kind}<br>× ${factor}`));
+  const row = (
+    yTitle: string,
+    values: (of: ProbeResults, place: Place) => Record<string, number[]>,
+    level: (of: ProbeResults) => { value: number; name: string } | undefined,
+  ): GridRow => ({
+    yTitle,
+    panels: started.map((of) => {
+      const found = places(of).map((place) => ({ place, values: values(of, place) }));
+      const names = [...new Set(found.flatMap((entry) => Object.keys(entry.values)))];
+      const line = level(of);
+      return {
+        title: of.task.title,
+        labels,
+        xTitle: "hidden states",
+        ...(line && { level: line }),
+        curves: names.map((name) => ({
+          name,
+          points: of.probe.conditions.map((condition) => {
+            const all = found.flatMap((entry) =>
+              entry.place[0] === condition ? (entry.values[name] ?? []) : [],
+            );
+            return all.length ? bounded(all) : undefined;
+          }),
+        })),
+      };
+    }),
+  });
+  const measures =
+    (name: keyof Measures, scale: number) =>
+    (of: ProbeResults, [condition, rate]: Place) => {
+      const cells = of.cells("mha", condition, rate);
+      const values = (when: "before" | "after") =>
+        measuresOf(cells, when, name).map((value) => scale * value);
+      const [first] = of.budget.rates;
+      // weights before training do not depend on the rate
+      return {
+        [`after training at ${rateText(rate)}`]: values("after"),
+        ...(rate === first && { "before training": values("before") }),
+      };
+    };
+  const rows = [
+    row(
+      "share of DAAMv1, %",
+      (of, place) => ({ [`after training at ${rateText(place[1])}`]: sharesKept(of, place) }),
+      ({ task }) => {
+        const value = paperShare(task.name);
+        return value === undefined ? undefined : { value, name: "the paper's share" };
+      },
+    ),
+    row("weight on itself, %", measures("itself", 100), ({ task }) => ({
+      value: 100 / task.batch,
+      name: "all items alike",
+    })),
+    row("spread", measures("spread", 1), () => undefined),
+  ];
+  return panelGrid("MHA as published, over the batch (95 % intervals over runs)", rows);
+}
+
+/** The paper's MHA in % of its DAAMv1, printed means. */
+function paperShare(task: string): number | undefined {
+  const found = paperPair(task);
+  return found && (100 * found.mha) / found.daam;
+}
+
+function paperPair(task: string): { mha: number; daam: number } | undefined {
+  const [mha, daam] = ["MHA", "DAAMv1"].map((title) => paperRows(task).find((row) => row.title === title));
+  return mha && daam && { mha: mha.printed.mean, daam: daam.printed.mean };
+}
+
+/** A sentence a task: what scale does to published MHA, and to what DAAMv1 gains; empty strings are left out. */
+export function scaleFindings(of: ProbeResults, differences: readonly ProbeDifference[]): string[] {
+  return [
+    keptSentence(of),
+    mixedSentence(of),
+    ...contrasts.slice(0, 3).map((contrast) => gainSentence(of, contrast, differences)),
+  ]
+    .filter((text) => text)
+    .map((text) => `${of.task.title}: ${text}`);
+}
+
+interface Kept {
+  condition: Place[0];
+  share: number;
+}
+
+/** Where published MHA keeps least and most of DAAMv1's accuracy, among conditions whose names begin so. */
+function keptRange(of: ProbeResults, rate: number, kind = ""): { least: Kept; most: Kept } | undefined {
+  const kept = of.probe.conditions.flatMap((condition): Kept[] => {
+    const shares = condition.name.startsWith(kind) ? sharesKept(of, [condition, rate]) : [];
+    return shares.length ? [{ condition, share: bounded(shares).mean }] : [];
+  });
+  const sorted = [...kept].sort((a, b) => a.share - b.share);
+  return sorted.length > 1 ? { least: sorted[0]!, most: sorted.at(-1)! } : undefined;
+}
+
+function keptSentence(of: ProbeResults): string {
+  const rate = Math.max(...of.budget.rates);
+  const range = keptRange(of, rate);
+  if (!range) return "";
+  const paper = paperShare(of.task.name);
+  const { least, most } = range;
+  return (
+    `at ${rateText(rate)} published MHA keeps ${least.share.toFixed(0)} % of DAAMv1's accuracy on ${least.condition.title} and ` +
+    `${most.share.toFixed(0)} % on ${most.condition.title}${paper === undefined ? "" : `; the paper's keeps ${paper.toFixed(0)} %`}.`
+  );
+}
+
+function mixedSentence(of: ProbeResults): string {
+  const rate = Math.max(...of.budget.rates);
+  const range = keptRange(of, rate);
+  if (!range) return "";
+  const spread = ({ condition }: { condition: Place[0] }) => {
+    const values = measuresOf(of.cells("mha", condition, rate), "before", "spread");
+    return values.length
+      ? `${(100 * bounded(values).mean).toPrecision(2)} % on ${condition.title}`
+      : undefined;
+  };
+  const [least, most] = [spread(range.least), spread(range.most)];
+  return least && most
+    ? `before training, the items of a batch differ after published MHA by this much of what they differ before it: ${least}, ${most}.`
+    : "";
+}
+
+function gainSentence(of: ProbeResults, contrast: Contrast, differences: readonly ProbeDifference[]): string {
+  const own = differences.filter((entry) => entry.contrast === contrast && entry.found);
+  if (!own.length) return "";
+  const largest = own.reduce((a, b) => (Math.abs(b.found!.mean) > Math.abs(a.found!.mean) ? b : a));
+  const { condition, rate, found } = largest;
+  return (
+    `${contrastTitle(of, contrast)} under ${own.length} conditions and rates: ${verdictCounts(own)}; largest on ${condition.title} at ${rateText(rate)}: ` +
+    `${withInterval(found!.mean, found!.sure?.interval)}.`
+  );
+}
+
+/**
+ * What the paper's gap between DAAMv1 and MHA may owe to scale, by the task where it is largest: the share that published MHA keeps when raw
+ * hidden states are multiplied, and what it is behind where it does best. Empty without its cells.
+ */
+export function scaleOfPaper(parts: readonly ProbeResults[]): string {
+  const of = parts.find(({ task }) => task.name === "vision");
+  const paper = of && paperPair(of.task.name);
+  if (!of || !paper) return "";
+  const rate = Math.max(...of.budget.rates);
+  const [all, raw] = [keptRange(of, rate), keptRange(of, rate, "raw")];
+  if (!all || !raw) return "";
+  const accuracy = (method: string, condition: Place[0]) =>
+    accuracyOf(of.cells(method, condition, rate))?.mean;
+  const ahead = ({ condition }: Kept) =>
+    points(accuracy("daam-v1", condition)! - accuracy("mha", condition)!);
+  const text = ({ share, condition }: Kept) => `${share.toFixed(0)} % on ${condition.title}`;
+  const share = (100 * paper.mha) / paper.daam;
+  const best = all.most;
+  const layers = accuracy("mha-layers", best.condition);
+  return [
+    `**What the paper's ${paper.mha} against ${paper.daam} on ${of.task.paper.data} may owe to scale.** Its MHA keeps ${share.toFixed(0)} % of DAAMv1. Here, ` +
+      `at ${rateText(rate)} on the same items, a factor alone takes the share of published MHA from ${text(raw.least)} to ${text(raw.most)}: DAAMv1 is ` +
+      `${ahead(raw.least)} and ${ahead(raw.most)} points ahead. Over all conditions it is ${all.least.share.toFixed(0)} to ${text(best)}.`,
+    share > all.most.share
+      ? "The paper's MHA keeps more than ours at any scale: hidden states that are too small do not explain its gap."
+      : share < all.least.share
+        ? "The paper's MHA keeps less than ours at any scale: scale does not explain its gap."
+        : "The paper's share lies between these: the scale of the hidden states decides whether a gap like the paper's or a far larger one is " +
+          "seen, and that one of them agrees with the paper at one scale is a coincidence.",
+    `Where published MHA does best, DAAMv1 is still ${ahead(best)} points ahead, ${(100 - best.share).toFixed(0)} % of its accuracy (the paper: ` +
+      `${(100 - share).toFixed(0)} %): that part is not the scale's.`,
+    layers === undefined
+      ? ""
+      : `Attention over the layers, as the paper's text has it, keeps ${((100 * layers) / accuracy("daam-v1", best.condition)!).toFixed(0)} % there.`,
+    "How large the paper's hidden states are is not printed: only its encoders could tell (`daam inspect` shows the scale of a feature file).",
+  ]
+    .filter((sentence) => sentence)
+    .join(" ");
+}
+
+/** The section of a published README. */
+export function scaleBlocks(
+  all: readonly ProbeResults[],
+  image: (name: string, alt: string) => string[],
+  itemsOf?: ItemsOf,
+): string[] {
+  const parts = all.filter(({ results }) => results.length > 0);
+  const differences = parts.map((of) => scaleDifferences(of, itemsOf));
+  const findings = parts.flatMap((of, i) => scaleFindings(of, differences[i]!));
+  return [
+    scaleNote,
+    scaleOfPaper(parts),
+    findings.map((text) => `- ${text}`).join("\n"),
+    ...image("scale", "Accuracy against the scale of the hidden states"),
+    ...parts.flatMap((of) => [
+      `### ${of.task.title}: accuracy by scale`,
+      toMarkdown(probeTable(of)).trimEnd(),
+    ]),
+    "### Published MHA over the batch",
+    mixingNote,
+    ...image("scale-mixing", "Share kept, weight on itself and spread against scale"),
+    ...parts.flatMap((of) => {
+      const table = mixingTable(of);
+      return table.rows.length ? [`${of.task.title}:`, toMarkdown(table).trimEnd()] : [];
+    }),
+    "### Differences by scale",
+    probeDifferencesNote,
+    ...parts.flatMap((of, i) => [
+      `${of.task.title}:`,
+      toMarkdown(probeDifferenceTable(of, differences[i]!)).trimEnd(),
+    ]),
+  ];
+}

@@ -1,0 +1,334 @@
+/** The claims of the paper and what was found; a click opens a comparison. */
+import { studentQuantile } from "#src/statistics/student.js";
+import type { CellEntry, ClaimEntry, PresetEntry, TaskEntry, TaskResults } from "#src/site/types.js";
+import { link } from "./address.js";
+import { load } from "./data.js";
+import { choice, fixed, h, signed } from "./dom.js";
+import { colour, Figure, shade, symbols } from "./figure.js";
+import type { Page } from "./main.js";
+
+export const verdict: Page = (root, query, index) => {
+  const preset = index.presets.find(({ name }) => name === query.get("preset")) ?? index.presets[0]!;
+  const claim = preset.claims.find(({ claim }) => claim === query.get("claim"));
+  const task = index.tasks.find(({ name }) => name === query.get("task"));
+  root.append(
+    h("h1", {}, "Does density adaptive attention beat what it is compared with?"),
+    h(
+      "p",
+      {},
+      "The paper reports up to 19 points over dot-product attention on frozen encoders. Here each of its comparisons is run again, " +
+        "on hidden states of small encoders over real speech, text and images, and judged by differences between rows that share " +
+        "data, test items and seeds. ",
+      h("strong", {}, summaryOf(preset)),
+    ),
+    h(
+      "div",
+      { class: "controls" },
+      choice(
+        "Results of preset",
+        index.presets.map(({ name }) => ({ value: name, text: name })),
+        preset.name,
+        (name) => (location.hash = link("verdict", { preset: name })),
+      ),
+    ),
+    h("p", { class: "soft" }, `${preset.name}: ${preset.what}.`),
+    verdicts(preset, index.tasks, claim?.claim, task?.name),
+  );
+  if (claim && task && claim.tasks[task.name]) {
+    const section = h("section", { id: "comparison", tabindex: -1, "aria-labelledby": "comparison-title" });
+    root.append(section);
+    comparison(section, preset, claim, task, index.notes);
+    requestAnimationFrame(() => section.scrollIntoView({ block: "nearest" }));
+  } else root.append(h("p", { class: "soft" }, "Each verdict opens its comparison."));
+};
+
+/** "Of 45 comparisons, 4 are better, …": counted, not told. */
+function summaryOf({ name, claims }: PresetEntry): string {
+  const words = claims.flatMap(({ tasks }) => Object.values(tasks).map(({ verdict }) => wordOf(verdict)));
+  const counts = [...new Set(words)].map((word) => ({
+    word,
+    n: words.filter((other) => other === word).length,
+  }));
+  const list = counts.sort((a, b) => b.n - a.n).map(({ word, n }) => `${n} ${word}`);
+  return `In preset ${name}, of ${words.length} comparisons: ${list.join(", ")}.`;
+}
+
+/** The verdict without its reason in brackets. */
+const wordOf = (text: string) => text.replace(/ \(.*/, "").replace(/,.*/, "");
+
+const looks: [start: RegExp, look: string, sign: string][] = [
+  [/^better/, "good", "▲"],
+  [/^worse/, "bad", "▼"],
+  [/^equivalent/, "even", "="],
+  [/^depends/, "open", "◇"],
+  [/./, "open", "?"],
+];
+const lookOf = (text: string) => looks.find(([start]) => start.test(text))!;
+
+function verdicts(
+  preset: PresetEntry,
+  tasks: readonly TaskEntry[],
+  claim: string | undefined,
+  task: string | undefined,
+): HTMLElement {
+  const columns = tasks.filter(({ name }) => preset.tasks.includes(name));
+  const cell = (entry: ClaimEntry, { name, title }: TaskEntry) => {
+    const found = entry.tasks[name];
+    if (!found) return h("td", { "data-column": title }, "–");
+    const [, look, sign] = lookOf(found.verdict);
+    const current = entry.claim === claim && name === task;
+    return h(
+      "td",
+      { "data-column": title },
+      h(
+        "a",
+        {
+          class: look,
+          href: link("verdict", { preset: preset.name, claim: entry.claim, task: name }),
+          "aria-current": current ? "true" : undefined,
+          "aria-label": `${found.verdict}: ${entry.claim}, ${title}`,
+        },
+        `${sign} ${wordOf(found.verdict)}`,
+      ),
+    );
+  };
+  return h(
+    "div",
+    { class: "scroll" },
+    h(
+      "table",
+      { class: "verdicts" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ...["The paper's claim", ...columns.map(({ title, data }) => `${title} (${data})`)].map((text) =>
+            h("th", { scope: "col" }, text),
+          ),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        ...preset.claims.map((entry) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, entry.claim),
+            ...columns.map((column) => cell(entry, column)),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+function comparison(
+  section: HTMLElement,
+  preset: PresetEntry,
+  { claim, rows, tasks }: ClaimEntry,
+  task: TaskEntry,
+  notes: readonly string[],
+): void {
+  const { verdict, line } = tasks[task.name]!;
+  const intervals = new Figure();
+  const seeds = new Figure();
+  section.append(
+    h("h2", { id: "comparison-title" }, `${claim}: ${verdict} on ${task.title.toLowerCase()}`),
+    h("p", { class: "soft" }, `Preset ${preset.name}, ${task.data} through ${task.encoder}.`),
+    h("div", { class: "panels" }, intervals.element, seeds.element),
+    h(
+      "dl",
+      { class: "line" },
+      ...Object.entries(line)
+        .filter(([name]) => name !== "claim" && name !== "task")
+        .flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+    ),
+    h("h3", {}, "How sure"),
+    ...notes.map((note) => h("p", {}, note)),
+    ...(task.caveat ? [h("p", {}, task.caveat)] : []),
+  );
+  void load<TaskResults>(`${preset.name}-${task.name}`).then((results) => {
+    const [a, b] = rows.map((name) => results.rows.find((row) => row.name === name));
+    const pairs = a && b ? pairsOf(a.cells, b.cells) : [];
+    drawIntervals(intervals, line, pairs);
+    drawSeeds(seeds, [a?.title ?? rows[0], b?.title ?? rows[1]], pairs, task);
+    const place = { preset: preset.name, task: task.name, rows: rows.join() };
+    section.append(
+      h("p", {}, h("a", { href: link("explore", place) }, "The two rows' curves, maps and predictions")),
+    );
+  });
+}
+
+interface Pair {
+  run: number;
+  /** That both have, or "own rates". */
+  rate: string;
+  /** In points. */
+  best: number;
+  last: number;
+}
+
+/** Runs that both rows have at the same rate; where they have none, runs at their own rates. */
+function pairsOf(a: readonly CellEntry[], b: readonly CellEntry[]): Pair[] {
+  const match = (same: (one: CellEntry, other: CellEntry) => boolean, rate: (one: CellEntry) => string) =>
+    a.flatMap((one): Pair[] => {
+      const other = b.find((cell) => cell.run === one.run && same(one, cell));
+      const less = (protocol: "best" | "last") => 100 * (one[protocol].accuracy - other![protocol].accuracy);
+      return other ? [{ run: one.run, rate: rate(one), best: less("best"), last: less("last") }] : [];
+    });
+  const together = match(
+    (one, other) => one.rate === other.rate,
+    ({ rate }) => rateText(rate),
+  );
+  return together.length
+    ? together
+    : match(
+        () => true,
+        () => "own rates",
+      );
+}
+
+const rateText = (rate: number) => rate.toExponential();
+
+/** In their order, which is that of the rates. */
+const ratesOf = (pairs: readonly Pair[]) =>
+  [...new Set(pairs.map(({ rate }) => rate))].sort((a, b) => Number(a) - Number(b));
+
+interface Span {
+  label: string;
+  mean: number;
+  low: number;
+  high: number;
+}
+
+/** "−3.3 (−7.3 to +0.6); …" */
+function spanOf(label: string, text: string | undefined): Span[] {
+  const number = "([−+]?[\\d.]+)";
+  const found = new RegExp(`^${number} \\(${number} to ${number}\\)`).exec(text ?? "");
+  if (!found) return [];
+  const [mean, low, high] = found.slice(1).map((part) => Number(part.replace("−", "-"))) as [
+    number,
+    number,
+    number,
+  ];
+  return [{ label, mean, low, high }];
+}
+
+function spansByRate(pairs: readonly Pair[]): Span[] {
+  return ratesOf(pairs).flatMap((rate) => {
+    const values = pairs.filter((pair) => pair.rate === rate).map(({ last }) => last);
+    if (values.length < 2) return [];
+    const mean = values.reduce((a, b) => a + b) / values.length;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+    const half = studentQuantile(0.975, values.length - 1) * Math.sqrt(variance / values.length);
+    return [{ label: `last, ${rate}, runs alone`, mean, low: mean - half, high: mean + half }];
+  });
+}
+
+function drawIntervals(figure: Figure, line: Record<string, string>, pairs: readonly Pair[]): void {
+  const spans = [
+    ...spanOf("best epoch", line["here, best epoch"]),
+    ...spanOf("last epoch", line["here, last epoch"]),
+    ...spansByRate(pairs),
+  ];
+  const paper = Number((line.paper ?? "").replace("−", "-"));
+  const points = line.paper && Number.isFinite(paper) ? [{ label: "the paper", mean: paper }] : [];
+  if (!spans.length && !points.length) return figure.element.remove();
+  void figure.draw({
+    height: 120 + 40 * (spans.length + points.length),
+    alt: `Differences in points with 95 % intervals: ${spans.map(spanText).join("; ")}`,
+    caption:
+      "Difference in points of accuracy, 95 % intervals. “Runs alone” holds the test items fixed (Student's t over runs).",
+    data: [
+      {
+        type: "scatter",
+        mode: "markers",
+        y: spans.map(({ label }) => label),
+        x: spans.map(({ mean }) => mean),
+        error_x: {
+          type: "data",
+          symmetric: false,
+          array: spans.map(({ mean, high }) => high - mean),
+          arrayminus: spans.map(({ mean, low }) => mean - low),
+          color: colour(0),
+        },
+        marker: { color: colour(0), size: 10 },
+        text: spans.map(spanText),
+        hoverinfo: "text",
+      },
+      {
+        type: "scatter",
+        mode: "markers",
+        y: points.map(({ label }) => label),
+        x: points.map(({ mean }) => mean),
+        marker: { color: colour(3), size: 11, symbol: "diamond" },
+        hovertemplate: "%{x}<extra></extra>",
+      },
+    ],
+    layout: {
+      showlegend: false,
+      xaxis: { title: { text: "points" }, zeroline: true, zerolinewidth: 2 },
+      yaxis: { autorange: "reversed", gridcolor: "rgba(0,0,0,0)" },
+    },
+    numbers: {
+      columns: ["", "difference", "from", "to"],
+      rows: [
+        ...spans.map(({ label, mean, low, high }) => [
+          label,
+          signed(mean, 2),
+          signed(low, 2),
+          signed(high, 2),
+        ]),
+        ...points.map(({ label, mean }) => [label, signed(mean, 2), "", ""]),
+      ],
+    },
+  });
+}
+
+const spanText = ({ label, mean, low, high }: Span) =>
+  `${label} ${signed(mean)} (${signed(low)} to ${signed(high)})`;
+
+function drawSeeds(
+  figure: Figure,
+  titles: readonly [string, string],
+  pairs: readonly Pair[],
+  { split }: TaskEntry,
+): void {
+  if (!pairs.length) return figure.element.remove();
+  const rates = ratesOf(pairs);
+  const what = split === "folds" ? "fold and seed" : "seed";
+  void figure.draw({
+    height: 340,
+    alt: `${titles.join(" − ")} by ${what}, ${pairs.length} runs: last epoch from ${fixed(Math.min(...pairs.map(({ last }) => last)))} to ${fixed(Math.max(...pairs.map(({ last }) => last)))} points`,
+    caption: `${titles.join(" − ")}, a pair of marks a run (${what}${split === "folds" ? ": run 1 to 5 are the folds of the first seed" : ""}).`,
+    data: rates.flatMap((rate, i) =>
+      (["last", "best"] as const).map((protocol, p) => {
+        const own = pairs.filter((pair) => pair.rate === rate);
+        return {
+          type: "scatter" as const,
+          mode: "markers" as const,
+          name: `${protocol} epoch${rates.length > 1 ? `, ${rate}` : ""}`,
+          x: own.map(({ run }) => run),
+          y: own.map((pair) => pair[protocol]),
+          marker: {
+            color: protocol === "last" ? colour(i) : "rgba(0,0,0,0)",
+            size: 9,
+            symbol: symbols[p],
+            line: { color: colour(i), width: 2 },
+          },
+        };
+      }),
+    ),
+    layout: {
+      xaxis: { title: { text: "run" }, dtick: pairs.length > 12 ? 5 : 1 },
+      yaxis: { title: { text: "points" }, zeroline: true, zerolinewidth: 2, zerolinecolor: shade("soft") },
+    },
+    numbers: {
+      columns: ["run", "rate", "best epoch", "last epoch"],
+      rows: pairs.map(({ run, rate, best, last }) => [run, rate, signed(best), signed(last)]),
+    },
+  });
+}
