@@ -5,31 +5,46 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { guard } from "./files.js";
 
 const beat = 2_000;
-/** A holder elsewhere that has not touched its lock for so long is gone. */
-const stale = 30_000;
-/** So is one here, even if its process number lives on in another; computing keeps a living one from its lock for a minute or two. */
-const staleHere = 600_000;
+/** Milliseconds of silence, by the clock of who waits, after which a holder is gone. */
+const patience = {
+  elsewhere: 30_000,
+  /** Even if its process number lives on in another; computing keeps a living one from its lock for a minute or two. */
+  here: 600_000,
+};
 
-/** Held by one process at a time: it works in a folder, others wait. */
+/** Held by one process at a time: it works in a folder, others wait. Clocks that differ or are set do not matter. */
 export class Lock {
   private timer?: NodeJS.Timeout;
+  private touched = 0;
 
   private constructor(readonly path: string) {}
 
   /**
-   * Takes the lock, waiting while a living process holds it; a dead one's is taken over.
+   * Takes the lock, waiting while a living process holds it; a dead one's is taken over, at once where it is seen to be dead, else
+   * when it has not been touched for a while.
    * @param waiting called once with the holder's process number before waiting.
+   * @param silence milliseconds without a touch after which a holder is gone
    * Where DAAM_LOCK names the holder, as it does in the notebooks that a run executes, the lock is the holder's to release.
    * @throws UserError where the folder cannot be written.
    */
-  static async acquire(path: string, waiting?: (pid: number) => void, signal?: AbortSignal): Promise<Lock> {
+  static async acquire(
+    path: string,
+    waiting?: (pid: number) => void,
+    signal?: AbortSignal,
+    silence = patience,
+  ): Promise<Lock> {
     const lock = new Lock(path);
     if (process.env.DAAM_LOCK && read(path)?.text === process.env.DAAM_LOCK) return lock;
+    let seen: (Held & { at: number }) | undefined;
     for (let told = false; !lock.take(); await sleep(told ? 300 : 20, undefined, { signal })) {
-      const holder = read(path);
-      if (holder?.gone) lock.discard(holder.text);
-      else if (holder && !told) {
-        waiting?.(holder.pid);
+      const held = read(path);
+      if (!held) continue;
+      if (held.text !== seen?.text || held.touched !== seen.touched)
+        seen = { ...held, at: performance.now() };
+      const { pid, here, dead } = holderOf(held.text);
+      if (dead || performance.now() - seen.at > silence[here ? "here" : "elsewhere"]) lock.discard(held.text);
+      else if (held.text !== "" && !told) {
+        waiting?.(pid);
         told = true;
       }
     }
@@ -82,8 +97,10 @@ export class Lock {
   }
 
   private touch(): void {
+    // another time at every touch, whatever the clock says
+    this.touched = Math.max(this.touched + 1000, Date.now());
     try {
-      utimesSync(this.path, new Date(), new Date());
+      utimesSync(this.path, new Date(this.touched), new Date(this.touched));
     } catch {
       // the folder went away: the next write says so
     }
@@ -94,18 +111,25 @@ export class Lock {
 const started = Math.round(Date.now() - performance.now());
 const own = () => `${hostname()} ${process.pid} ${started}`;
 
-function read(path: string): { text: string; pid: number; gone: boolean } | undefined {
+interface Held {
+  text: string;
+  /** Another number at every touch. */
+  touched: number;
+}
+
+function read(path: string): Held | undefined {
   try {
-    const text = readFileSync(path, "utf8");
-    const silence = Date.now() - statSync(path).mtimeMs;
-    if (text === "") return silence > stale ? { text, pid: 0, gone: true } : undefined;
-    const [host, pid] = text.split(" ");
-    const here = host === hostname();
-    const dead = here && text !== own() && !alive(Number(pid));
-    return { text, pid: Number(pid), gone: dead || silence > (here ? staleHere : stale) };
+    return { text: readFileSync(path, "utf8"), touched: statSync(path).mtimeMs };
   } catch {
     return undefined;
   }
+}
+
+/** Who wrote a lock; of an empty one, which is about to be written or was left by a full disk, nothing is known. */
+function holderOf(text: string): { pid: number; here: boolean; dead: boolean } {
+  const [host, pid] = text.split(" ");
+  const here = host === hostname();
+  return { pid: Number(pid), here, dead: here && text !== own() && !alive(Number(pid)) };
 }
 
 function alive(pid: number): boolean {

@@ -24,11 +24,11 @@ export function itemCounter(label: string, stream: NodeJS.WriteStream = process.
   const amount = (items: number) =>
     unit ? (items / unit.size).toFixed(1) : String(Math.round(10 * items) / 10);
   let start: { time: number; done: number } | undefined;
-  let drawn = { part: -1, time: 0 };
+  let drawn = { part: -1, time: -Infinity };
   return (done: number, total?: number): void => {
-    start ??= { time: Date.now(), done };
+    start ??= { time: performance.now(), done };
     const seconds =
-      (((Date.now() - start.time) / 1000) * ((total ?? 0) - done)) / Math.max(1, done - start.done);
+      (((performance.now() - start.time) / 1000) * ((total ?? 0) - done)) / Math.max(1, done - start.done);
     const left = done < (total ?? 0) && done > start.done ? `, ${duration(seconds)} left` : "";
     const of = total === undefined ? "" : ` of ${amount(total)}`;
     const line = `${label}: ${amount(done)}${of}${unit ? ` ${unit.name}` : ""}${left}`;
@@ -36,8 +36,8 @@ export function itemCounter(label: string, stream: NodeJS.WriteStream = process.
     if (update) {
       update(line);
       if (done === total) update.done();
-    } else if (part > drawn.part || Date.now() - drawn.time > SILENCE) {
-      drawn = { part, time: Date.now() };
+    } else if (part > drawn.part || performance.now() - drawn.time > SILENCE) {
+      drawn = { part, time: performance.now() };
       stream.write(`${line}\n`);
     }
   };

@@ -59,6 +59,10 @@ export interface Method {
   runs?(task: string): number;
   /** The preset whose published cells the row shows where its own does not train it. */
   recorded?: string;
+  /** The rates that the row chooses among, where its table is of a preset in which it does. */
+  rates?(task: string): readonly number[] | undefined;
+  /** Trained at every rate that it is tried at, not only at the one that it chooses. */
+  everyRate?: boolean;
 }
 
 /** Rows of the tables; trainings on held-out items, by which they choose their rates; ablations; rows of the tables tested on shifted inputs. */

@@ -13,7 +13,6 @@ import { openEncoder } from "../encoders/encoder.js";
 import { locateEncoder, type LocatedEncoder } from "../encoders/locate.js";
 import { meanStates } from "../encoders/stream.js";
 import { UserError } from "../errors.js";
-import { readHeader } from "../formats/safetensors.js";
 import { Lock } from "../lock.js";
 import { shiftInput } from "../shifts/shift.js";
 import { chunksOf } from "./chunks.js";
@@ -21,7 +20,7 @@ import { cacheName, encoderId, PAD_TOGETHER, type ExtractionSettings } from "./e
 import { staysInMemory } from "./cost.js";
 import { HalfwayFile } from "./halfway.js";
 import { chosenItems, itemsNamed, preparation } from "./inputs.js";
-import { RecordWriter, type ItemNote } from "./records.js";
+import { damageOf, RecordWriter, type ItemNote } from "./records.js";
 
 /** Of why items are left out, those named in one line. */
 const REASONS = 3;
@@ -35,7 +34,7 @@ export interface ExtractOptions {
 }
 
 /**
- * Where an extraction's feature file lies in the cache, and whether it is finished. Finds or fetches the encoder and the raw data.
+ * Where an extraction's feature file lies in the cache, and whether it is finished and sound. Finds or fetches the encoder and the raw data.
  * @returns beside it `place`, which says the same of other settings with this data and encoder
  */
 export async function plannedFile(settings: ExtractionSettings, cache: string, options: LocateOptions = {}) {
@@ -46,7 +45,7 @@ export async function plannedFile(settings: ExtractionSettings, cache: string, o
   const place = (of: ExtractionSettings) => {
     const folder = join(cache, cacheName({ ...of, encoder: located.name }, ...ids));
     const path = RecordWriter.finished(folder);
-    return { folder, path, finished: existsSync(path) };
+    return { folder, path, finished: existsSync(path) && damageIn(folder) === undefined };
   };
   return { dataset, paths, located, ...place(settings), place };
 }
@@ -57,21 +56,26 @@ const idOf = ({ folder, repository, commit }: LocatedEncoder) =>
 
 /**
  * Raw data → hidden states of every layer → mean over time, tokens or patches → a feature file in the cache. Goes on where it
- * stopped, even after `kill -9`; a finished one is returned at once, and one that another process makes when it is finished.
+ * stopped, even after `kill -9`; a finished one is returned at once, and one that another process makes when it is finished. A damaged
+ * one is made again from its first damaged item.
  * @returns path of the feature file: `features` float32 [n, layers, features], `labels`, and `split` or `fold` and `group`
- * @throws UserError for data or an encoder that cannot be had, read, or do not fit each other, where no item is usable, and for a
- *   finished file that is damaged
+ * @throws UserError for data or an encoder that cannot be had, read, or do not fit each other, and where no item is usable
  */
 export async function extractFeatures(
   settings: ExtractionSettings,
   options: ExtractOptions,
 ): Promise<string> {
   const { dataset, paths, located, folder, path, finished } = await plannedFile(settings, options.cache);
-  if (finished) return sound(path, folder);
+  if (finished) return path;
   const waiting = (pid: number) => options.warn?.(`process ${pid} makes ${path}: waiting for it`);
   const lock = await Lock.acquire(join(folder, "lock"), waiting);
   try {
-    if (existsSync(path)) return sound(path, folder);
+    if (existsSync(path)) {
+      const damage = damageIn(folder);
+      if (damage === undefined) return path;
+      options.warn?.(`${path} is damaged (${damage}): what follows the last sound item is made again`);
+      RecordWriter.reopen(folder);
+    }
     return await extract(settings, located, dataset, paths, folder, options);
   } finally {
     lock.release();
@@ -79,15 +83,14 @@ export async function extractFeatures(
   }
 }
 
-/** A finished file, by its header and length: a copy may have been cut off. */
-function sound(path: string, folder: string): string {
+/** What is wrong with a finished file: a copy may have been cut off, a disk may have failed. */
+function damageIn(folder: string): string | undefined {
   try {
-    if (readHeader(path).entries.get("features")?.shape[0]) return path;
+    return damageOf(folder);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`remove ${folder} and run again, which makes it anew: ${error.message}`);
+    return error.message;
   }
-  throw new UserError(`${path} holds no items: remove ${folder} and run again, which makes it anew`);
 }
 
 function removeEmpty(folder: string): void {
@@ -134,7 +137,7 @@ async function extract(
       padTogether,
       streamed: !resident,
     };
-    const halfway = new HalfwayFile(folder);
+    const halfway = new HalfwayFile(folder, undefined, options.warn);
     options.onProgress?.(kept, chosen.length);
     let done = kept;
     for await (const chunk of chunksOf(itemsNamed(dataset, paths, chosen.slice(kept)), encoder, cut)) {

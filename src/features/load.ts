@@ -3,17 +3,27 @@ import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../errors.js";
 import { featuresFolder } from "../folders.js";
-import { readHeader, readSafetensors, type HostTensor, type SafeEntry } from "../formats/safetensors.js";
+import {
+  readHeader,
+  readSafetensors,
+  type HostTensor,
+  type SafeEntry,
+  type SafeHeader,
+} from "../formats/safetensors.js";
 import { dequantised, rowsInMemory } from "./rows.js";
 
-/** Pooled hidden states of an encoder on a data set. */
-export interface Features {
-  path: string;
+/** Pooled hidden states. */
+export interface HiddenStates {
   items: number;
   layers: number;
   features: number;
-  /** Hidden states of the given items, float32 [n, layers, features] row by row. */
+  /** Those of the given items, float32 [n, layers, features] row by row. */
   read(items: ArrayLike<number>): Float32Array;
+}
+
+/** Pooled hidden states of an encoder on a data set. */
+export interface Features extends HiddenStates {
+  path: string;
   /** int32 [items], 0 … classes − 1. */
   labels: Int32Array;
   classes: number;
@@ -38,16 +48,30 @@ export interface Features {
  *   of range.
  */
 export function loadFeatures(path: string, classes: number, inMemory = 2 ** 30): Features {
+  const states = openHiddenStates(path, inMemory);
+  return { ...describe(path, classes), ...states };
+}
+
+/** Whether a safetensors file is meant as a feature file, by the names of its tensors. */
+export const holdsHiddenStates = (entries: SafeHeader["entries"]) =>
+  (entries.has("features") || entries.has("q")) &&
+  entries.has("labels") &&
+  (entries.has("split") || entries.has("fold"));
+
+/**
+ * The hidden states of a feature file without what it says of its items.
+ * @param inMemory as {@link loadFeatures} has it
+ * @throws UserError for a damaged or wrong file, and for NaN or Inf
+ */
+export function openHiddenStates(path: string, inMemory: number): HiddenStates {
   const { entries } = readHeader(path);
   const large = entries.get("features");
   if (large?.dtype === "F32" && large.end - large.begin > inMemory)
-    return { ...describe(path, classes), read: rowsOnDisk(path, large) };
-  const { tensors, metadata } = readSafetensors(path);
-  const file = new FeatureFile(path, tensors);
-  const { shape, values } = tensors.has("q") ? file.dequantise() : file.plain();
+    return { ...shapeOfFeatures(path), read: rowsOnDisk(path, large) };
+  const file = new FeatureFile(path, readSafetensors(path).tensors);
+  const { shape, values } = entries.has("q") ? file.dequantise() : file.plain();
   const [items, layers, features] = shape;
-  const read = rowsInMemory(values, layers * features);
-  return { path, items, layers, features, read, ...annotations(path, tensors, metadata, items, classes) };
+  return { items, layers, features, read: rowsInMemory(values, layers * features) };
 }
 
 function rowsOnDisk(path: string, { shape, begin }: SafeEntry): Features["read"] {
@@ -97,22 +121,6 @@ function describe(path: string, classes: number): Omit<Features, "read"> {
   const { entries, metadata } = readHeader(path);
   const held = ["labels", "split", "fold", "group"].filter((part) => entries.has(part));
   const { tensors } = readSafetensors(path, held);
-  return {
-    path,
-    items,
-    layers,
-    features,
-    ...annotations(path, tensors, metadata, items, classes),
-  };
-}
-
-function annotations(
-  path: string,
-  tensors: Map<string, HostTensor>,
-  metadata: Record<string, string>,
-  items: number,
-  classes: number,
-) {
   const file = new FeatureFile(path, tensors);
   const about = parseAbout(metadata.about);
   const labels = file.integers("labels", items);
@@ -122,7 +130,8 @@ function annotations(
   if (!split && !fold) throw refuse(path, 'neither "split" nor "fold" says which items test');
   if (split?.some((side) => side !== 0 && side !== 1))
     throw refuse(path, '"split" may hold 0 (train) and 1 (test) only');
-  return { labels, classes, split, fold, group, about, ids: idsOf(path, about, items) };
+  const ids = idsOf(path, about, items);
+  return { path, items, layers, features, labels, classes, split, fold, group, about, ids };
 }
 
 /** In `about`, or a line each in the `items.jsonl` that an extraction leaves beside its file. */

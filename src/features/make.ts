@@ -6,6 +6,8 @@ import { shiftName } from "../shifts/shift.js";
 import type { ExtractionSettings } from "./extraction.js";
 import { checkTarget, exportFile } from "./export.js";
 import { extractFeatures } from "./extract.js";
+import { hiddenStateStatistics, rangesLine } from "./layer-statistics.js";
+import { openHiddenStates } from "./load.js";
 import { provide } from "./provide.js";
 
 export interface MakeOptions {
@@ -32,4 +34,6 @@ export async function makeFeatures(
   });
   if (target !== undefined) exportFile(path, target);
   console.log(target ?? path);
+  const statistics = hiddenStateStatistics(openHiddenStates(path, 0));
+  console.error(`${rangesLine(statistics)} (each layer: daam inspect ${target ?? path})`);
 }

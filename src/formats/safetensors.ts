@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { Float16Array } from "@petamoriken/float16";
 import { UserError } from "../errors.js";
 import { refuseImpostor } from "./impostor.js";
@@ -140,7 +141,7 @@ function refuseOverlap(path: string, entries: Map<string, SafeEntry>): void {
 }
 
 /**
- * Reads every tensor of a safetensors file, or only `names`.
+ * Reads every tensor of a safetensors file, or only `names`. Where all are read, a checksum among the metadata must fit.
  * @throws UserError for a damaged file or a missing name (which lists what is there).
  */
 export function readSafetensors(
@@ -148,6 +149,7 @@ export function readSafetensors(
   names?: readonly string[],
 ): { tensors: Map<string, HostTensor>; metadata: Record<string, string> } {
   const { entries, metadata } = readHeader(path);
+  if (!names && metadata.crc32 !== undefined) checkCrc(path, entries, metadata.crc32);
   const tensors = new Map<string, HostTensor>();
   for (const name of names ?? entries.keys()) {
     const entry = entries.get(name);
@@ -160,7 +162,28 @@ export function readSafetensors(
   return { tensors, metadata };
 }
 
+function checkCrc(path: string, entries: SafeHeader["entries"], crc: string): void {
+  const ranges = [...entries.values()].sort((a, b) => a.begin - b.begin);
+  if (crcOf(ranges.map(({ begin, end }) => readRange(path, begin, end))) !== crc)
+    throw refuse(path, "its checksum does not fit");
+}
+
 type Named = readonly [name: string, tensor: { shape: readonly number[]; data: Float32Array }];
+
+/** Over the bytes of all tensors in the order of the file. */
+const crcOf = (parts: Iterable<Uint8Array>) => {
+  let crc = 0;
+  for (const part of parts) crc = crc32(part, crc);
+  return crc.toString(16);
+};
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** Metadata of a file of these tensors by which {@link readSafetensors} sees damage. */
+export const checksumOf = (tensors: readonly Named[]) => ({
+  crc32: crcOf(tensors.map(([, { data }]) => bytesOf(data))),
+});
 
 /** The bytes of a file of float32 tensors, in the order given. */
 export const safetensorsOf = (tensors: Iterable<Named>, metadata?: Record<string, string>): Buffer =>
@@ -173,7 +196,7 @@ export function* safetensorsParts(
 ): Generator<Uint8Array> {
   const entries = tensors.map(([name, { shape }]) => ({ name, shape, dtype: "F32" as const }));
   yield safetensorsHeader(entries, metadata);
-  for (const [, { data }] of tensors) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  for (const [, { data }] of tensors) yield bytesOf(data);
 }
 
 /** What a file of these tensors, which follow in this order, begins with. */

@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Backend } from "../backend/choose.js";
 import { writeWhole } from "../files.js";
+import { readSealed, sealed } from "../sealed.js";
 import type { Images, ImageSets } from "./images.js";
 import { variants, type Variant, type VqVaeSettings } from "./settings.js";
 import { trainVqVae, type TrainVqVaeOptions, type VqVaeConfig, type VqVaeOutcome } from "./train.js";
@@ -49,18 +49,18 @@ const pathOf = (folder: string, name: string) => join(folder, "cells", `${name}.
 
 /** What a folder keeps of a cell that was finished with this configuration. */
 export function finishedCell(folder: string, { name, config }: VqVaeCell): VqVaeResult | undefined {
-  try {
-    const result = JSON.parse(readFileSync(pathOf(folder, name), "utf8")) as VqVaeResult;
-    // the number of seeds is no part of a cell
-    return isDeepStrictEqual({ ...result.config, seeds: 0 }, { ...config, seeds: 0 }) ? result : undefined;
-  } catch {
-    return undefined;
-  }
+  const path = pathOf(folder, name);
+  const result = readSealed<VqVaeResult>(path, (why) =>
+    console.error(`${path} is damaged (${why}): the cell is trained again`),
+  );
+  // the number of seeds is no part of a cell
+  const same = result && isDeepStrictEqual({ ...result.config, seeds: 0 }, { ...config, seeds: 0 });
+  return same ? result : undefined;
 }
 
 /** Keeps a result as `<folder>/cells/<name>.json`. */
 export function keepCell(folder: string, result: VqVaeResult): void {
-  writeWhole(pathOf(folder, result.name), `${JSON.stringify(result)}\n`);
+  writeWhole(pathOf(folder, result.name), sealed(result));
 }
 
 /** Trains a cell. Throws as `trainVqVae` does. */

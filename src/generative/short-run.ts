@@ -1,7 +1,5 @@
-import { UserError } from "../errors.js";
-import { repository } from "../folders.js";
 import { trainVqVaeCell, planVqVaes, reconstructionsOf, type VqVaeResult } from "./cells.js";
-import { cifarImages, textures, type ImageSets } from "./images.js";
+import { textures, type ImageSets } from "./images.js";
 import { pictureOf } from "./picture.js";
 import { shortSettings, type VqVaeSettings } from "./settings.js";
 
@@ -11,18 +9,11 @@ export interface ShortRun {
   picture: Buffer;
 }
 
-/** Images at hand for a short run: CIFAR-100's where the raw data are there, seeded textures otherwise; never fetched. */
-export async function imagesAtHand(
-  settings: VqVaeSettings = shortSettings,
-): Promise<ImageSets & { source: "CIFAR-100" | "textures" }> {
-  try {
-    return { ...(await cifarImages(settings, { fetch: false, root: repository })), source: "CIFAR-100" };
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    const [train, test] = [textures(settings.trainImages, 1), textures(settings.testImages, 2)];
-    return { train, test, source: "textures" };
-  }
-}
+/** Seeded textures for a short run: the same everywhere, whether or not the raw images are there. */
+export const madeUpImages = ({ trainImages, testImages }: VqVaeSettings = shortSettings): ImageSets => ({
+  train: textures(trainImages, 1),
+  test: textures(testImages, 2),
+});
 
 /** Trains every variant in this process. Throws as `trainVqVae` does. */
 export async function shortRun(

@@ -1,4 +1,6 @@
 import { createReadStream } from "node:fs";
+import { FEW, hiddenStateStatistics, layerLines } from "../features/layer-statistics.js";
+import { holdsHiddenStates, openHiddenStates } from "../features/load.js";
 import { archiveEntries } from "../formats/archive.js";
 import { readRecording } from "../formats/audio.js";
 import { openTensorFile } from "../formats/checkpoint.js";
@@ -75,7 +77,18 @@ async function safetensors(path: string): Promise<string[]> {
     const { data } = readSafetensors(path, ["labels"]).tensors.get("labels")!;
     lines.push(`labels ${classes(data)}`);
   }
+  if (holdsHiddenStates(entries)) lines.push(...hiddenStateLines(path));
   return lines;
+}
+
+function hiddenStateLines(path: string): string[] {
+  const statistics = hiddenStateStatistics(openHiddenStates(path, 0));
+  return [
+    `hidden states of ${count(statistics.items, "item")} by layer: norm of an item; mean and sd of all values; distance of an item from the ` +
+      `mean item; largest absolute value; share of the squares in the ${FEW} largest features; cosine of two items; sd of the logits of ` +
+      "untrained dot-product attention over a batch, uniform far below 1",
+    ...layerLines(statistics),
+  ];
 }
 
 async function pytorch(path: string): Promise<string[]> {

@@ -128,8 +128,8 @@ export async function withProgress<T>(
   const line = inKernel() ? tslab.newDisplay() : undefined;
   let last = 0;
   const results = await train((stage) => {
-    if (Date.now() - last < 100) return;
-    last = Date.now();
+    if (performance.now() - last < 100) return;
+    last = performance.now();
     line?.text(`${label} ${stageText(stage)}`);
   });
   line?.text(`${label}: ${results.length} cells finished`);

@@ -30,7 +30,7 @@ export async function executeNotebooks(paths: string[], output?: string): Promis
   process.once("SIGINT", stop).once("SIGTERM", stop);
   let failed = 0;
   for (const path of paths) {
-    const start = Date.now();
+    const start = performance.now();
     const target = output === undefined ? resolve(path) : resolve(output, basename(path));
     const args = ["--run", resolve(path), "--output", target];
     const code = await new Promise((done) => {
@@ -38,7 +38,7 @@ export async function executeNotebooks(paths: string[], output?: string): Promis
       child.on("exit", done);
     });
     if (code !== 0) failed++;
-    say(`${path}: ${code === 0 ? "done" : "FAILED"} in ${((Date.now() - start) / 1000).toFixed(0)} s`);
+    say(`${path}: ${code === 0 ? "done" : "FAILED"} in ${((performance.now() - start) / 1000).toFixed(0)} s`);
     if (code === null) break;
   }
   process.off("SIGINT", stop).off("SIGTERM", stop);

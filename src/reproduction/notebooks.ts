@@ -16,15 +16,17 @@ const subjects: Record<string, (run: Run) => Scope> = {
   "06": () => ({ tasks: [] }),
 };
 
-const folder = join(repository, "notebooks");
+export const notebookFolder = join(repository, "notebooks");
 
 /** Paths of the notebooks that a run of this scope executes once its cells are finished. */
 export function notebooksOf(run: Run, scope: Scope): string[] {
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".ipynb")) : [];
+  const names = existsSync(notebookFolder)
+    ? readdirSync(notebookFolder).filter((name) => name.endsWith(".ipynb"))
+    : [];
   return names
     .sort()
     .filter((name) => belongs(run, name, scope))
-    .map((name) => join(folder, name));
+    .map((name) => join(notebookFolder, name));
 }
 
 /**
@@ -38,13 +40,13 @@ export async function executeNotebooksOf(
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   if (notebooksOf(run, {}).length === 0)
-    throw new UserError(`${folder} holds no notebook: restore it (git checkout -- notebooks)`);
+    throw new UserError(`${notebookFolder} holds no notebook: restore it (git checkout -- notebooks)`);
   const paths = notebooksOf(run, scope)
     .filter((path) => isFinished(run, subject(run, path)))
     .map((path) => relative(process.cwd(), path));
   if (paths.length === 0) return undefined;
   const inPlace = run.preset.name === "quick" && home() === repository;
-  const output = inPlace ? folder : join(resultsFolder(run.preset.name), "notebooks");
+  const output = inPlace ? notebookFolder : join(resultsFolder(run.preset.name), "notebooks");
   const { executeNotebooks } = await import("../notebook/execute.js");
   process.env.PRESET = run.preset.name;
   const failed = await executeNotebooks(paths, inPlace ? undefined : output);

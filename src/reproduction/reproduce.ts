@@ -9,7 +9,8 @@ import { headline } from "./headline.js";
 import { findPreset } from "../experiments/plan/presets.js";
 import { duration } from "../terminal.js";
 import { terminalProgress } from "../experiments/run/progress.js";
-import { executeNotebooksOf, notebooksOf } from "./notebooks.js";
+import { changeLines, changes, snapshot } from "./changes.js";
+import { executeNotebooksOf, notebookFolder, notebooksOf } from "./notebooks.js";
 import { publishRun } from "./report.js";
 import { Run, type Progress, type RunOptions } from "../experiments/run/run.js";
 import type { CellResult } from "../experiments/types.js";
@@ -57,18 +58,18 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
     if (options.anew) await beginAnew(run, scope, say);
     if (options.resume) resume(run, scope, say);
     introduce(run, options, say);
-    const before = new Map(run.plan(scope).map(({ name }) => [name, run.published.read(name)]));
     const results = await run.finish(scope, options.onProgress ?? terminal.show);
     terminal.end();
+    const compared = agreement(results, (name) => run.published.read(name));
     const places = await present(run, scope, options);
     if (options.saveAdapters) {
       const copied = copyAdapters(run.store.folder, options.saveAdapters, results);
       places.push(`${copied} adapters: ${options.saveAdapters}`);
     }
     say("");
-    for (const line of headline(results)) say(line);
+    for (const line of headline(run.preset, results)) say(line);
     say("");
-    for (const line of agreementLines(agreement(results, (name) => before.get(name)))) say(line);
+    for (const line of agreementLines(compared)) say(line);
     for (const line of places) say(line);
     return results;
   } finally {
@@ -77,9 +78,14 @@ export async function reproduce(preset: string, options: ReproduceOptions = {}):
   }
 }
 
-/** Executes notebooks where asked to, and publishes a preset that is finished as a whole. Says where to look. */
+/**
+ * Executes notebooks where asked to, and publishes a preset that is finished as a whole. Says where to look, and which committed files of
+ * these differ from what was there.
+ */
 async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceOptions): Promise<string[]> {
   const places: string[] = [];
+  const folders = [run.published.folder, ...(home() === repository ? [notebookFolder] : [])];
+  const before = snapshot(folders);
   if (notebooks) {
     const folder = await executeNotebooksOf(run, scope, signal);
     places.push(
@@ -93,21 +99,22 @@ async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceO
     await publishRun(run);
     places.unshift(`tables and figures: ${shown(join(run.published.folder, "README.md"))}`);
   }
+  if (!places.length) return places;
   const site = join(repository, "site", "index.html");
   if (existsSync(site)) places.push(`site: ${shown(site)} (make site builds it anew)`);
-  return places;
+  return [...places, ...changeLines(folders, changes(before, snapshot(folders)), shown)];
 }
 
 /** A notebook that finds its cells finished: compiling cells and drawing figures. */
 const notebookSeconds = 12;
 
-/** Forgets the finished cells of a scope, once it is sure that others can be trained in their place. */
+/** Forgets the cells of a scope, once it is sure that others can be trained in their place. */
 async function beginAnew(run: Run, scope: Scope, say: (line: string) => void): Promise<void> {
-  const finished = run.plan(scope).filter((cell) => run.finished(cell));
-  if (!finished.length) return;
-  await run.checkBackend();
-  run.discard(finished);
-  say(`--anew: ${finished.length} finished cells are discarded and trained again`);
+  const cells = run.plan(scope);
+  const finished = cells.filter((cell) => run.finished(cell)).length;
+  if (finished) await run.checkBackend();
+  run.discard(cells);
+  if (finished) say(`--anew: ${finished} finished cells are discarded and trained again`);
 }
 
 function resume(run: Run, scope: Scope, say: (line: string) => void): void {

@@ -78,6 +78,20 @@ describe("daam", () => {
       assert.equal(stdout, "");
     });
 
+  it("says what the hidden states that features made are like", () => {
+    const rows = [1, 2, 3, 4].map((label) => `"${label}","","words of news ${label}"\n`).join("");
+    for (const name of ["train.csv", "test.csv"]) writeFileSync(join(home, name), rows);
+    const { status, stdout, stderr } = daam(["features", "--task", "text", "--limit", "4"], {
+      env: { DAAM_HOME: home, DAAM_DATA: home },
+    });
+    assert.equal(status, 0, stderr);
+    const path = stdout.trim();
+    assert.match(path, /features\.safetensors$/);
+    const said = stderr.trim().split("\n").at(-1)!;
+    assert.match(said, /^12 layers: norm \S+ to \S+, largest value .* \(each layer: daam inspect /);
+    assert.ok(said.endsWith(`daam inspect ${path})`));
+  });
+
   for (const command of ["features --limit 5000 --backend cpu", "run --preset small"])
     it(`says that features go on where they were interrupted: ${command}`, async () => {
       const row = (label: number) =>

@@ -1,3 +1,4 @@
+import type { Finished } from "#src/experiments/plan/task-plan.js";
 import type { CellConfig, CellResult } from "#src/experiments/types.js";
 
 /** A finished DAAMv1 cell whose attention lies on one layer. */
@@ -30,3 +31,12 @@ export function finished(name: string, config: CellConfig, layer = 5): CellResul
     versions: {},
   };
 }
+
+/** Every training on held-out items is finished, as good as its rate says: the rows of a preset with rates have chosen. */
+export const judged =
+  (accuracy: (rate: number) => number): Finished =>
+  (name, config) => {
+    if (!config.holdout) return undefined;
+    const result = finished(name, config);
+    return { ...result, last: { ...result.last, accuracy: accuracy(config.learningRate) } };
+  };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, truncateSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -55,8 +55,18 @@ test("what a chunk had come to is read again, by the same chunk alone, and a dam
   assert.deepEqual(await meanStates(encoder, chunk!.batches, { from: kept.read(chunk!) }), whole);
   assert.equal(kept.read((await chunks(items.slice(1), true))[0]!), undefined);
   assert.equal(kept.read((await chunks(items, true, 1))[0]!), undefined);
+  const lines: string[] = [];
+  const bytes = readFileSync(file);
+  const damaged = new HalfwayFile(folder, 0, (line) => lines.push(line));
+  bytes[bytes.length - 9]! ^= 1;
+  writeFileSync(file, bytes);
+  assert.equal(damaged.read(chunk!), undefined);
   truncateSync(file, 600);
-  assert.equal(kept.read(chunk!), undefined);
+  assert.equal(damaged.read(chunk!), undefined);
+  assert.match(
+    lines.join("\n"),
+    /^.*halfway.*checksum.*begun again\n.*halfway.*needs 5120 bytes.*begun again$/,
+  );
   kept.remove();
   assert.equal(kept.read(chunk!), undefined);
 });

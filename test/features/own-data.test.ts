@@ -1,10 +1,11 @@
 /** Extraction from small data of a user's own, through the shipped encoders: what is odd about it is told, and what is left of a run that ends early. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { chooseBackend } from "#src/backend/choose.js";
 import { extractFeatures, plannedFile, type ExtractOptions } from "#src/features/extract.js";
+import { readHeader } from "#src/formats/safetensors.js";
 import { refusal, temporaryFolder } from "../support/files.js";
 import { wav } from "../support/items.js";
 
@@ -115,16 +116,38 @@ test("goes on at a whole batch, to the same bytes, where the list of items was c
   assert.ok(bytes.equals(readFileSync(whole)));
 });
 
-test("a finished file that was cut off is refused with the remedy, which helps", async () => {
-  const path = await extract("news", { limit: 2 });
-  const bytes = readFileSync(path);
-  truncateSync(path, bytes.length - 10);
-  await assert.rejects(
-    extract("news", { limit: 2 }),
-    refusal(new RegExp(`^remove ${dirname(path)} and run again, which makes it anew: .*truncated`)),
-  );
-  rmSync(dirname(path), { recursive: true });
-  assert.ok(bytes.equals(readFileSync(await extract("news", { limit: 2 }))));
+test("a finished file that is damaged is named and made again, from the first item that is", async () => {
+  const path = await extract("news", {});
+  const whole = readFileSync(path);
+  const list = join(dirname(path), "items.jsonl");
+  const items = readFileSync(list);
+  const record = (readHeader(path).entries.get("features")!.end - 4096) / 24;
+  const flipped = (at: number) => {
+    const bytes = Buffer.from(whole);
+    bytes[at]! ^= 16;
+    return bytes;
+  };
+  const text = whole.indexOf("AG News");
+  for (const [name, damaged, from] of [
+    ["cut off", whole.subarray(0, whole.length - 10), 24],
+    ["an item", flipped(4096 + 20 * record + 7), 16],
+    ["the first", flipped(4096), 0],
+    ["a label", flipped(whole.length - 6), 24],
+    ["its own words", flipped(text), 24],
+    ["its header", flipped(9), 24],
+  ] as const) {
+    writeFileSync(path, damaged);
+    const warnings: string[] = [];
+    const seen: number[] = [];
+    await extract("news", {}, { warn: (line) => warnings.push(line), onProgress: (done) => seen.push(done) });
+    assert.ok(whole.equals(readFileSync(path)) && items.equals(readFileSync(list)), name);
+    assert.equal(seen[0], from, name);
+    assert.match(warnings.join(), /^.*features.safetensors is damaged \(.*made again$/, name);
+  }
+  writeFileSync(path, whole);
+  writeFileSync(list, items.subarray(0, 500));
+  await extract("news", {});
+  assert.ok(whole.equals(readFileSync(path)) && items.equals(readFileSync(list)));
 });
 
 test("a run that breaks off before its first item leaves no folder", async () => {

@@ -15,6 +15,7 @@ import {
   wavBytes,
   zipBytes,
 } from "#src/fuzz/samples.js";
+import { safetensorsHeader } from "#src/formats/safetensors.js";
 import { inspect } from "#src/inspect/inspect.js";
 import { temporaryFolder } from "../support/files.js";
 
@@ -151,6 +152,44 @@ for (const [what, make, expected] of cases)
     const path = make();
     assert.deepEqual(await inspect([path]), { lines: expected.map((line) => `${path}: ${line}`), ok: true });
   });
+
+const floats = (...values: number[]) => Buffer.from(Float32Array.from(values).buffer);
+const integers = (...values: number[]) => Buffer.from(Int32Array.from(values).buffer);
+/** A feature file of two items, one layer and two features. */
+const featureFile = (name: string, hidden: Buffer) => {
+  const tensors = [
+    { name: "features", dtype: "F32", shape: [2, 1, 2], bytes: hidden },
+    { name: "labels", dtype: "I32", shape: [2], bytes: integers(0, 1) },
+    { name: "split", dtype: "I32", shape: [2], bytes: integers(0, 1) },
+  ] as const;
+  return file(name, Buffer.concat([safetensorsHeader(tensors), ...tensors.map(({ bytes }) => bytes)]));
+};
+
+test("a feature file's hidden states by layer; one with NaN is refused with its place", async () => {
+  const [good, bad] = [
+    featureFile("good.safetensors", floats(3, 4, 4, -3)),
+    featureFile("nan.safetensors", floats(3, 4, 4, NaN)),
+  ];
+  const { lines, ok } = await inspect([good, bad]);
+  assert.equal(ok, false);
+  assert.match(lines.at(-4)!, /: hidden states of 2 items by layer: norm of an item; /);
+  assert.deepEqual(lines.slice(-3), [
+    `${good}: layer  norm  mean    sd  distance  largest    top 4  cosine  logits`,
+    `${good}:     1     5     2  2.92      3.54        4  100.0 %   0.000    4.42`,
+    `${bad}: error: not a usable feature file: "item 1" has 1 NaN or Inf, the first (NaN) at [0, 1]; make it again (daam features)`,
+  ]);
+});
+
+test("the shipped feature files show every layer", async () => {
+  const { lines, ok } = await inspect(
+    ["speech", "text", "vision"].map((task) => `data/features/${task}.safetensors`),
+  );
+  assert.equal(ok, true);
+  const vision = lines.filter((line) => line.startsWith("data/features/vision")).slice(-12);
+  // numpy on the same file: norm, mean, sd, distance, largest, share, cosine, logits of layers 1 and 12
+  assert.match(vision[0]!, /: +1 +0\.683 +0\.0011 +0\.0648 +0\.625 +0\.717 +18\.6 % +0\.372 +0\.00179$/);
+  assert.match(vision[11]!, /: +12 +1\.13 +0\.000363 +0\.103 +1\.09 +0\.803 +12\.4 % +0\.155 +0\.00496$/);
+});
 
 /** The pickle of two tensors inside another dictionary, under these keys. */
 const nested = (...keys: string[]) => {

@@ -8,10 +8,9 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
-  utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -173,6 +172,33 @@ describe("a run", () => {
     assert.deepEqual(trained(), ["text/mha/run-1", "text/mha/run-1"]);
   });
 
+  it("names a damaged cell and trains it again; a damaged published one is refused with the remedy", async (t) => {
+    const scope = { ...text, methods: ["mha", "gqa"] };
+    await reproduce("smoke", { ...quiet, scope });
+    const { store, published } = await Run.open("smoke");
+    const path = store.path("text/mha/run-1");
+    const cell = readFileSync(path);
+    published.write(published.folder, [store.read("text/mha/run-1")!]);
+    cell[500]! ^= 1;
+    writeFileSync(path, cell);
+    const said = t.mock.method(console, "error", () => {});
+    await reproduce("smoke", { ...quiet, scope });
+    assert.equal(said.mock.callCount(), 1);
+    assert.equal(
+      said.mock.calls[0]!.arguments[0],
+      `${path} is damaged (its checksum does not fit): the cell is trained again`,
+    );
+    assert.deepEqual(trained().slice(2), ["text/mha/run-1"]);
+    const row = join(published.folder, "cells/text/mha.jsonl.gz");
+    writeFileSync(row, readFileSync(row).subarray(0, 99));
+    await assert.rejects(
+      reproduce("smoke", { ...quiet, scope }),
+      refusal(
+        /text\/mha.jsonl.gz cannot be read \(unexpected end of file\): restore it \(git checkout -- .*mha.jsonl.gz\), or delete it/,
+      ),
+    );
+  });
+
   it("whose scope no notebook shows executes none, and says so", async () => {
     const lines: string[] = [];
     const scope = { methods: ["mha"] };
@@ -236,8 +262,7 @@ describe("runs that are killed or meet", () => {
 
   it("takes over the lock of a process that is gone", async () => {
     mkdirSync(join(home, "runs/smoke"), { recursive: true });
-    writeFileSync(join(home, "runs/smoke/lock"), "elsewhere 1 1");
-    utimesSync(join(home, "runs/smoke/lock"), new Date(0), new Date(0));
+    writeFileSync(join(home, "runs/smoke/lock"), `${hostname()} 4194305 1`);
     await reproduce("smoke", { ...quiet, scope: { ...text, methods: ["mha"] } });
     assert.deepEqual(trained(), ["text/mha/run-1"]);
   });

@@ -107,7 +107,7 @@ describe("the site", { skip: noBrowser }, () => {
   }
 
   it("opens a comparison by keyboard, in an address of its own", () =>
-    open("", async (page) => {
+    open("#/verdict?preset=quick", async (page) => {
       await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
       assert.equal(await page.evaluate("document.activeElement.id"), "main");

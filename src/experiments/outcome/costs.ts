@@ -35,7 +35,7 @@ export function readCosts(folder: string): Map<string, CellCosts> {
     );
   } catch (error) {
     throw new UserError(
-      `${path} cannot be read (${(error as Error).message}): restore it (git checkout), or delete it`,
+      `${path} cannot be read (${(error as Error).message}): restore it (git checkout -- ${path}), or delete it`,
     );
   }
 }

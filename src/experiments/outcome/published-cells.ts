@@ -153,5 +153,5 @@ function parsed(path: string, line: string): CellDigits {
 
 const damaged = (path: string, why: string) =>
   new UserError(
-    `${path} cannot be read (${why}): restore it (git checkout), or delete it, and its cells are trained anew`,
+    `${path} cannot be read (${why}): restore it (git checkout -- ${path}), or delete it, and its cells are trained anew`,
   );

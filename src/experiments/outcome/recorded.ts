@@ -1,7 +1,7 @@
 /** Rows that a preset shows and does not train: those that fine-tune, where hidden states are shipped. */
 import { resultsFolder } from "../../folders.js";
 import { cellName } from "../plan/cell.js";
-import { runsOf } from "../plan/budget.js";
+import { atEveryRate, gridOf, runsOf } from "../plan/budget.js";
 import { methods } from "../plan/methods.js";
 import { findPreset, RECORDED } from "../plan/presets.js";
 import { PublishedCells } from "./published-cells.js";
@@ -17,6 +17,8 @@ export function tableMethods(preset: Preset): Method[] {
     return {
       ...method,
       runs: (task) => runsOf(method, from, task),
+      rates: (task) => gridOf(from, task, method),
+      everyRate: atEveryRate(from, method),
       ...(!trains && { recorded: RECORDED }),
     };
   });

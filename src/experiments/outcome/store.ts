@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join, sep } from "node:path";
 import { guard, writeWhole } from "../../files.js";
+import { readSealed, sealed } from "../../sealed.js";
 import { sameConfig } from "../plan/cell.js";
 import type { CellConfig, CellResult } from "../types.js";
 
@@ -17,6 +18,9 @@ export interface Cells {
 
 /** A run's cells, a JSON file each: `cells/<task>/<method>/run-1.json`. Several processes may write, each its own cell. */
 export class CellStore implements Cells {
+  /** Cells that were named as damaged. */
+  private readonly named = new Set<string>();
+
   constructor(readonly folder: string) {}
 
   path(name: string): string {
@@ -28,13 +32,13 @@ export class CellStore implements Cells {
     return result && sameConfig(result.config, config) ? result : undefined;
   }
 
-  /** Cells that cannot be read count as missing. */
+  /** Damaged cells count as missing, and are named once. */
   read(name: string): CellResult | undefined {
-    try {
-      return JSON.parse(readFileSync(this.path(name), "utf8")) as CellResult;
-    } catch {
-      return undefined;
-    }
+    const path = this.path(name);
+    return readSealed(path, (why) => {
+      if (!this.named.has(name)) console.error(`${path} is damaged (${why}): the cell is trained again`);
+      this.named.add(name);
+    });
   }
 
   holds(task: string): boolean {
@@ -46,7 +50,7 @@ export class CellStore implements Cells {
   }
 
   put(result: CellResult): void {
-    writeWhole(this.path(result.name), `${JSON.stringify(result)}\n`);
+    writeWhole(this.path(result.name), sealed(result));
   }
 
   remove(name: string): void {

@@ -29,11 +29,18 @@ export function inScope(cells: readonly Cell[], scope: Scope): Cell[] {
   for (const task of scope.tasks ?? []) oneOf("task", task, taskNames);
   const methodNames = [...new Set(cells.map(({ method }) => method))];
   for (const method of scope.methods ?? []) oneOf("method", method, methodNames);
+  // a table marks the rates that its rows chose
+  const inPart = ({ part }: Cell) =>
+    scope.part === "table"
+      ? part === "table" || part === "rates"
+      : scope.part
+        ? part === scope.part
+        : part !== "robustness";
   const chosen = cells.filter(
     (cell) =>
       (!scope.tasks || scope.tasks.includes(cell.task)) &&
       (!scope.methods || scope.methods.includes(cell.method)) &&
-      (scope.part ? cell.part === scope.part : cell.part !== "robustness"),
+      inPart(cell),
   );
   if (chosen.length === 0)
     throw new UserError(

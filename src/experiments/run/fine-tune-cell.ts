@@ -7,6 +7,7 @@ import { encoderBytes } from "../../features/extraction.js";
 import { preparation } from "../../features/inputs.js";
 import type { Checkpoint } from "../../training/checkpoint.js";
 import { fineTune, type RawExamples } from "../../training/fine-tune.js";
+import { sealFolder } from "../outcome/adapters.js";
 import { outcomeOf } from "../outcome/outcome.js";
 import type { Trained } from "./pool.js";
 import type { RawTaskData } from "./raw-data.js";
@@ -51,7 +52,9 @@ export async function fineTuneCell(
         onEpoch,
         checkpoint,
         finished: async (adapter) => {
-          if (fineTuning.acts) await saveAdapter(adapterFolder, adapter, encoder);
+          if (!fineTuning.acts) return;
+          await saveAdapter(adapterFolder, adapter, encoder);
+          sealFolder(adapterFolder);
         },
       },
     );

@@ -1,6 +1,7 @@
 import { UserError } from "../../errors.js";
 import type { FeatureSummary } from "../../features/load.js";
 import { ablations, type Ablation } from "../plan/ablations.js";
+import type { Scope } from "../plan/cells.js";
 import { resultsFolder } from "../../folders.js";
 import { findPreset, RECORDED } from "../plan/presets.js";
 import { recordedRobustness } from "../plan/robustness.js";
@@ -82,7 +83,16 @@ export class TaskRun {
   /** Finished cells of the table, and what another preset recorded. */
   get results(): CellResult[] {
     const { name } = this.task;
-    return [...this.run.results({ tasks: [name], part: "table" }), ...recordedCells(this.methods, [name])];
+    return [...tested(this.run.results(this.scope)), ...recordedCells(this.methods, [name])];
+  }
+
+  /** Finished cells that were tested on held-out training items, by which rows choose their rates. */
+  get heldOut(): CellResult[] {
+    return this.run.results(this.scope).filter(({ config }) => config.holdout);
+  }
+
+  private get scope(): Scope {
+    return { tasks: [this.task.name], part: "table" };
   }
 
   /** The feature file without its values: sizes, labels, splits, what it says of itself. */
@@ -119,11 +129,11 @@ export class TaskRun {
   }
 
   /**
-   * Trains the missing cells of the table in worker processes and returns all of them.
+   * Trains the missing cells of the table, and those by which its rows choose their rates, in worker processes and returns all of the table.
    * @throws UserError where a worker dies or the run folder cannot be written.
    */
-  finish(onProgress?: (progress: Progress) => void): Promise<CellResult[]> {
-    return this.run.finish({ tasks: [this.task.name], part: "table" }, onProgress);
+  async finish(onProgress?: (progress: Progress) => void): Promise<CellResult[]> {
+    return tested(await this.run.finish(this.scope, onProgress));
   }
 
   /** The same for the ablations; returns the cells of every method that an ablation names, rows of the table among them. */
@@ -132,9 +142,12 @@ export class TaskRun {
       ...new Set(this.ablations.flatMap(({ entries }) => entries.map(({ method }) => method.name))),
     ];
     if (names.length === 0) return [];
-    return this.run.finish({ tasks: [this.task.name], methods: names }, onProgress);
+    return tested(await this.run.finish({ tasks: [this.task.name], methods: names }, onProgress));
   }
 }
+
+/** Those that were tested on test items. */
+const tested = (results: readonly CellResult[]) => results.filter(({ config }) => !config.holdout);
 
 /**
  * Opens a preset's run: `const run = await openRun(process.env.PRESET ?? "quick")`.

@@ -170,7 +170,7 @@ export async function runPool(
         else if (message.kind === "failed" && message.memory) {
           // what it holds is free again only with the process
           workers.delete(worker);
-          ended.push(end(worker));
+          ended.push(end({ ...worker, order: undefined }));
           bury(worker, message.message);
         } else if (message.kind === "failed") reject(failure(name, message));
         else {

@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../errors.js";
+import { guard } from "../../files.js";
 import { summariseFeatures, type FeatureSummary } from "../../features/load.js";
 import { selectIndices } from "../../features/select.js";
 import { sameButRate, sameConfig, type Cell } from "../plan/cell.js";
@@ -12,7 +14,9 @@ import { Lock } from "../../lock.js";
 import { checkBackend, runPool, type Order, type PoolOptions } from "./pool.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
+import { checkpointPath } from "../outcome/checkpoints.js";
 import { PublishedCells } from "../outcome/published-cells.js";
+import { recordedRobustness } from "../plan/robustness.js";
 import { CellStore } from "../outcome/store.js";
 import { findTask, seedOf } from "../plan/tasks.js";
 import type { CellConfig, CellResult, EpochRecord, Preset, TestItems } from "../types.js";
@@ -112,9 +116,10 @@ export class Run {
     return cell.config && this.result(cell.name, cell.config);
   }
 
-  /** Finished results of a scope. */
+  /** Finished results of a scope, as they would be published. */
   results(scope: Scope = {}): CellResult[] {
-    return this.plan(scope).flatMap((cell) => this.finished(cell) ?? []);
+    const finished = this.plan(scope).flatMap((cell) => this.finished(cell) ?? []);
+    return finished.map((result) => this.published.settled(result));
   }
 
   /**
@@ -135,10 +140,16 @@ export class Run {
     return { results: [...results, ...undecided], missing: cells.length - results.length };
   }
 
-  /** Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. */
+  /**
+   * Cells that were tested on shifted inputs, finished here or published; none where the preset has no such tests. While a task has none
+   * with the configuration of the plan, those of an earlier one stay that were published.
+   */
   get robustness(): CellResult[] {
     const planned = Object.values(this.files).some(({ shifted }) => Object.keys(shifted).length > 0);
-    return planned ? this.standing({ part: "robustness" }).results : [];
+    const found = planned ? this.standing({ part: "robustness" }).results : [];
+    const earlier = this.preset.alwaysAnew ? [] : recordedRobustness(this.preset, this.published);
+    const has = (task: string) => found.some(({ config }) => config.task === task);
+    return [...found, ...earlier.filter(({ config }) => !has(config.task))];
   }
 
   /** Tasks whose hidden states are there. */
@@ -182,10 +193,12 @@ export class Run {
     return checkBackend(this.pool);
   }
 
-  /** Forgets finished cells. */
+  /** Forgets cells, and how far the training of unfinished ones has come. */
   discard(cells: readonly Cell[]): void {
     for (const { name } of cells) {
       this.store.remove(name);
+      const checkpoint = checkpointPath(this.store.folder, name);
+      guard(checkpoint, () => rmSync(checkpoint, { force: true }));
       this.known.delete(name);
     }
   }

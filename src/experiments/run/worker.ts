@@ -42,6 +42,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
 process.on("message", (message: ToWorker) => {
   (message === "prepare" ? prepare() : train(message)).catch((error: Error) => {
     if (error instanceof Stopped) process.exit(STOPPED);
+    checkpoint = undefined;
     send({
       kind: "failed",
       user: error instanceof UserError,

@@ -5,7 +5,17 @@ import type { CellResult, Task } from "../../experiments/types.js";
 import { ratioOfSds } from "../../statistics/spread.js";
 import { majority, summarise } from "../../statistics/summary.js";
 import { collapsedOf, learnedRange } from "../tables/attention-maps.js";
-import { type Protocol, type ResultTable, rowOf, seesAll, summary, type TableRow } from "../tables/rows.js";
+import {
+  atEachRate,
+  type Protocol,
+  type ResultTable,
+  rowAt,
+  rowOf,
+  seesAll,
+  severalRates,
+  summary,
+  type TableRow,
+} from "../tables/rows.js";
 import type { TextTable } from "../tables/tables.js";
 import { plusMinus, points, rateText } from "../tables/words.js";
 import { judgeFamily } from "./judge.js";
@@ -32,9 +42,13 @@ function floorOf({ classes }: Task, results: readonly CellResult[]): number {
 
 /** Rows that learned nothing in some runs: at the last epoch one class is predicted for every test item. */
 export function collapseSentence({ task, rows }: Pick<ResultTable, "task" | "rows">): string {
-  const collapsed = rows.flatMap(({ title, results }) => {
-    const n = collapsedOf(results, task.classes.length);
-    return n ? [`${title} (${n} of ${results.length} runs)`] : [];
+  const collapsed = rows.flatMap(({ title, results, byRate }) => {
+    const several = byRate.length > 1;
+    const counts = (several ? byRate : [{ rate: 0, results }]).flatMap((at) => {
+      const n = collapsedOf(at.results, task.classes.length);
+      return n ? [`${n} of ${at.results.length} runs${several ? ` at ${rateText(at.rate)}` : ""}`] : [];
+    });
+    return counts.length ? [`${title} (${counts.join(", ")})`] : [];
   });
   return collapsed.length
     ? `One class for every test item at the last epoch: ${collapsed.join(", ")}. Means and differences include these runs.`
@@ -84,9 +98,20 @@ export const stabilityNote =
   "and Morgan), for these test items. It takes runs for normal, so that there is none where runs collapsed, which are a spread of their own: what is left " +
   "without these stands beside it.";
 
-/** Spread of DAAMv1 against other rows: a line a task and row. */
+/** Where a table of findings has rows at several rates, which of them a line is of; "chosen" where each row has its own. */
+const ratesColumn = (tables: readonly ResultTable[]) =>
+  tables.some((table) => severalRates(table).length) ? ["rate"] : [];
+
+/** A line of findings with its rate, where {@link ratesColumn} is there. */
+const withRate = (tables: readonly ResultTable[], rates: string, [task, ...rest]: string[]) => [
+  task!,
+  ...ratesColumn(tables).map(() => rates),
+  ...rest,
+];
+
+/** Spread of DAAMv1 against other rows: a line a task and row, at each rate where there are several. */
 export function stabilityTable(tables: readonly ResultTable[]): TextTable {
-  const rows = tables.flatMap((table) => {
+  const rows = tables.flatMap(atEachRate).flatMap(({ rates, table }) => {
     const density = rowOf(table, "daam-v1");
     return beside.flatMap((name) => {
       const row = rowOf(table, name);
@@ -98,15 +123,25 @@ export function stabilityTable(tables: readonly ResultTable[]): TextTable {
         ? `${steady ? ratioText(steady) : "too few are left"}; ${collapsedRuns(collapsed)}`
         : "";
       const ratio = collapsed && found.ratio < Infinity ? found.ratio.toFixed(2) : ratioText(found);
-      return [[table.task.name, row.title, found.over, ratio, without]];
+      return [withRate(tables, rates, [table.task.name, row.title, found.over, ratio, without])];
     });
   });
-  return { columns: ["task", "sd of DAAMv1 ÷ sd of", "over", "ratio", "without collapsed runs"], rows };
+  return {
+    columns: [
+      "task",
+      ...ratesColumn(tables),
+      "sd of DAAMv1 ÷ sd of",
+      "over",
+      "ratio",
+      "without collapsed runs",
+    ],
+    rows,
+  };
 }
 
 /** Rank correlation of the published decoders with the paper, a line a task; rows of LoRA saw fewer items here and are left out. */
 export function orderTable(tables: readonly ResultTable[]): TextTable {
-  const rows = tables.flatMap((table) => {
+  const rows = tables.flatMap(atEachRate).flatMap(({ rates, table }) => {
     const both = table.rows.filter((row) => row.paper && row.results.length && seesAll(row));
     if (both.length < 3) return [];
     const correlation = (protocol: Protocol) =>
@@ -116,9 +151,13 @@ export function orderTable(tables: readonly ResultTable[]): TextTable {
       )
         .toFixed(2)
         .replace("-", "−");
-    return [[table.task.name, String(both.length), correlation("best"), correlation("last")]];
+    const line = [table.task.name, String(both.length), correlation("best"), correlation("last")];
+    return [withRate(tables, rates, line)];
   });
-  return { columns: ["task", "published decoders", "best epoch", "last epoch"], rows };
+  return {
+    columns: ["task", ...ratesColumn(tables), "published decoders", "best epoch", "last epoch"],
+    rows,
+  };
 }
 
 const densityRows = ["daam-v1", "daam-v2", "gqdaam", "mixture"];
@@ -126,11 +165,11 @@ const densityRows = ["daam-v1", "daam-v2", "gqdaam", "mixture"];
 /** How to read {@link gainTable}. */
 export const gainNote =
   "“Up to about 20 points over dot-product attention”: the largest difference of means, best epochs, that a row with density attention has " +
-  "over dot products. Verdicts are corrected for all four rows with density attention and both forms of dot products, intervals are not.";
+  "over dot products, at the same rate and, where rows chose different ones, each at its own. Verdicts are corrected for all four rows with density attention and both forms of dot products, intervals are not.";
 
-/** The largest gain over dot products, as published and over the layers: a line a task and form. */
+/** The largest gain over dot products, as published and over the layers: a line a task and form, at each rate where there are several. */
 export function gainTable(tables: readonly ResultTable[], itemsOf?: ItemsOf): TextTable {
-  const rows = tables.flatMap((table) => {
+  const rows = tables.flatMap(atEachRate).flatMap(({ rates, table }) => {
     const density = densityRows.flatMap((name) => rowOf(table, name) ?? []);
     const pairs = ["mha", "mha-layers"].flatMap((name) => {
       const reference = rowOf(table, name);
@@ -147,18 +186,21 @@ export function gainTable(tables: readonly ResultTable[], itemsOf?: ItemsOf): Te
       if (!largest) return [];
       const { row, reference, found } = largest;
       return [
-        [
+        withRate(tables, rates, [
           table.task.name,
           reference.title,
           paperGain(reference, density),
           row.title,
           judgedText(found),
           found.verdict,
-        ],
+        ]),
       ];
     });
   });
-  return { columns: ["task", "over", "paper", "here", "largest gain", "verdict"], rows };
+  return {
+    columns: ["task", ...ratesColumn(tables), "over", "paper", "here", "largest gain", "verdict"],
+    rows,
+  };
 }
 
 /** "+5.5 (Mixture of DAAM)". */
@@ -171,22 +213,18 @@ function paperGain(reference: TableRow, rows: readonly TableRow[]): string {
   return first ? `${points(first.gain)} (${first.title})` : "–";
 }
 
-/** What DAAMv1 learned, by task, and whether the order of the tasks can be told. The paper finds more spread where data are less stationary. */
+/** What DAAMv1 learned, a line a task and rate, the chosen one marked. The paper finds more spread where data are less stationary. */
 export function spreadTable(tables: readonly ResultTable[]): TextTable {
   const rows = tables.flatMap((table) => {
-    const results = rowOf(table, "daam-v1")?.results ?? [];
-    const ranges = results.flatMap((result) => learnedRange([result]) ?? []);
-    if (!ranges.length) return [];
-    const width = (key: "meanOffset" | "scaledVariance") =>
-      plusMinus(summarise(ranges.map(({ [key]: [low, high] }) => high - low)), 2);
-    return [
-      [
-        table.task.name,
-        width("meanOffset"),
-        width("scaledVariance"),
-        rateText(results[0]!.config.learningRate),
-      ],
-    ];
+    const row = rowOf(table, "daam-v1");
+    return (row?.byRate ?? []).flatMap(({ rate }) => {
+      const ranges = rowAt(row!, rate).results.flatMap((result) => learnedRange([result]) ?? []);
+      if (!ranges.length) return [];
+      const width = (key: "meanOffset" | "scaledVariance") =>
+        plusMinus(summarise(ranges.map(({ [key]: [low, high] }) => high - low)), 2);
+      const chosen = row!.byRate.length > 1 && rate === row!.chosen ? " (chosen)" : "";
+      return [[table.task.name, width("meanOffset"), width("scaledVariance"), rateText(rate) + chosen]];
+    });
   });
   return { columns: ["task", "width of δ", "width of c", "rate"], rows };
 }
@@ -194,4 +232,4 @@ export function spreadTable(tables: readonly ResultTable[]): TextTable {
 /** How to read {@link spreadTable}. */
 export const spreadNote =
   "Width (largest − smallest value) of what DAAMv1 learned, mean ± sd over runs; the paper: speech > text > vision. A larger rate alone " +
-  "widens it: where rates differ this is no test of the claim.";
+  "widens it: only lines of the same rate tell the order of the tasks.";

@@ -3,7 +3,15 @@ import { createHash } from "node:crypto";
 import type { CellResult } from "../../experiments/types.js";
 import { decide } from "../../statistics/inference.js";
 import { holmOfDistinct } from "../../statistics/multiple.js";
-import { type Protocol, ratesOf, type ResultTable, rowOf } from "../tables/rows.js";
+import {
+  isComplete,
+  type Protocol,
+  ratesOf,
+  type ResultTable,
+  rowOf,
+  severalRates,
+  tableAt,
+} from "../tables/rows.js";
 import { type Comparison, comparisons } from "./comparisons.js";
 import { type Difference, type ItemsOf, less, MARGIN, type Steadied, steadied } from "./paired.js";
 
@@ -51,12 +59,18 @@ export function judgeFamily<T extends Difference>(
   });
 }
 
-/** A comparison on one task. */
+/** A comparison on one task, at one rate or with each row at its own. */
 export interface Judgement extends Comparison {
   /** Titles of the two rows. */
   rows: [better: string, worse: string];
+  /** The rate that both are compared at, of rows that are trained at several; left out where each row has its own. */
+  rate?: number;
   /** Their learning rates, where they have run. */
   rates: [better: number[], worse: number[]];
+  /** Whether each row is at the rate that it chose; of rows that have one rate, always. */
+  chosen: boolean;
+  /** What is missing of the two rows, at any of their rates. */
+  lacks?: "rates not chosen yet" | "incomplete";
   task: string;
   /** The paper's difference of means in points, where it has both rows. */
   paper?: number;
@@ -68,38 +82,70 @@ export interface Judgement extends Comparison {
 }
 
 /**
- * Every comparison on every task, comparisons without any shared run left out. The comparisons of a task are one family.
+ * Every comparison on every task, comparisons without any shared run left out. Rows that are trained at several rates are compared at each
+ * that both have; where they chose different ones, also with each at its own. The comparisons of a task at a rate are one family; those with
+ * each row at its own rate are another.
  * @param itemsOf the test items of cells: without them there are no intervals, and nothing is decided.
  */
 export function judge(tables: readonly ResultTable[], itemsOf?: ItemsOf): Judgement[] {
   const all = tables.flatMap((table) => {
-    const pairs = comparisons.map(({ better, worse }) => rowsOf(table, better, worse));
-    const keys = pairs.map((rows) => (rows ? rows.map(({ results }) => fingerprint(results)).join() : ""));
-    const [best, last] = (["best", "last"] as const).map((protocol) =>
-      judgeFamily(
-        pairs.map((rows) => rows && steadied(table.task, less(...rows), protocol, itemsOf)),
-        keys,
-      ),
+    const atRates = severalRates(table).flatMap((rate) =>
+      judgeTable(tableAt(table, rate), itemsOf).flatMap((entry): Judgement[] => {
+        const chosen = [entry.better, entry.worse].every((name) => rowOf(table, name)?.chosen === rate);
+        return entry.last ? [{ ...entry, rate, chosen, ...lacksOf(table, entry) }] : [];
+      }),
     );
-    return comparisons.map((comparison, i): Judgement => {
-      const { better, worse, paperBetter = better } = comparison;
-      const [a, b] = [paperBetter, worse].map((name) => rowOf(table, name)?.paper?.cells.mean);
-      const first = keys.indexOf(keys[i]!);
-      return {
-        ...comparison,
-        rows: [rowOf(table, better)?.title ?? better, rowOf(table, worse)?.title ?? worse],
-        rates: [better, worse].map((name) => ratesOf(rowOf(table, name))) as Judgement["rates"],
-        task: table.task.name,
-        ...(a !== undefined && b !== undefined && { paper: a - b }),
-        ...(last![i] && first < i && { repeats: comparisons[first]!.claim }),
-        ...(best![i] && { best: best![i] }),
-        ...(last![i] && { last: last![i] }),
-      };
-    });
+    const told = (entry: Judgement, at: Judgement) =>
+      at.claim === entry.claim && (at.chosen || entry.last === undefined);
+    const own = judgeTable(table, itemsOf)
+      .filter((entry) => !atRates.some((at) => told(entry, at)))
+      .map((entry) => ({ ...entry, ...lacksOf(table, entry) }));
+    return [...atRates, ...own];
   });
   const known = new Set(all.flatMap(({ claim, last }) => (last ? [claim] : [])));
-  const order = (entry: Judgement) => comparisons.findIndex(({ claim }) => claim === entry.claim);
-  return all.filter(({ claim }) => known.has(claim)).sort((a, b) => order(a) - order(b));
+  const claimOf = (entry: Judgement) => comparisons.findIndex(({ claim }) => claim === entry.claim);
+  const taskOf = (entry: Judgement) => tables.findIndex(({ task }) => task.name === entry.task);
+  return all
+    .filter(({ claim }) => known.has(claim))
+    .sort((a, b) => claimOf(a) - claimOf(b) || taskOf(a) - taskOf(b));
+}
+
+/** Every comparison of a table's rows as they stand, one family. */
+function judgeTable(table: ResultTable, itemsOf?: ItemsOf): Judgement[] {
+  const pairs = comparisons.map(({ better, worse }) => rowsOf(table, better, worse));
+  const keys = pairs.map((rows) => (rows ? rows.map(({ results }) => fingerprint(results)).join() : ""));
+  const [best, last] = (["best", "last"] as const).map((protocol) =>
+    judgeFamily(
+      pairs.map((rows) => rows && steadied(table.task, less(...rows), protocol, itemsOf)),
+      keys,
+    ),
+  );
+  return comparisons.map((comparison, i): Judgement => {
+    const { better, worse, paperBetter = better } = comparison;
+    const [a, b] = [paperBetter, worse].map((name) => rowOf(table, name)?.paper?.cells.mean);
+    const first = keys.indexOf(keys[i]!);
+    return {
+      ...comparison,
+      rows: [rowOf(table, better)?.title ?? better, rowOf(table, worse)?.title ?? worse],
+      rates: [better, worse].map((name) => ratesOf(rowOf(table, name))) as Judgement["rates"],
+      chosen: true,
+      task: table.task.name,
+      ...(a !== undefined && b !== undefined && { paper: a - b }),
+      ...(last![i] && first < i && { repeats: comparisons[first]!.claim }),
+      ...(best![i] && { best: best![i] }),
+      ...(last![i] && { last: last![i] }),
+    };
+  });
+}
+
+/** What is missing of the rows of a comparison; nothing is said of rows that another preset recorded. */
+function lacksOf(table: ResultTable, { better, worse }: Comparison): Pick<Judgement, "lacks"> {
+  const rows = [better, worse]
+    .flatMap((name) => rowOf(table, name) ?? [])
+    .filter(({ recorded }) => !recorded);
+  if (rows.some(({ byRate, chosen }) => byRate.length > 1 && chosen === undefined))
+    return { lacks: "rates not chosen yet" };
+  return rows.some((row) => !isComplete(row, table.runs)) ? { lacks: "incomplete" } : {};
 }
 
 function rowsOf(table: ResultTable, better: string, worse: string) {

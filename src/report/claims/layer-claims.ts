@@ -5,7 +5,8 @@ import type { CellResult, Task } from "../../experiments/types.js";
 import { sharesOfLayers } from "../tables/attention-maps.js";
 import type { TableRow } from "../tables/rows.js";
 import { runsText, type TextTable } from "../tables/tables.js";
-import { points } from "../tables/words.js";
+import { sortedRates } from "../tables/search.js";
+import { points, rateText } from "../tables/words.js";
 import { judgeFamily } from "./judge.js";
 import { difference, type ItemsOf, type Term, withoutCollapsed } from "./paired.js";
 import { differenceText, smallestText } from "./verdict.js";
@@ -39,7 +40,17 @@ export function layersTable(task: Task, entries: LayerEntries, itemsOf?: ItemsOf
   const { terms: kept, collapsed } = withoutCollapsed(task, more, "last");
   const steady = collapsed ? gaps(kept) : [];
   const paper = (paperHighLow as Record<string, (typeof paperHighLow)["speech"]>)[task.name];
-  const titles = ["DAAMv2, high − low", "no attention, high − low", "DAAMv2's gap − that of no attention"];
+  const rates = [density, plain].map((terms) =>
+    sortedRates(terms.flatMap(({ results }) => results))
+      .map(rateText)
+      .join(", "),
+  );
+  const apart = rates[0] === rates[1] ? "" : `, at different rates (${rates.join("; ")})`;
+  const titles = [
+    "DAAMv2, high − low",
+    "no attention, high − low",
+    `DAAMv2's gap − that of no attention${apart}`,
+  ];
   return {
     columns: [
       "task",

@@ -7,6 +7,7 @@ import {
   CLEAN,
   cellsOf,
   columns,
+  rateOf,
   type Robustness,
   sets,
   summaryOf,
@@ -84,7 +85,7 @@ export function contrasts(of: Robustness): Contrast[] {
 
 const contrastOf = (of: Robustness, pair: Contrast["pair"]): Contrast => ({
   pair,
-  title: `${titleOf(pair[0])} − ${titleOf(pair[1])}`,
+  title: pair.map(titleOf).join(" − ") + apartText(of, pair),
   at: sets(of).map((set) => contrast(of, pair, [[set, 1]])),
   change: judgeFamily(
     sets(of).map((set) =>
@@ -97,6 +98,14 @@ const contrastOf = (of: Robustness, pair: Contrast["pair"]): Contrast => ({
     ),
   ),
 });
+
+/** ", at different rates (1e-3, 3e-4)". */
+function apartText(of: Robustness, pair: Contrast["pair"]): string {
+  const rates = pair.map((method) => rateOf(of, method));
+  return rates.every((rate) => rate) && rates[0] !== rates[1]
+    ? `, at different rates (${rates.join(", ")})`
+    : "";
+}
 
 const differenceText = (found: Difference | undefined) => (found ? textOf(found) : "");
 

@@ -1,6 +1,7 @@
 /** What the tables say about the paper's claims, as tables and text: the verdicts first, the figures behind them after. */
 import { type TextTable } from "../tables/tables.js";
 import { intervalText, notRun, points, pText, rateText, withInterval } from "../tables/words.js";
+import { type AcrossRates, acrossRates, byRateText, DEPENDS, ratesText } from "./across-rates.js";
 import { type Judgement, verdicts } from "./judge.js";
 import { type Difference, MARGIN, type Steadied } from "./paired.js";
 
@@ -23,32 +24,42 @@ export function judgedText(found: Steadied | undefined): string {
 export const smallestText = ({ sure }: Difference) =>
   sure ? sure.smallest.toFixed(sure.smallest < 0.95 ? 2 : 1) : "–";
 
-const ratesText = (rates: readonly number[]) => rates.map(rateText).join(", ") || "–";
-
 /** Whether the two rows were trained at different rates. */
-export const apart = ({ rates: [a, b] }: Judgement) =>
-  a.length > 0 && b.length > 0 && ratesText(a) !== ratesText(b);
+export const apart = ({ rates: [a, b] }: Judgement) => a.length > 0 && b.length > 0 && a.join() !== b.join();
 
-/** "undecided (one run), at different rates (1e-3, 3e-3)". */
-export function verdictText(entry: Judgement): string {
-  const { last, rates } = entry;
-  if (!last) return "–";
-  const reason = last.reason ? ` (${last.reason})` : "";
-  const different = apart(entry) ? `, at different rates (${rates.map(ratesText).join(", ")})` : "";
-  return last.verdict + reason + different;
+/** Whether the rows are compared at different rates and at no other ones. */
+const onlyApart = ({ entries }: AcrossRates) => entries.length === 1 && apart(entries[0]!);
+
+/** "undecided (one run), at different rates (1e-3, 3e-3)"; "depends on the rate: better at 1e-3; undecided at 1e-4 (incomplete)". */
+export function verdictText(found: AcrossRates): string {
+  const { entries, verdict, lacks } = found;
+  if (!verdict) return "–";
+  const [reason] = new Set(entries.map(({ last }) => last!.reason));
+  const remarks = [
+    reason && entries.every(({ last }) => last!.reason === reason) ? reason : undefined,
+    lacks,
+  ];
+  const said = remarks.filter((remark) => remark).join("; ");
+  return (
+    verdict +
+    (verdict === DEPENDS ? `: ${byRateText(found)}` : "") +
+    (said ? ` (${said})` : "") +
+    (onlyApart(found) ? `, at different rates (${ratesText(entries[0]!, ", ")})` : "")
+  );
 }
 
-const claimsOf = (judgements: readonly Judgement[]) => [...new Set(judgements.map(({ claim }) => claim))];
+const claimsOf = (found: readonly { claim: string }[]) => [...new Set(found.map(({ claim }) => claim))];
 
 /** The verdicts alone: a line a claim, a column a task. */
 export function verdictTable(judgements: readonly Judgement[]): TextTable {
+  const across = acrossRates(judgements);
   const tasks = [...new Set(judgements.map(({ task }) => task))];
   return {
     columns: ["claim", ...tasks],
-    rows: claimsOf(judgements).map((claim) => [
+    rows: claimsOf(across).map((claim) => [
       claim,
       ...tasks.map((task) => {
-        const entry = judgements.find((one) => one.claim === claim && one.task === task);
+        const entry = across.find((one) => one.claim === claim && one.task === task);
         return entry ? verdictText(entry) : "–";
       }),
     ]),
@@ -58,11 +69,12 @@ export function verdictTable(judgements: readonly Judgement[]): TextTable {
 /** How to read {@link verdictTable}. */
 export const verdictNote =
   "Last epoch, all runs counted, also those in which a row learned nothing. Better or worse: a difference that is there after Holm's " +
-  `correction for all distinct comparisons of the task (5 %). Equivalent: shown to be less than ${MARGIN} point, by two one-sided tests, ` +
+  `correction for all distinct comparisons of the task at that rate (5 %). Equivalent: shown to be less than ${MARGIN} point, by two one-sided tests, ` +
   "corrected in the same way, whichever side of 0 it lies on. Undecided: neither; the difference may be there. Nothing is decided on one run. " +
-  "Rows at different rates differ in more than their attention.";
+  "Decoders that were trained at several rates are compared at each of them and, where they chose different ones on held-out items, with each " +
+  "at its own: a verdict holds where all of these agree, else it depends on the rate. Rows at different rates differ in more than their attention.";
 
-/** Differences in points for every claim and task, the paper's protocol beside the last epoch's; all that is behind the verdict is of the last epoch. */
+/** Differences in points for every claim, task and rate, the paper's protocol beside the last epoch's; all that is behind the verdict is of the last epoch. */
 export function claimsTable(judgements: readonly Judgement[]): TextTable {
   return {
     columns: [
@@ -80,7 +92,7 @@ export function claimsTable(judgements: readonly Judgement[]): TextTable {
       "verdict",
     ],
     rows: judgements.map((entry) => {
-      const { claim, task, paper, best, last, rates } = entry;
+      const { claim, task, paper, best, last } = entry;
       return [
         claim,
         task,
@@ -92,7 +104,7 @@ export function claimsTable(judgements: readonly Judgement[]): TextTable {
         pText(last?.sure?.p),
         pText(last?.adjusted?.difference),
         pText(last?.adjusted?.equivalence),
-        apart(entry) ? rates.map(ratesText).join(" − ") : ratesText(rates[0]),
+        ratesText(entry) + (entry.rate !== undefined && entry.chosen ? " (chosen)" : ""),
         last ? last.verdict + (last.reason ? ` (${last.reason})` : "") : "–",
       ];
     }),
@@ -105,26 +117,27 @@ export const claimsNote =
   "components of seeds and test items, on speech of seeds and actors within each fold; where a fold has one seed, from the spread of the " +
   "folds alone. p: two-sided, of the same components, so that neither seeds nor items are held fixed. " +
   "Over folds alone: Student's interval of the folds' means, which also holds what training on other actors changes. Found from: the " +
-  "smallest difference that would have been found with 80 % power, before Holm's correction. Rates: of the first row − of the second where they differ. " +
+  "smallest difference that would have been found with 80 % power, before Holm's correction. Rates: of the first row − of the second where they differ; chosen: the rate that both rows chose. " +
   "In simulations of these designs 95 % intervals hold the truth in 93 to 97 %, in up to 98 % with five seeds that hardly matter and in nearly all with three. Nothing here speaks of other data " +
   "or encoders.";
 
-/** How many comparisons of each task are distinct, where some are of the same predictions. */
+/** How many comparisons of each task, at each rate, are distinct, where some are of the same predictions. */
 export function repeatsNote(judgements: readonly Judgement[]): string {
+  const placeOf = ({ task, rate }: Judgement) => (rate === undefined ? task : `${task} at ${rateText(rate)}`);
   const repeated = judgements.filter(({ repeats }) => repeats);
-  const tasks = [...new Set(repeated.map(({ task }) => task))];
-  return tasks
-    .map((task) => {
-      const own = judgements.filter((entry) => entry.task === task && entry.last);
-      const same = repeated.filter((entry) => entry.task === task);
+  return [...new Set(repeated.map(placeOf))]
+    .map((place) => {
+      const own = judgements.filter((entry) => placeOf(entry) === place && entry.last);
+      const same = repeated.filter((entry) => placeOf(entry) === place);
       const pairs = same.map(({ claim, repeats }) => `“${claim}” is “${repeats}”`).join("; ");
-      return `On ${task}, ${own.length - same.length} of ${own.length} comparisons are distinct, since rows predict the same in every run: ${pairs}.`;
+      return `On ${place}, ${own.length - same.length} of ${own.length} comparisons are distinct, since rows predict the same in every run: ${pairs}.`;
     })
     .join(" ");
 }
 
 /**
- * A line a claim and task: the difference at the last epoch and its verdict, here and as another preset has published it.
+ * A line a claim, task and rate of another preset's: the difference at the last epoch and its verdict, here and as published there. What
+ * was compared here stands in the line of the same rates, in the first of its claim and task where there is none.
  * @param published that preset's {@link claimsTable}
  * @param names of the preset here and of the other
  */
@@ -134,29 +147,43 @@ export function claimsBeside(
   [here, other]: readonly [string, string],
 ): TextTable {
   const at = (name: string) => published.columns.indexOf(name);
-  const there = ["here, last epoch", "found from", "verdict"].map(at);
+  const there = ["here, last epoch", "found from", "rates", "verdict"].map(at);
   const tasks = new Set(judgements.map(({ task }) => task));
   const recorded = published.rows.filter(([, task]) => tasks.has(task!));
-  const own = (claim: string, task: string) =>
-    judgements.find((entry) => entry.claim === claim && entry.task === task)?.last;
+  const bare = (rates: string) => rates.replace(/ \(.*/, "");
+  const own = (row: readonly string[], first: boolean) => {
+    const entries = judgements.filter(({ claim, task, last }) => claim === row[0] && task === row[1] && last);
+    const lines = recorded.filter(([claim, task]) => claim === row[0] && task === row[1]);
+    const same = (entry: Judgement, line: readonly string[]) => ratesText(entry) === bare(line[at("rates")]!);
+    return (
+      entries.find((entry) => same(entry, row)) ??
+      (first ? entries.find((entry) => !lines.some((line) => same(entry, line))) : undefined)
+    );
+  };
   return {
     columns: [
       "claim",
       "task",
       `${here}, last epoch`,
       "found from",
+      "rates",
       "verdict",
       `${other} (recorded), last epoch`,
       "found from there",
+      "rates there",
       "verdict there",
     ],
-    rows: recorded.map((row) => {
+    rows: recorded.map((row, i) => {
       const [claim, task] = row as [string, string];
-      const found = own(claim, task);
+      const first = recorded[i - 1]?.[0] !== claim || recorded[i - 1]?.[1] !== task;
+      const found = own(row, first);
+      const last = found?.last;
       return [
         claim,
         task,
-        ...(found ? [differenceText(found), smallestText(found), found.verdict] : ["–", "–", "–"]),
+        ...(last
+          ? [differenceText(last), smallestText(last), ratesText(found), last.verdict]
+          : ["–", "–", "–", "–"]),
         ...there.map((column) => row[column]!),
       ];
     }),
@@ -165,30 +192,47 @@ export function claimsBeside(
 
 /** A short paragraph a claim: its verdicts by task, and how small a difference would have been found. */
 export function claimParagraphs(judgements: readonly Judgement[]): string[] {
-  return claimsOf(judgements).map((claim) => {
-    const entries = judgements.filter((entry) => entry.claim === claim && entry.last);
-    const words = verdicts.flatMap((verdict) => {
-      const tasks = entries.filter(({ last }) => last!.verdict === verdict).map(({ task }) => task);
+  const across = acrossRates(judgements);
+  return claimsOf(across).map((claim) => {
+    const found = across.filter((one) => one.claim === claim && one.verdict);
+    const words = [...verdicts, DEPENDS].flatMap((verdict) => {
+      const tasks = found.filter((one) => one.verdict === verdict).map(({ task }) => task);
       return tasks.length ? [`${verdict} on ${inWords(tasks)}`] : [];
     });
-    const because = (text: string, of: (entry: Judgement) => unknown) => {
-      const tasks = entries.filter(of).map(({ task }) => task);
+    const because = (text: string, of: (one: AcrossRates) => unknown) => {
+      const tasks = found.filter(of).map(({ task }) => task);
       return tasks.length ? [`${text} on ${inWords(tasks)}`] : [];
     };
+    const any = (of: (entry: Judgement) => unknown) => (one: AcrossRates) => one.entries.some(of);
     const remarks = [
-      ...because("One run", ({ last }) => last!.reason === "one run"),
-      ...because("Test items that are not known", ({ last }) => last!.reason === "test items not known"),
-      ...because("Different rates", apart),
-      ...because("Collapsed runs, which are counted,", ({ last }) => last!.collapsed > 0),
+      ...because(
+        "One run",
+        any(({ last }) => last!.reason === "one run"),
+      ),
+      ...because(
+        "Test items that are not known",
+        any(({ last }) => last!.reason === "test items not known"),
+      ),
+      ...because("Different rates", onlyApart),
+      ...because("Rates not chosen yet", ({ lacks }) => lacks === "rates not chosen yet"),
+      ...because("Incomplete", ({ lacks }) => lacks === "incomplete"),
+      ...because(
+        "Collapsed runs, which are counted,",
+        any(({ last }) => last!.collapsed > 0),
+      ),
     ];
-    const smallest = entries.flatMap(({ task, last }) =>
-      last!.sure ? [`${smallestText(last!)} (${task})`] : [],
-    );
+    const several = found.some(({ entries }) => entries.length > 1);
+    const smallest = found.flatMap(({ task, entries }) => {
+      const [largest] = entries
+        .flatMap(({ last }) => (last!.sure ? [last!] : []))
+        .sort((a, b) => b.sure!.smallest - a.sure!.smallest);
+      return largest ? [`${smallestText(largest)} (${task})`] : [];
+    });
     return (
-      `**${claim}** (${entries[0]!.rows.join(" − ")}): ${words.join("; ")}.` +
+      `**${claim}** (${found[0]!.rows.join(" − ")}): ${words.join("; ")}.` +
       remarks.map((remark) => ` ${remark}.`).join("") +
       (smallest.length
-        ? ` The smallest difference that 80 % power would have found, in points: ${smallest.join(", ")}.`
+        ? ` The smallest difference that 80 % power would have found${several ? " at every rate" : ""}, in points: ${smallest.join(", ")}.`
         : "")
     );
   });

@@ -11,6 +11,8 @@ export interface EfficiencyPoint {
   parameters: number;
   /** Training of one run. */
   seconds: number;
+  /** Whether the row learned nothing in some runs: hollow. */
+  collapsed?: boolean;
 }
 
 const panels = [
@@ -29,7 +31,7 @@ export function efficiencyFigure(title: string, points: readonly EfficiencyPoint
   const height = 380 + bottom;
   const data = panels.flatMap(({ key, suffix }) =>
     points.map(
-      ({ label, accuracy, ...point }, i) =>
+      ({ label, accuracy, collapsed, ...point }, i) =>
         ({
           type: "scatter",
           mode: "markers",
@@ -40,8 +42,10 @@ export function efficiencyFigure(title: string, points: readonly EfficiencyPoint
           // each round of colours has other symbols
           marker: {
             color: colours[i % colours.length],
-            symbol: symbols[(i + Math.floor(i / colours.length)) % symbols.length],
+            symbol:
+              symbols[(i + Math.floor(i / colours.length)) % symbols.length] + (collapsed ? "-open" : ""),
             size: 10,
+            ...(collapsed && { line: { width: 2, color: colours[i % colours.length] } }),
           },
           xaxis: `x${suffix}`,
           yaxis: `y${suffix}`,

@@ -9,19 +9,38 @@ import {
   sharesOfLayers,
   type TestLabels,
 } from "../tables/attention-maps.js";
+import type { Judgement } from "../claims/judge.js";
+import { MARGIN } from "../claims/paired.js";
 import type { Figure } from "./figure.js";
 import { importanceHeatmap, layerShares, learnedRanges } from "./attention.js";
+import { type DifferenceLine, differencesFigure } from "./differences.js";
 import { efficiencyFigure } from "./efficiency.js";
 import { ablationFigure, verdictFigure } from "./results.js";
 import { confusionMatrix, learningCurves } from "./training.js";
 import { summarise } from "../../statistics/summary.js";
-import { curve, type ResultTable, rowOf, seesAll, summary, type TableRow } from "../tables/rows.js";
+import {
+  type AblationEntry,
+  curve,
+  firstRuns,
+  ratesOf,
+  type ResultTable,
+  rowAt,
+  rowOf,
+  seesAll,
+  severalRates,
+  summary,
+  type TableRow,
+} from "../tables/rows.js";
 import { runsText } from "../tables/tables.js";
+import { notChosen, rateText } from "../tables/words.js";
 
 /** The row whose attention is shown: the paper's figures are of DAAMv1. */
 const SHOWN = "daam-v1";
 
 const dataset = ({ task }: ResultTable) => `${task.here.data}, ${task.here.encoder}`;
+
+/** Which rate a row stands for, where it has run at several. */
+const atChosen = (table: ResultTable) => (severalRates(table).length ? ", at the rate each row chose" : "");
 
 /** "5 folds × 5 seeds", "2 of 10 runs": of the given rows those that have most. */
 function runsOf({ task, runs }: ResultTable, rows: readonly TableRow[]): string {
@@ -34,13 +53,19 @@ function runsOf({ task, runs }: ResultTable, rows: readonly TableRow[]): string 
 export function learningCurvesOf(table: ResultTable): Figure {
   const rows = table.rows.filter((row) => row.results.length && seesAll(row));
   const curves = (group: TableRow["group"]) =>
-    rows.filter((row) => row.group === group).map((row) => ({ name: row.title, ...curve(row) }));
+    rows
+      .filter((row) => row.group === group)
+      .map((row) => ({
+        name: marked(row.title, row, table.task),
+        ...curve(row),
+        collapsed: collapsedOf(row.results, table.task.classes.length) > 0,
+      }));
   const panels = [
     { title: "published decoders", curves: curves("published") },
     { title: "corrected or added decoders", curves: curves("corrected") },
   ];
   return learningCurves(
-    `Learning curves: ${dataset(table)}, mean ± sd of ${runsOf(table, rows)}`,
+    `Learning curves: ${dataset(table)}, mean ± sd of ${runsOf(table, rows)}${atChosen(table)}`,
     panels.filter((panel) => panel.curves.length),
   );
 }
@@ -48,11 +73,12 @@ export function learningCurvesOf(table: ResultTable): Figure {
 /** Last-epoch accuracy of every row against its trained parameters and its seconds of training a run; a star marks rows that saw fewer items. */
 export function efficiencyOf(table: ResultTable): Figure {
   return efficiencyFigure(
-    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd over runs (*: fewer items)`,
+    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd over runs${atChosen(table)} (*: fewer items)`,
     table.rows
       .filter((row) => row.results.length)
       .map((row) => ({
-        label: seesAll(row) ? row.title : `${row.title} *`,
+        label: marked(seesAll(row) ? row.title : `${row.title} *`, row, table.task),
+        collapsed: collapsedOf(row.results, table.task.classes.length) > 0,
         accuracy: summary(row, "last")!,
         parameters: row.results[0]!.parameters.total,
         seconds: summarise(row.results.map(({ seconds }) => seconds)).mean,
@@ -130,6 +156,7 @@ export function verdictOf(
           ...(row.paper && { paper: row.paper.cells }),
           ...(best && { best }),
           ...(last && { last }),
+          ...(row.byRate.some(({ results }) => results.length) && { missing: notChosen }),
         };
       }),
     })),
@@ -142,18 +169,15 @@ function marked(label: string, { results }: TableRow, { classes }: Task, here = 
   return n ? `${label} (${here}${n} of ${results.length} collapsed)` : label;
 }
 
-/** A variant of an ablation and its cells. */
-export interface AblationEntry {
-  label: string;
-  row: TableRow;
-}
-
-/** Variants of an ablation; the dashed line is no attention on all layers, last epoch. */
+/** Variants of an ablation; the dashed line is no attention on all layers, last epoch, at their rate where they have one. */
 export function ablationOf(title: string, entries: readonly AblationEntry[], table: ResultTable): Figure {
-  const none = rowOf(table, "no-attention");
-  const value = none && summary({ ...none, results: none.results.slice(0, 1) }, "last")?.mean;
+  const several = severalRates(table).length > 0;
+  const rates = [...new Set(entries.flatMap(({ row }) => ratesOf(row)))].sort((a, b) => a - b);
+  const found = rowOf(table, "no-attention");
+  const none = found && several && rates.length === 1 ? rowAt(found, rates[0]!) : found;
+  const value = none && summary(firstRuns(none, 1), "last")?.mean;
   return ablationFigure(
-    title,
+    several ? `${title} at ${rates.map(rateText).join(", ")}` : title,
     entries.map(({ label, row }) => {
       const [best, last] = [summary(row, "best"), summary(row, "last")];
       return { label: marked(label, row, table.task), ...(best && { best }), ...(last && { last }) };
@@ -161,3 +185,55 @@ export function ablationOf(title: string, entries: readonly AblationEntry[], tab
     value === undefined ? undefined : { label: "no attention, run 1, last epoch", value },
   );
 }
+
+/** Where each row stands at the rate that it chose. */
+const OWN = "own";
+
+/** Differences with dot products are larger than all others, and would hide these in one panel. */
+const overDotProducts = ({ worse }: Judgement) => worse.startsWith("mha");
+
+/**
+ * Differences at the last epoch against the rate, a panel a task, a line a claim, claims over dot products in a row of panels of their own;
+ * undefined where rows have one rate.
+ */
+export function differencesOf(
+  tables: readonly ResultTable[],
+  judgements: readonly Judgement[],
+): Figure | undefined {
+  const claims = new Set(judgements.flatMap(({ claim, rate }) => (rate === undefined ? [] : [claim])));
+  const found = judgements.filter(({ claim, last }) => last && claims.has(claim));
+  if (!found.length) return undefined;
+  const rates = [...new Set(found.flatMap(({ rate }) => rate ?? []))].sort((a, b) => a - b);
+  const rows = [
+    { title: "other comparisons", own: found.filter((entry) => !overDotProducts(entry)) },
+    { title: "over dot products", own: found.filter(overDotProducts) },
+  ].map(({ title, own }) =>
+    tables.flatMap(({ task }) => {
+      const here = own.filter((entry) => entry.task === task.name);
+      return here.length ? [{ title: `${task.title}: ${title}`, lines: linesOf(here) }] : [];
+    }),
+  );
+  return differencesFigure(
+    "Differences in accuracy against the learning rate, last epoch",
+    rows.filter((panels) => panels.length),
+    {
+      places: rates.map(rateText),
+      margin: MARGIN,
+      ...(found.some(({ chosen }) => chosen) && { own: OWN }),
+    },
+  );
+}
+
+const linesOf = (entries: readonly Judgement[]): DifferenceLine[] =>
+  [...new Set(entries.map(({ claim }) => claim))].map((claim) => {
+    const own = entries.filter((entry) => entry.claim === claim);
+    const points = own.flatMap(({ rate, chosen, last }) => {
+      const { mean, sure, collapsed } = last!;
+      const point = { mean, collapsed: collapsed > 0, ...(sure && { interval: sure.interval }) };
+      return [
+        ...(rate === undefined ? [] : [{ at: rateText(rate), ...point }]),
+        ...(chosen ? [{ at: OWN, ...point }] : []),
+      ];
+    });
+    return { name: own[0]!.rows.join(" − "), points };
+  });

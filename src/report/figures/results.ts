@@ -11,6 +11,8 @@ export interface VerdictRow {
   paper?: Summary;
   best?: Summary;
   last?: Summary;
+  /** What is said where there is nothing. */
+  missing?: string;
 }
 
 export interface VerdictTask {
@@ -112,7 +114,7 @@ function sideTraces(rows: VerdictRow[], side: "paper" | "here", suffix: string):
     mode: "text",
     x: missing.map(() => (Number.isFinite(start) ? start : 0)),
     y: missing.map((row) => row.label),
-    text: missing.map(() => notRun),
+    text: missing.map((row) => row.missing ?? notRun),
     textposition: "middle right",
     textfont: { color: muted, size: 11 },
     showlegend: false,

@@ -18,6 +18,8 @@ export interface Curve {
   name: string;
   mean: number[];
   sd: number[];
+  /** Whether the method learned nothing in some runs: its points are hollow. */
+  collapsed?: boolean;
 }
 
 /** Panels of curves beside each other on one y axis; each has its legend below it, outside of the data. x are epochs unless named. */
@@ -75,7 +77,7 @@ const namedTicks = (labels: string[]) => ({
 const curveColours = [...colours, ink];
 const curveSymbols = [...symbols, "x"];
 
-function curveTraces({ name, mean, sd }: Curve, index: number, suffix: string): Data[] {
+function curveTraces({ name, mean, sd, collapsed }: Curve, index: number, suffix: string): Data[] {
   const colour = curveColours[index % curveColours.length]!;
   const x = mean.map((_, epoch) => epoch + 1);
   const axes = { xaxis: `x${suffix}`, yaxis: `y${suffix}`, legend: `legend${suffix}` };
@@ -100,7 +102,11 @@ function curveTraces({ name, mean, sd }: Curve, index: number, suffix: string): 
       x,
       y: mean.map(brief),
       line: { color: colour, dash: dashes[index % dashes.length], width: 2 },
-      marker: { color: colour, symbol: curveSymbols[index % curveSymbols.length], size: 7 },
+      marker: {
+        color: colour,
+        symbol: curveSymbols[index % curveSymbols.length]! + (collapsed ? "-open" : ""),
+        size: 7,
+      },
       ...axes,
     },
   ] as Data[];

@@ -3,8 +3,7 @@ import type { CellResult, Method, Preset, Task } from "../../experiments/types.j
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Machine } from "../../machine.js";
 import type { ItemsOf } from "../claims/paired.js";
-import type { AblationEntry } from "../figures/result-figures.js";
-import { ablationEntry, type ResultTable, resultTable } from "../tables/rows.js";
+import { ablationEntries, type AblationEntry, type ResultTable, resultTable } from "../tables/rows.js";
 
 /** A question of the ablations, as `ablations()` lists them. */
 export interface AblationPlan {
@@ -26,6 +25,7 @@ export interface Publication {
   robustness?: readonly CellResult[];
   /** Published cells of another preset that rows show. */
   recorded?: readonly CellResult[];
+  /** Of cells that do not say where they were trained. */
   machine: Machine;
   /** Markdown on how settings were chosen. */
   settings: string;
@@ -46,12 +46,23 @@ export interface Section {
 }
 
 /** The tables of a publication and their ablations. */
-export function sections({ preset, methods, tasks, results, recorded = [] }: Publication): Section[] {
-  return tasks.map(({ task, ablations }) => ({
-    table: resultTable(task, methods, [...results, ...recorded], preset.tasks[task.name]!.runs),
-    ablations: ablations.map((ablation) => ({
-      ...ablation,
-      rows: ablation.entries.map((entry) => ablationEntry(entry, task, results)),
-    })),
-  }));
+export function sections({
+  preset,
+  methods,
+  tasks,
+  results,
+  recorded = [],
+  heldOut,
+}: Publication): Section[] {
+  return tasks.map(({ task, ablations }) => {
+    const { runs } = preset.tasks[task.name]!;
+    const table = resultTable(task, methods, [...results, ...recorded], runs, heldOut);
+    return {
+      table,
+      ablations: ablations.map((ablation) => ({
+        ...ablation,
+        rows: ablationEntries(ablation.entries, table, results),
+      })),
+    };
+  });
 }

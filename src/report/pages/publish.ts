@@ -8,10 +8,12 @@ import { guard, writeWhole } from "../../files.js";
 import type { TestLabels } from "../tables/attention-maps.js";
 import type { Figure } from "../figures/figure.js";
 import { type Publication, type Section, sections } from "./publication.js";
+import { costsPage } from "./costs.js";
 import { readme } from "./readme.js";
 import {
   ablationOf,
   confusionOf,
+  differencesOf,
   efficiencyOf,
   importanceOf,
   learnedRangesOf,
@@ -22,7 +24,7 @@ import {
 import { robustnessCsv, robustnessFigure } from "./robustness.js";
 import { robustnessOf } from "../tables/robustness-cells.js";
 import { findingsOf, topics, untrainedOf } from "../claims/findings.js";
-import { judge } from "../claims/judge.js";
+import { judge, type Judgement } from "../claims/judge.js";
 import { saveFigure } from "../figures/save.js";
 import { choiceTable } from "../tables/choice.js";
 import { itemsTable } from "../tables/items.js";
@@ -76,11 +78,16 @@ function restore(folder: string): void {
 }
 
 /** Every figure of a publication by file name; those whose cells are missing are left out. */
-function figuresOf(parts: readonly Section[], labels?: TestLabels): Record<string, Figure> {
+function figuresOf(
+  parts: readonly Section[],
+  judgements: readonly Judgement[],
+  labels?: TestLabels,
+): Record<string, Figure> {
   const tables = parts.map(({ table }) => table);
   const figures: Record<string, Figure | undefined> = {
     verdict: verdictOf(tables),
     "verdict-lora": verdictOf(tables, "few items"),
+    differences: differencesOf(tables, judgements),
     "learned-ranges": learnedRangesOf(tables),
   };
   for (const { table, ablations } of parts) {
@@ -157,9 +164,12 @@ async function write(
   );
   if (robustness.length) file("robustness.csv", toCsv(robustnessCsv(shifted)));
   const findings = findingsOf(parts, shifted, publication.items);
-  for (const topic of topics) if (findings[topic].rows.length) file(`${topic}.csv`, toCsv(findings[topic]));
-  before.write(folder, [...results, ...heldOut, ...robustness]);
-  const figures = figuresOf(parts, publication.labels);
+  // without rows too: notebooks read them
+  for (const topic of topics) file(`${topic}.csv`, toCsv(findings[topic]));
+  const cells = [...results, ...heldOut, ...robustness];
+  before.write(folder, cells);
+  file("costs.md", costsPage(preset.name, cells));
+  const figures = figuresOf(parts, judgements, publication.labels);
   for (const part of shifted) {
     const figure = robustnessFigure(part);
     if (figure) figures[`${part.task.name}-robustness`] = figure;

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Papa from "papaparse";
 import { UserError } from "../../errors.js";
@@ -29,6 +29,16 @@ export function publishedTable(
   if (!columns || rows.some((row) => row.length !== columns.length))
     throw refuse("it is empty or its rows are of unequal width");
   return { columns, rows };
+}
+
+/** A committed figure, results/<preset>/figures/<name>.png of this repository; undefined where there is none. */
+export function publishedFigure(
+  preset: string,
+  name: string,
+  results = join(repository, "results"),
+): Buffer | undefined {
+  const path = join(results, preset, "figures", `${name}.png`);
+  return existsSync(path) ? readFileSync(path) : undefined;
 }
 
 function textOf(path: string, refuse: (why: string) => Error): string {

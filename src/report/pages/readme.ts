@@ -1,5 +1,5 @@
 /** The README of a published run. */
-import type { CellResult, TaskBudget } from "../../experiments/types.js";
+import type { TaskBudget } from "../../experiments/types.js";
 import { chanceSentence, collapseSentence, gainNote, spreadNote, stabilityNote } from "../claims/claims.js";
 import type { Topic } from "../claims/findings.js";
 import type { Judgement } from "../claims/judge.js";
@@ -15,6 +15,8 @@ import {
   ablationRuns,
   ablationTable,
   levelsNote,
+  ratesNote,
+  ratesTable,
   readableTable,
   runsText,
   type TextTable,
@@ -55,10 +57,11 @@ export function readme(
     `# Results of \`make reproduce PRESET=${publication.preset.name}\``,
     "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
-    "## Verdict",
+    `## Verdict${tables.every(({ complete }) => complete) ? "" : " (incomplete)"}`,
     toMarkdown(verdictTable(judgements)).trimEnd(),
     [verdictNote, repeatsNote(judgements)].filter((note) => note).join(" "),
     ...claimParagraphs(judgements),
+    ...image("differences", "Differences against the rate"),
     ...(changes ? ["## What changed against the earlier statistics", changes.trim()] : []),
     "## Rows",
     rowNotes(publication),
@@ -90,8 +93,8 @@ export function readme(
     encoders(publication),
     publication.settings.trim(),
     ...searches(publication),
-    "## Machine",
-    machine(publication),
+    "## Costs",
+    "[Seconds, memory, machine and versions](costs.md) stand apart: all else is the same wherever the digits of the cells are.",
     "## Commands",
     commands(publication),
   ];
@@ -116,6 +119,7 @@ function taskBlocks(part: Section, image: Image): string[] {
   return [
     `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
     toMarkdown(readableTable(table)).trimEnd(),
+    ...titled(`### ${title} at every rate`, ratesNote, ratesTable(table)),
     table.task.caveat ?? "",
     chanceSentence(table),
     collapseSentence({ task: table.task, rows: [...table.rows, ...variants] }),
@@ -143,23 +147,31 @@ function settings({ preset, tasks }: Publication): string {
     const items = (count: number | undefined) => (count === undefined ? "all" : count.toLocaleString("en"));
     const line = (
       { epochs, learningRate, trainItems, testItems }: Omit<TaskBudget, "runs">,
-      [name, runs, batch]: readonly [name: string, runs: string, batch: number],
+      [name, runs, batch, rates]: readonly [
+        name: string,
+        runs: string,
+        batch: number,
+        rates?: readonly number[],
+      ],
     ) => [
       name,
       runs,
       String(epochs),
-      preset.rates ? "by row" : String(learningRate),
+      rates?.join(", ") ?? String(learningRate),
       String(batch),
       loss,
       items(trainItems),
       items(testItems),
       String(preset.hidden),
     ];
-    const lines = [line(budget, [task.name, runsText(task, budget.runs), task.batch])];
+    const lines = [line(budget, [task.name, runsText(task, budget.runs), task.batch, preset.rates])];
     if (!fineTuning) return lines;
     const { published, corrected } = fineTuning.runs;
     const runs = published === corrected ? `${corrected}` : `${corrected}, as published ${published}`;
-    return [...lines, line(fineTuning, [`${task.name}, LoRA's budget`, runs, fineTuning.batch])];
+    return [
+      ...lines,
+      line(fineTuning, [`${task.name}, LoRA's budget`, runs, fineTuning.batch, fineTuning.rates]),
+    ];
   });
   const columns = [
     "task",
@@ -196,29 +208,6 @@ function searches({ heldOut = [], methods, tasks }: Publication): string[] {
   });
 }
 
-function machine({ machine, results }: Publication): string {
-  const { cpu, cores, memoryGB, system, node } = machine;
-  const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
-  const peak = Math.max(0, ...results.map((result) => result.peakMemoryMB));
-  return [
-    `- ${cpu}, ${cores} cores, ${memoryGB} GB, ${system}, Node ${node}`,
-    ...tally(results, ({ backend }) => `backend ${backend}`),
-    ...tally(results, ({ versions }) =>
-      Object.entries(versions)
-        .map(([name, version]) => `${name} ${version}`)
-        .join(", "),
-    ),
-    `- ${results.length} cells, ${Math.round(seconds)} s of training in all workers together, at most ${Math.round(peak)} MB a worker`,
-    "- Seconds are a worker's by the clock, whatever else the machine did meanwhile: rows that differ by less than twice may not differ.",
-  ].join("\n");
-}
-
-function tally(results: readonly CellResult[], text: (result: CellResult) => string): string[] {
-  const counts = new Map<string, number>();
-  for (const result of results) counts.set(text(result), (counts.get(text(result)) ?? 0) + 1);
-  return [...counts].map(([line, n]) => `- ${line}${counts.size > 1 ? ` (${n} cells)` : ""}`);
-}
-
 function commands({ preset, tasks, methods, robustness, command }: Publication): string {
   const rows = tasks.flatMap(({ task }) =>
     methods.map((method) => [`${task.name}: ${method.title}`, `\`${command(task.name, method.name)}\``]),
@@ -228,7 +217,6 @@ function commands({ preset, tasks, methods, robustness, command }: Publication):
   const extracted = tasks.filter(({ task }) => preset.tasks[task.name]!.extraction);
   const steps = [
     ...extracted.map(({ task }) => `${daam("features")} --task ${task.name}`),
-    ...(preset.rates ? [daam("tune")] : []),
     daam("run"),
     ...(robustness?.length ? [`${daam("run")} --part robustness`] : []),
     daam("report"),

@@ -4,10 +4,12 @@ import type { Preset } from "../../experiments/types.js";
 import { type Shift, severity, shiftName, shiftWords } from "../../shifts/shift.js";
 import type { Figure } from "../figures/figure.js";
 import { learningCurves } from "../figures/training.js";
+import { collapsedOf } from "../tables/attention-maps.js";
 import {
   CLEAN,
   cellsOf,
   columns,
+  rateOf,
   type Robustness,
   sets,
   shiftsOf,
@@ -28,7 +30,7 @@ export const robustnessNote =
   "random, one always stays. Noise on images: Gaussian, σ for pixel values of 0–1; blur: Gaussian, σ in pixels of the raw image, borders " +
   "mirrored. Text and images: fewer test items than in the tables.";
 
-/** Accuracy in %, mean ± population sd over runs, last epoch: a line a row, clean inputs and every shift. */
+/** Accuracy in %, mean ± population sd over runs, last epoch: a line a row with its rate, clean inputs and every shift. */
 export function robustnessTable(of: Robustness): TextTable {
   const rows = robustnessMethods.map((method) => {
     const count = cellsOf(of, method).length;
@@ -37,9 +39,9 @@ export function robustnessTable(of: Robustness): TextTable {
       const found = summaryOf(of, method, set);
       return found ? plusMinus(found) + some : i ? "" : notRun;
     });
-    return [titleOf(method), ...texts];
+    return [titleOf(method), rateOf(of, method), ...texts];
   });
-  return { columns: ["method", ...columns(of)], rows };
+  return { columns: ["method", "rate", ...columns(of)], rows };
 }
 
 /** Accuracy against the strength of the shift, a line a row and a panel a kind of shift; undefined before any cell is finished. */
@@ -60,8 +62,10 @@ export function robustnessFigure(of: Robustness): Figure | undefined {
       },
       curves: rows.map((method) => {
         const summaries = names.map((set) => summaryOf(of, method, set)!);
+        const collapsed = collapsedOf(cellsOf(of, method), task.classes.length);
         return {
-          name: titleOf(method),
+          name: titleOf(method) + (collapsed ? ` (${collapsed} collapsed)` : ""),
+          collapsed: collapsed > 0,
           mean: summaries.map(({ mean }) => mean),
           sd: summaries.map(({ sd }) => sd),
         };
@@ -132,7 +136,7 @@ export function robustnessBlocks(
   const command = `\`node dist/cli.js run --preset ${preset.name} --part robustness\``;
   return [
     "## Robustness on shifted inputs",
-    `${robustnessNote} ${robustnessDifferencesNote} ${command} trains these cells again. ${costs(parts)}`,
+    `${robustnessNote} ${robustnessDifferencesNote} ${command} trains these cells again.`,
     ...parts.flatMap((of) => {
       const all = of.runs * robustnessMethods.length;
       const done = of.results.length;
@@ -144,13 +148,4 @@ export function robustnessBlocks(
       ];
     }),
   ];
-}
-
-function costs(parts: readonly Robustness[]): string {
-  const results = parts.flatMap((of) => of.results);
-  const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
-  const backends = [...new Set(results.map(({ backend }) => backend))].join(", ");
-  return results.length
-    ? `${results.length} cells took ${Math.round(seconds)} s in all workers together (backend ${backends}).`
-    : "";
 }

@@ -3,6 +3,8 @@ import { methods } from "../../experiments/plan/methods.js";
 import type { CellResult, Preset, Task } from "../../experiments/types.js";
 import { shiftName, shiftTitle } from "../../shifts/shift.js";
 import { summarise, type Summary } from "../../statistics/summary.js";
+import { sortedRates } from "./search.js";
+import { rateText } from "./words.js";
 
 /** A task's cells that were tested on shifted inputs. */
 export interface Robustness {
@@ -36,6 +38,10 @@ export const sets = (of: Robustness) => [CLEAN, ...shiftsOf(of).map(shiftName)];
 export function cellsOf({ results }: Robustness, method: string): CellResult[] {
   return results.filter(({ config }) => config.method === method).sort((a, b) => a.config.run - b.config.run);
 }
+
+/** "1e-3": the rate of a row's cells; empty without any. */
+export const rateOf = (of: Robustness, method: string) =>
+  sortedRates(cellsOf(of, method)).map(rateText).join(", ");
 
 /** Accuracy in % of a cell on a set of test items. */
 const accuracy = ({ shifted }: CellResult, set: string) => 100 * shifted!.sets[set]!.accuracy;

@@ -2,9 +2,19 @@
 import Papa from "papaparse";
 import { findTask } from "../../experiments/plan/tasks.js";
 import type { Preset, Task } from "../../experiments/types.js";
-import { type Metric, type PaperRow, ratesOf, type ResultTable, type TableRow, summary } from "./rows.js";
-import { summarise, type Summary } from "../../statistics/summary.js";
-import { notRun, plusMinus, rateText } from "./words.js";
+import { collapsedOf } from "./attention-maps.js";
+import {
+  type Metric,
+  type PaperRow,
+  ratesOf,
+  type ResultTable,
+  rowAt,
+  severalRates,
+  type TableRow,
+  summary,
+} from "./rows.js";
+import type { Summary } from "../../statistics/summary.js";
+import { notChosen, notRun, plusMinus, rateText } from "./words.js";
 
 /** Columns of strings: the form that Markdown, CSV and data frames are made from. */
 export interface TextTable {
@@ -20,8 +30,7 @@ export const withoutRepeats = ({ columns, rows }: TextTable): TextTable => ({
 
 export const levelsNote =
   "Levels are not comparable with the paper's (other data, a far smaller encoder): compare differences between rows here, and those with " +
-  "care, for the encoder may change them too. Rows of LoRA and at its budget saw fewer items and compare with each other alone. Seconds of " +
-  "decoders are without making the hidden states, those of LoRA with the encoder.";
+  "care, for the encoder may change them too. Rows of LoRA and at its budget saw fewer items and compare with each other alone.";
 
 /** "paper (IEMOCAP, WavLM-Large)" and "here (RAVDESS, wavlm-mini)". */
 function columnHeads({ task }: ResultTable): { paper: string; here: string } {
@@ -32,8 +41,8 @@ function columnHeads({ task }: ResultTable): { paper: string; here: string } {
 }
 
 /**
- * The table as it is read: accuracy in % as mean ± population sd; on folds (speech) also macro F1 and unweighted recall of the
- * last epoch; learning rate; trained parameters; seconds a run.
+ * The table as it is read, every row at the rate that it has chosen: accuracy in % as mean ± population sd; on folds (speech) also macro
+ * F1 and unweighted recall of the last epoch; learning rate; trained parameters.
  */
 export function readableTable(table: ResultTable): TextTable {
   const { paper, here } = columnHeads(table);
@@ -47,7 +56,6 @@ export function readableTable(table: ResultTable): TextTable {
       ...(speech ? ["macro F1", "recall"] : []),
       "rate",
       "parameters",
-      "s / run",
     ],
     rows: table.rows.map((row) => {
       const runs = row.runs ?? table.runs;
@@ -55,14 +63,51 @@ export function readableTable(table: ResultTable): TextTable {
       return [
         row.title,
         row.paper ? paperText(row.paper) : "–",
-        accuracyText(row, runs, summary(row, "best")) || notRun,
+        accuracyText(row, runs, summary(row, "best")) || (hasCells(row) ? notChosen : notRun),
         shown("accuracy"),
         ...(speech ? [shown("macroF1"), shown("unweightedRecall")] : []),
         ratesOf(row).map(rateText).join(", "),
         row.results[0]?.parameters.total.toLocaleString("en") ?? "",
-        row.results.length ? seconds(row).toFixed(1) : "",
       ];
     }),
+  };
+}
+
+/** Whether a row has run at any of its rates. */
+const hasCells = ({ byRate }: TableRow) => byRate.some(({ results }) => results.length);
+
+/** How to read {@link ratesTable}. */
+export const ratesNote =
+  "Every row at each of its rates, and the rate that it chose on held-out training items: accuracy in %, mean ± population sd over runs, by " +
+  "the paper's protocol (best test epoch) and by ours (last epoch).";
+
+/** Rows that are trained at several rates, at each of them, and which one they chose; no rows in a table where each row has one rate. */
+export function ratesTable(table: ResultTable): TextTable {
+  const rates = severalRates(table);
+  const { length: classes } = table.task.classes;
+  const cells = (row: TableRow, rate: number) => {
+    if (!row.byRate.some((at) => at.rate === rate)) return ["", ""];
+    const found = rowAt(row, rate);
+    const collapsed = collapsedOf(found.results, classes);
+    const runs = row.runs ?? table.runs;
+    const [best, last] = (["best", "last"] as const).map((protocol) =>
+      accuracyText(found, runs, summary(found, protocol)),
+    ) as [string, string];
+    return [best || notRun, last + (collapsed ? `, ${collapsed} collapsed` : "")];
+  };
+  return {
+    columns: [
+      "method",
+      "chosen",
+      ...rates.flatMap((rate) => [`${rateText(rate)}, best epoch`, `${rateText(rate)}, last epoch`]),
+    ],
+    rows: table.rows
+      .filter(({ byRate }) => byRate.length > 1)
+      .map((row) => [
+        row.title,
+        row.chosen === undefined ? "not yet" : rateText(row.chosen),
+        ...rates.flatMap((rate) => cells(row, rate)),
+      ]),
   };
 }
 
@@ -85,14 +130,18 @@ export function paperText({ printed, cells }: PaperRow): string {
 const statusOf = ({ results, runs, recorded }: TableRow, all: number) =>
   `${results.length} of ${runs ?? all} runs${recorded ? ` (recorded: ${recorded})` : ""}`;
 
-const seconds = (row: TableRow) => summarise(row.results.map((result) => result.seconds)).mean;
-
-/** Every figure of a table: the paper's cells and ours, both protocols, as CSV. */
+/** Every figure of a table: the paper's cells and ours, both protocols, as CSV: a line a row, and a rate where rows are trained at several. */
 export function csvTable(table: ResultTable, command: (method: string) => string): string {
   const runNames = Array.from({ length: table.runs }, (_, i) => runName(table.task, i));
   const fixed = (value: number | undefined, digits = 2) => value?.toFixed(digits) ?? "";
   const metrics: Metric[] = ["accuracy", "macroF1", "unweightedRecall"];
-  const rows = table.rows.map((row) => {
+  const several = severalRates(table).length > 0;
+  const lines = table.rows.flatMap((row) =>
+    row.byRate.length > 1
+      ? row.byRate.map(({ rate }) => ({ row: rowAt(row, rate), chosen: rate === row.chosen }))
+      : [{ row, chosen: row.chosen !== undefined }],
+  );
+  const rows = lines.map(({ row, chosen }) => {
     const [first, paper] = [row.results[0], row.paper];
     const record: Record<string, string | number> = {
       method: row.title,
@@ -115,11 +164,11 @@ export function csvTable(table: ResultTable, command: (method: string) => string
         record[`here ${protocol} ${metric} sd`] = fixed(found?.sd);
       }
     }
-    record["learning rate"] = ratesOf(row).join(" ");
+    record["learning rate"] = row.chosen ?? "";
+    if (several) record["chosen"] = chosen ? "yes" : "";
     record["parameters"] = first?.parameters.total ?? "";
     record["parameters without last linear"] = first?.parameters.withoutLastLinear ?? "";
     record["parameters of attention"] = first?.parameters.attention ?? "";
-    record["seconds a run"] = row.results.length ? seconds(row).toFixed(2) : "";
     record["command"] = row.method ? command(row.method.name) : "";
     return record;
   });
@@ -169,17 +218,17 @@ export function toCsv({ columns, rows }: TextTable): string {
 /** An ablation as a table: a line a variant. */
 export function ablationTable(entries: readonly { label: string; row: TableRow }[]): TextTable {
   return {
-    columns: ["variant", "runs", "best epoch", "last epoch", "parameters of attention", "s / run"],
+    columns: ["variant", "runs", "rate", "best epoch", "last epoch", "parameters of attention"],
     rows: entries.map(({ label, row }) => {
       const first = row.results[0];
-      if (!first) return [label, "0", notRun, notRun, "", ""];
+      if (!first) return [label, "0", "", notRun, notRun, ""];
       return [
         label,
         String(row.results.length),
+        ratesOf(row).map(rateText).join(", "),
         accuracyText(row, 0, summary(row, "best")),
         accuracyText(row, 0, summary(row, "last")),
         first.parameters.attention.toLocaleString("en"),
-        seconds(row).toFixed(1),
       ];
     }),
   };

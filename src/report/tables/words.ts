@@ -3,6 +3,9 @@
 /** What stands where there is nothing to summarise. */
 export const notRun = "not run yet";
 
+/** What stands where a row has run at several rates and the trainings are missing by which it chooses. */
+export const notChosen = "rate not chosen yet";
+
 /** "67.8 ± 1.5". */
 export function plusMinus({ mean, sd }: { mean: number; sd: number }, digits = 1): string {
   return `${mean.toFixed(digits)} ± ${sd.toFixed(digits)}`;

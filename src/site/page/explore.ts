@@ -24,6 +24,8 @@ type State = {
   one: string;
   by: string;
   run: string;
+  /** "own", or one that rows were trained at. */
+  rate: string;
 };
 
 interface Shown {
@@ -46,16 +48,18 @@ export const explore: Page = (root, query, index) => {
     one: query.get("one") ?? "daam-v1",
     by: query.get("by") ?? "",
     run: query.get("run") ?? "1",
+    rate: query.get("rate") ?? "own",
   };
   const place = h("div");
   root.append(h("h1", {}, "Explore the results"), place);
   const keep = () => {
-    const { rows, one, by, run, ...rest } = state;
+    const { rows, one, by, run, rate, ...rest } = state;
     const used = state.view === "confusion" || state.view === "importance";
     remember("explore", {
       ...rest,
       ...(used ? { one } : { rows: rows.join() }),
       ...(by && { by }),
+      ...(rate !== "own" && { rate }),
       ...(state.view === "items" && { run }),
     });
   };
@@ -65,10 +69,17 @@ export const explore: Page = (root, query, index) => {
     if (own !== `${state.preset}-${state.task}`) return;
     const task = index.tasks.find(({ name }) => name === state.task)!;
     const { trainable } = index.presets.find(({ name }) => name === state.preset)!;
+    const rates = [...new Set(results.rows.flatMap(({ cells }) => cells.map(({ rate }) => rate)))]
+      .sort((a, b) => a - b)
+      .map((rate) => rate.toExponential());
+    if (!rates.includes(state.rate)) state.rate = "own";
     const body = h("div");
     const redraw = () => {
       keep();
-      const rows = results.rows.filter(({ name }) => state.rows.includes(name));
+      const rows = results.rows
+        .filter(({ name }) => state.rows.includes(name))
+        .map((row) => ({ ...row, cells: cellsAt(row, state.rate) }))
+        .filter(({ cells }) => cells.length);
       body.replaceChildren();
       draw[state.view](body, { state, task, results, rows, shipped: trainable }, redraw);
     };
@@ -103,6 +114,19 @@ export const explore: Page = (root, query, index) => {
             redraw();
           },
         ),
+        rates.length > 1 &&
+          choice(
+            "Learning rate",
+            ["own", ...rates].map((rate) => ({
+              value: rate,
+              text: rate === "own" ? "each row's own" : rate,
+            })),
+            state.rate,
+            (rate) => {
+              state.rate = rate;
+              redraw();
+            },
+          ),
       ),
       body,
     );
@@ -151,7 +175,7 @@ const draw: Record<View, Draw> = {
     void figure.draw({
       height: 460,
       alt: `${metrics[metric]} by epoch, mean over runs: ${curves.map(({ row, mean }) => `${row.title} ends at ${mean.at(-1)!.toPrecision(3)}`).join(", ")}`,
-      caption: `Mean over ${runsText(rows)}; the bands are ± a standard deviation of the runs.`,
+      caption: `Mean over ${runsText(rows)}${state.rate === "own" ? "" : ` at the rate ${state.rate}`}; the bands are ± a standard deviation of the runs.`,
       data: curves.flatMap(({ row, mean, sd }, i) => {
         const x = mean.map((_, at) => at + 1);
         return [
@@ -600,6 +624,11 @@ function oneOf(
   );
   return row;
 }
+
+const cellsAt = ({ cells, chosen }: RowEntry, rate: string) =>
+  cells.filter((cell) =>
+    rate === "own" ? chosen === undefined || cell.rate === chosen : cell.rate.toExponential() === rate,
+  );
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 /** Population standard deviation. */

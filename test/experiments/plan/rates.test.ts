@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Cell } from "#src/experiments/plan/cell.js";
-import { planCells } from "#src/experiments/plan/cells.js";
-import { methods } from "#src/experiments/plan/methods.js";
+import { inScope, planCells } from "#src/experiments/plan/cells.js";
 import { findPreset } from "#src/experiments/plan/presets.js";
 import { bestRate, choose } from "#src/experiments/plan/rates.js";
 import type { Finished } from "#src/experiments/plan/task-plan.js";
-import { chosenRate, searchTable } from "#src/report/tables/search.js";
-import { finished } from "../finished.js";
+import { tableMethods } from "#src/experiments/outcome/recorded.js";
+import { choiceOf, searchTable } from "#src/report/tables/search.js";
+import { judged } from "../finished.js";
 
 const grid = [1e-4, 3e-4, 1e-3];
 
@@ -43,14 +43,6 @@ describe("a row", () => {
 describe("the plan of a preset whose rows choose", () => {
   const infos = { speech: { layers: 12, features: 128, id: "made 0" } };
   const plan = (known: Finished) => planCells(findPreset("small"), infos, known);
-  /** Every held-out training is finished, as good as its rate says. */
-  const judged =
-    (accuracy: (rate: number) => number): Finished =>
-    (name, config) => {
-      if (!config.holdout) return undefined;
-      const result = finished(name, config);
-      return { ...result, last: { ...result.last, accuracy: accuracy(config.learningRate) } };
-    };
   const named = (cells: Cell[], pattern: RegExp) => cells.filter(({ name }) => pattern.test(name));
 
   it("trains decoders at every rate, and what depends on a choice not before it is made", () => {
@@ -75,6 +67,16 @@ describe("the plan of a preset whose rows choose", () => {
     }
   });
 
+  it("has the held-out trainings of its rows in the part of the table, which marks what they chose", () => {
+    const cells = inScope(
+      plan(() => undefined),
+      { methods: ["mixture"], part: "table" },
+    );
+    assert.deepEqual([...new Set(cells.map(({ part }) => part))].sort(), ["rates", "table"]);
+    assert.equal(cells.length, 3 * (5 + 15));
+    assert.ok(cells.every(({ method }) => method === "mixture"));
+  });
+
   it("gives variants the rate of their row, and everything one below the grid where its lowest does best", () => {
     const cells = plan(judged((rate) => (rate === 3e-4 ? 1 : 0)));
     const rateOf = (name: string) => cells.find((cell) => cell.name === name)!.config!.learningRate;
@@ -90,12 +92,21 @@ describe("the plan of a preset whose rows choose", () => {
   it("stands in a table with the chosen rate marked", () => {
     const known = judged((rate) => (rate === 3e-4 ? 0.7 : 0.6));
     const heldOut = plan(known).flatMap(({ name, config }) => (config && known(name, config)) ?? []);
-    const rows = methods.filter(({ name }) => ["daam-v1", "mixture"].includes(name));
+    const rows = tableMethods(findPreset("small")).filter(({ name }) =>
+      ["daam-v1", "mixture"].includes(name),
+    );
     assert.deepEqual(searchTable(heldOut, "speech", rows), {
       columns: ["method", "1e-4", "3e-4", "1e-3"],
       rows: ["DAAMv1", "Mixture of DAAM"].map((title) => [title, "60.0 (5)", "**70.0 (5)**", "60.0 (5)"]),
     });
-    assert.equal(chosenRate(heldOut, "speech", rows[0]!), 3e-4);
-    assert.equal(chosenRate(heldOut, "text", rows[0]!), undefined);
+    assert.deepEqual(choiceOf(heldOut, "speech", rows[0]!, grid), { rates: grid, chosen: 3e-4 });
+    assert.deepEqual(choiceOf(heldOut, "text", rows[0]!, grid), { rates: grid });
+    // one training is missing: nothing is chosen, and nothing marked
+    const { rows: lines } = searchTable(
+      heldOut.filter(({ name }) => name !== "speech/daam-v1/rate-1e-4/held-out-1"),
+      "speech",
+      rows.slice(0, 1),
+    );
+    assert.deepEqual(lines, [["DAAMv1", "60.0 (4)", "70.0 (5)", "60.0 (5)"]]);
   });
 });

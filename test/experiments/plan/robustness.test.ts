@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { sameConfig } from "#src/experiments/plan/cell.js";
+import { cellName, sameConfig } from "#src/experiments/plan/cell.js";
 import { inScope, planCells } from "#src/experiments/plan/cells.js";
 import type { FeatureInfo } from "#src/experiments/plan/task-plan.js";
 import { openRun } from "#src/experiments/run/open-run.js";
@@ -21,7 +21,7 @@ import { cacheName } from "#src/features/extraction.js";
 import { rowsInMemory } from "#src/features/rows.js";
 import type { Items, TaskData } from "#src/features/select.js";
 import { randomStream } from "#src/random.js";
-import { finished } from "../finished.js";
+import { finished, judged } from "../finished.js";
 
 const small = findPreset("small");
 const tasks = ["speech", "text", "vision"];
@@ -36,7 +36,11 @@ const infos = Object.fromEntries(
   }),
 );
 const plan = (preset = small, files: Record<string, FeatureInfo> = infos) =>
-  planCells(preset, files, () => undefined);
+  planCells(
+    preset,
+    files,
+    judged((rate) => Number(rate === 3e-4)),
+  );
 
 describe("extractions of shifted items", () => {
   it("are those of the issue, of test items alone where a split divides the items", () => {
@@ -80,7 +84,7 @@ describe("the plan of robustness", () => {
     assert.equal(cells.length, robustnessMethods.length * (5 + 3 + 3));
     for (const { task, method, run, config } of cells) {
       const { shifts, ...rest } = config!;
-      const row = all.find((cell) => cell.part === "table" && cell.name === `${task}/${method}/run-${run}`)!;
+      const row = all.find(({ name }) => name === cellName(task, method, run, 3e-4))!;
       assert.ok(sameConfig(rest, row.config!));
       assert.deepEqual(Object.keys(shifts!), Object.keys(infos[task]!.shifted));
       assert.ok(Object.entries(shifts!).every(([name, id]) => id === `${task}-${name}`));

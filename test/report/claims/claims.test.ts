@@ -13,10 +13,7 @@ import {
 import { resultTable, type TableRow } from "#src/report/tables/rows.js";
 import { cell, methods, predicting, speech, text } from "../fixtures.js";
 
-const row = (task: string, method: string, accuracies: number[]): TableRow => ({
-  title: method,
-  group: "corrected",
-  method: { name: method, title: method, group: "corrected", stages: () => [] },
+const row = (task: string, method: string, accuracies: number[]): Pick<TableRow, "results"> => ({
   results: accuracies.map((value, i): CellResult => cell(task, method, i + 1, [value, value, value])),
 });
 

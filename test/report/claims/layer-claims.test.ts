@@ -9,6 +9,7 @@ const entry = (method: string, ...runs: [accuracy: number, classes: number[]][])
   row: {
     title: method,
     group: "ablation",
+    byRate: [],
     method: { name: method, title: method, group: "ablation", stages: () => [] },
     results: runs.map(([value, classes], i) =>
       predicting(cell("text", method, i + 1, [value, value, value]), classes),

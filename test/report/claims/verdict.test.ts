@@ -75,9 +75,12 @@ test("nothing is decided on one run, and the table says so", () => {
   const judgements = judge([single], everyItem);
   assert.deepEqual(
     verdictTable(judgements).rows.map(([, verdict]) => verdict),
-    ["equivalent within 1 point", "undecided (one run)", "undecided"],
+    ["equivalent within 1 point", "undecided (one run; incomplete)", "undecided"],
   );
-  assert.match(claimParagraphs(judgements)[1]!, /\(DAAMv1 − MHA\): undecided on text\. One run on text\.$/);
+  assert.match(
+    claimParagraphs(judgements)[1]!,
+    /\(DAAMv1 − MHA\): undecided on text\. One run on text\. Incomplete on text\.$/,
+  );
 });
 
 test("rows at different rates are marked wherever they are compared", () => {
@@ -226,7 +229,20 @@ test("claims stand beside those that another preset published, task by task", ()
   const [claim, task, ...rest] = beside.rows[1]!;
   assert.deepEqual([claim, task], ["Density attention beats dot-product attention as published", "text"]);
   assert.match(rest[0]!, /^\+40\.0 \(/);
-  assert.deepEqual(rest.slice(0, 3), rest.slice(3));
+  assert.deepEqual(rest.slice(0, 4), rest.slice(4));
+});
+
+test("beside claims at several rates, ours stands at the same rate, or in the first line", () => {
+  const judgements = judge([table], everyItem);
+  const published = claimsTable(judgements);
+  const at = (...rates: string[]) =>
+    rates.map((rate) =>
+      published.rows[1]!.map((text, i) => (published.columns[i] === "rates" ? rate : text)),
+    );
+  const ours = (...rates: string[]) =>
+    claimsBeside(judgements, { ...published, rows: at(...rates) }, ["a", "b"]).rows.map((row) => row[4]);
+  assert.deepEqual(ours("1e-4", "1e-3 (chosen)", "1e-3 − 1e-4"), ["–", "1e-3", "–"]);
+  assert.deepEqual(ours("1e-4", "3e-4"), ["1e-3", "–"]);
 });
 
 test("only the test items that both cells have are compared", () => {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "#src/errors.js";
+import { PublishedCells } from "#src/experiments/outcome/published-cells.js";
 import type { Publication } from "#src/report/pages/publication.js";
 import { publish } from "#src/report/pages/publish.js";
 import { methods, preset, results, speech, text } from "../fixtures.js";
@@ -80,7 +81,7 @@ test("a published folder holds tables, cells, figures and a README; equal input 
   assert.deepEqual(readdirSync(join(folder, "..")), ["quick"]);
 });
 
-test("the README has the tables, how settings were chosen, the machine and the command of every row", async () => {
+test("the README has the tables, how settings were chosen and the command of every row", async () => {
   const folder = quickFolder();
   await publish(folder, publication);
   const readme = readFileSync(join(folder, "README.md"), "utf8");
@@ -90,9 +91,7 @@ test("the README has the tables, how settings were chosen, the machine and the c
     "67.9 ± 1.35 (cells: 67.78 ± 1.48)",
     "Levels are not comparable",
     "One rate a task",
-    "Test CPU, 2 cores, 8 GB",
-    "backend wasm",
-    "tfjs 4.22.0",
+    "(costs.md)",
     "`node dist/cli.js run --preset quick --task text --method no-attention`",
     "### Heads (1 run, incomplete)",
     "## What choosing the epoch on test data is worth",
@@ -104,6 +103,48 @@ test("the README has the tables, how settings were chosen, the machine and the c
   assert.ok(!/## .*incomplete/.test(readme.replace(/### .*/g, "")));
   for (const [, path] of readme.matchAll(/\]\((figures\/[^)]+)\)/g))
     assert.ok(existsSync(join(folder, path!)), path);
+});
+
+test("what cells took stands in a page of its own", async () => {
+  const folder = quickFolder();
+  await publish(folder, publication);
+  const page = readFileSync(join(folder, "costs.md"), "utf8");
+  for (const part of [
+    "40 cells, 50 s of training in all workers together, at most 200 MB a worker",
+    "- Test CPU, 2 cores, 8 GB, Linux 6, backend wasm, node 20.19.0, tfjs 4.22.0: 40 cells\n",
+    "| speech | mha | 5 | 1.3 | 200 |",
+  ])
+    assert.ok(page.includes(part), part);
+  for (const name of ["README.md", "speech.csv", "ablations.csv"])
+    assert.doesNotMatch(readFileSync(join(folder, name), "utf8"), /Test CPU|1\.25|\bs \/ run/, name);
+});
+
+test("a run with equal digits and other costs changes no byte; with other digits its own costs are published", async () => {
+  const folder = quickFolder();
+  await publish(folder, publication);
+  const files = contents(folder);
+  const elsewhere = results.map((result) => ({
+    ...result,
+    seconds: 99,
+    peakMemoryMB: 1,
+    versions: { node: "99" },
+    machine: { ...publication.machine, cpu: "Other CPU" },
+    date: "2030-01-01",
+  }));
+  await publish(folder, { ...publication, results: elsewhere });
+  assert.deepEqual(contents(folder), files);
+  const [first, ...rest] = elsewhere;
+  const curve = first!.curve.map((record) => ({ ...record, trainLoss: record.trainLoss + 1e-9 }));
+  await publish(folder, { ...publication, results: [{ ...first!, curve }, ...rest] });
+  const after = contents(folder);
+  const changed = [...after.keys()].filter((name) => after.get(name) !== files.get(name));
+  const { task, method } = first!.config;
+  assert.deepEqual(
+    changed.filter((name) => !name.startsWith("figures/")),
+    [`cells/${task}/${method}.jsonl.gz`, "costs.json", "costs.md"],
+  );
+  const found = new PublishedCells(folder);
+  assert.deepEqual([found.read(first!.name)!.seconds, found.read(rest[0]!.name)!.seconds], [99, 1.25]);
 });
 
 test("tables of unfinished presets are marked incomplete", async () => {
@@ -148,11 +189,11 @@ test("what a publisher killed between its renames left is put back, and what els
   const left = (name: string) => join(parent, name);
   for (const name of [".quick.1.old/notebooks", ".quick.1.part", ".quick.2.part", ".small.1.old"])
     mkdirSync(left(name), { recursive: true });
-  writeFileSync(left(".quick.1.old/search.json"), "[]");
+  writeFileSync(left(".quick.1.old/changes.md"), "Others.");
   await assert.rejects(publish(folder, broken), UserError);
-  assert.deepEqual(readdirSync(folder).sort(), ["notebooks", "search.json"]);
+  assert.deepEqual(readdirSync(folder).sort(), ["changes.md", "notebooks"]);
   assert.deepEqual(readdirSync(parent).sort(), [".small.1.old", "quick"]);
   await publish(folder, publication);
-  assert.equal(readFileSync(join(folder, "search.json"), "utf8"), "[]");
+  assert.equal(readFileSync(join(folder, "changes.md"), "utf8"), "Others.");
   assert.deepEqual(readdirSync(parent).sort(), [".small.1.old", "quick"]);
 });

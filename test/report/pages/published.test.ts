@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { publishedTable } from "#src/report/pages/published.js";
+import { publishedFigure, publishedTable } from "#src/report/pages/published.js";
 import { toCsv } from "#src/report/tables/tables.js";
 import { refusal, temporaryFolder } from "../../support/files.js";
 
@@ -31,4 +31,10 @@ test("a table that is missing, empty or broken is refused with what to do", () =
   file("small/quote.csv", 'a,b\n"1,2\n');
   for (const name of ["absent", "empty", "uneven", "quote"])
     assert.throws(() => publishedTable("small", name, root), refusal(remedy), name);
+});
+
+test("a published figure is its bytes, none where it was not drawn", () => {
+  file("small/figures/differences.png", "picture");
+  assert.equal(String(publishedFigure("small", "differences", root)), "picture");
+  assert.equal(publishedFigure("small", "absent", root), undefined);
 });
