@@ -119,7 +119,7 @@ export function taskResults(preset: Preset, task: string): TaskResults {
     return [
       {
         name: method.name,
-        title,
+        title: titleOf(title, cells[0]!),
         group,
         ...(method.note && { note: method.note }),
         parameters: cells[0]!.parameters,
@@ -133,6 +133,12 @@ export function taskResults(preset: Preset, task: string): TaskResults {
   });
   const map = all.find(({ attention }) => attention)?.attention;
   return { layers: map?.layers ?? 0, features: map?.features ?? 0, rows, items };
+}
+
+/** Attention over the items of a batch is what was published, not what the paper describes. */
+function titleOf(title: string, { config }: CellResult): string {
+  const overBatch = config.stages.some((stage) => stage.kind === "dot-product" && stage.over === "batch");
+  return overBatch && !title.includes("batch") ? `${title}, as published (over the batch)` : title;
 }
 
 function cellEntry(preset: Preset, cell: CellResult): CellEntry {

@@ -203,7 +203,10 @@ const draw: Record<View, Draw> = {
       }),
       layout: {
         showlegend: true,
-        xaxis: { title: { text: "epoch" } },
+        xaxis: {
+          title: { text: "epoch" },
+          dtick: Math.max(...curves.map(({ mean }) => mean.length)) > 12 ? 5 : 1,
+        },
         yaxis: { title: { text: metrics[metric] } },
       },
       numbers: {
@@ -256,8 +259,6 @@ const draw: Record<View, Draw> = {
     const points = rows
       .map((row) => ({ row, x: of(row), ...accuracyOf(row) }))
       .filter((point): point is typeof point & { x: number } => point.x !== undefined);
-    const logs = points.map(({ x }) => Math.log(x));
-    const middle = (Math.min(...logs) + Math.max(...logs)) / 2;
     const left = rows.filter((row) => of(row) === undefined).map((row) => row.title);
     void figure.draw({
       height: 460,
@@ -265,18 +266,16 @@ const draw: Record<View, Draw> = {
       caption: `Last epoch, mean ± standard deviation of the runs; ${title} on a logarithmic axis.${left.length ? ` Without any: ${left.join(", ")}.` : ""}`,
       data: points.map(({ row, x, mean, sd }, i) => ({
         type: "scatter",
-        mode: "text+markers",
+        mode: "markers",
         name: row.title,
         x: [x],
         y: [mean],
         error_y: { type: "data", array: [sd], color: colour(i) },
-        text: [`  ${row.title}  `],
-        textposition: Math.log(x) < middle ? "middle right" : "middle left",
         marker: { color: colour(i), size: 12, symbol: symbols[i % symbols.length]! },
         hovertemplate: "%{x}, %{y:.1f} %<extra></extra>",
       })),
       layout: {
-        showlegend: false,
+        showlegend: true,
         xaxis: { title: { text: title }, type: "log" },
         yaxis: { title: { text: "test accuracy, %" } },
       },
@@ -552,10 +551,10 @@ function listItems(
                 "tr",
                 {},
                 h("th", { scope: "row" }, String(line.position)),
-                seen && h("td", {}, look(line)),
+                seen && h("td", { class: line.item?.text === undefined ? "look" : "look text" }, look(line)),
                 h("td", {}, task.classes[line.label]!),
                 ...line.guesses.map((guess) =>
-                  h("td", {}, `${guess === line.label ? "✓" : "✗"} ${task.classes[guess]!}`),
+                  h("td", { class: "number" }, `${guess === line.label ? "✓" : "✗"} ${task.classes[guess]!}`),
                 ),
               ),
             ),

@@ -165,7 +165,7 @@ function linesTable(lines: readonly Record<string, string>[]): HTMLElement {
       columns: ["", ...lines.map(({ rates }) => `at ${rates}`)],
       rows: Object.keys(first).map((name) => [name, ...lines.map((line) => line[name]!)]),
     },
-    `${claim}, ${task}, as published`,
+    `Published figures: ${claim}, ${task}`,
   );
 }
 
