@@ -99,9 +99,9 @@ async function present(run: Run, scope: Scope, { notebooks, signal }: ReproduceO
     await publishRun(run);
     places.unshift(`tables and figures: ${shown(join(run.published.folder, "README.md"))}`);
   }
+  if (!places.length) return places;
   const site = join(repository, "site", "index.html");
   if (existsSync(site)) places.push(`site: ${shown(site)} (make site builds it anew)`);
-  if (!places.length) return places;
   return [...places, ...changeLines(folders, changes(before, snapshot(folders)), shown)];
 }
 

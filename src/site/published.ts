@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { resultsFolder } from "../folders.js";
 import { presets } from "../experiments/plan/presets.js";
 import { PublishedCells } from "../experiments/outcome/published-cells.js";
-import { runsOf } from "../experiments/plan/budget.js";
-import { methods } from "../experiments/plan/methods.js";
+import { tableMethods } from "../experiments/outcome/recorded.js";
 import { findTask, taskAt } from "../experiments/plan/tasks.js";
 import type { CellResult, Preset } from "../experiments/types.js";
 import { comparisons } from "../report/claims/comparisons.js";
 import { claimsNote, verdictNote } from "../report/claims/verdict.js";
 import { publishedTable } from "../report/pages/published.js";
 import { confusionCounts, importanceFactors, sharesOfLayers } from "../report/tables/attention-maps.js";
+import { resultTable } from "../report/tables/rows.js";
 import type {
   CellEntry,
   ClaimEntry,
@@ -22,10 +22,11 @@ import type {
   TaskResults,
 } from "./types.js";
 
-/** Presets whose results are published here, the one with the most trainings first. */
+/** Presets whose results are published here: first those with comparisons, of them the one with the most trainings. */
 export function publishedPresets(): Preset[] {
   const published = presets.filter(({ name }) => existsSync(join(resultsFolder(name), "claims.csv")));
-  return published.sort((a, b) => work(b) - work(a));
+  const judged = ({ name }: Preset) => Number(publishedTable(name, "claims").rows.length > 0);
+  return published.sort((a, b) => judged(b) - judged(a) || work(b) - work(a));
 }
 
 const work = ({ tasks }: Preset) =>
@@ -72,16 +73,22 @@ function sizeOf({ name, tasks }: Preset): string {
 
 function claimsOf(preset: string): ClaimEntry[] {
   const { columns, rows } = publishedTable(preset, "claims");
-  const at = (name: string) => columns.indexOf(name);
+  const verdicts = publishedTable(preset, "verdict");
   const claims = new Map<string, ClaimEntry>();
   for (const row of rows) {
-    const claim = row[at("claim")]!;
+    const line = Object.fromEntries(columns.map((column, i) => [column, row[i]!]));
+    const [claim, task] = [line.claim!, line.task!];
     const comparison = comparisons.find((one) => one.claim === claim);
     if (!comparison) continue;
-    if (!claims.has(claim))
-      claims.set(claim, { claim, rows: [comparison.better, comparison.worse], tasks: {} });
-    const line = Object.fromEntries(columns.map((column, i) => [column, row[i]!]));
-    claims.get(claim)!.tasks[row[at("task")]!] = { verdict: row[at("verdict")]!, line };
+    const entry: ClaimEntry = claims.get(claim) ?? {
+      claim,
+      rows: [comparison.better, comparison.worse],
+      tasks: {},
+    };
+    const verdict = verdicts.rows.find(([first]) => first === claim)?.[verdicts.columns.indexOf(task)];
+    entry.tasks[task] ??= { verdict: verdict ?? line.verdict!, lines: [] };
+    entry.tasks[task].lines.push(line);
+    claims.set(claim, entry);
   }
   return [...claims.values()];
 }
@@ -95,22 +102,29 @@ export function taskResults(preset: Preset, task: string): TaskResults {
     const length = Buffer.byteLength(predictions.last, "base64") / (classes.length > 256 ? 2 : 1);
     return (items.sets[setOf(task, config.run, length)] ?? []).map((index) => items.labels[index]!);
   };
-  const rows = methods.flatMap((method): RowEntry[] => {
-    const cells = all
-      .filter(({ config }) => config.method === method.name && !config.holdout && !config.shifts)
-      .sort((a, b) => a.config.run - b.config.run || a.config.learningRate - b.config.learningRate);
-    if (!cells.length || !runsOf(method, preset, task)) return [];
-    const importance = importanceFactors(cells);
-    const shares = sharesOfLayers(cells);
-    const confusion = confusionCounts(cells, classes.length, labelsOf);
+  const named = (what: RegExp) => all.filter(({ name }) => what.test(name));
+  const table = resultTable(
+    taskAt(preset, task),
+    tableMethods(preset).filter(({ recorded }) => !recorded),
+    named(/^[^/]+\/[^/]+\/(rate-[^/]+\/)?run-\d+$/),
+    preset.tasks[task]!.runs,
+    named(/\/held-out-\d+$/),
+  );
+  const rows = table.rows.flatMap(({ method, title, group, byRate, chosen, results }): RowEntry[] => {
+    const cells = byRate.flatMap((at) => at.results);
+    if (!method || !cells.length) return [];
+    const importance = importanceFactors(results);
+    const shares = sharesOfLayers(results);
+    const confusion = confusionCounts(results, classes.length, labelsOf);
     return [
       {
         name: method.name,
-        title: method.title,
-        group: method.group,
+        title: titleOf(title, cells[0]!),
+        group,
         ...(method.note && { note: method.note }),
         parameters: cells[0]!.parameters,
         cells: cells.map((cell) => cellEntry(preset, cell)),
+        ...(chosen !== undefined && { chosen }),
         ...(importance && { importance: importance.map((layer) => layer.map((value) => round(value, 2))) }),
         ...(shares && { shares }),
         ...(confusion && { confusion }),
@@ -119,6 +133,12 @@ export function taskResults(preset: Preset, task: string): TaskResults {
   });
   const map = all.find(({ attention }) => attention)?.attention;
   return { layers: map?.layers ?? 0, features: map?.features ?? 0, rows, items };
+}
+
+/** Attention over the items of a batch is what was published, not what the paper describes. */
+function titleOf(title: string, { config }: CellResult): string {
+  const overBatch = config.stages.some((stage) => stage.kind === "dot-product" && stage.over === "batch");
+  return overBatch && !title.includes("batch") ? `${title}, as published (over the batch)` : title;
 }
 
 function cellEntry(preset: Preset, cell: CellResult): CellEntry {

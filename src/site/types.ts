@@ -35,8 +35,8 @@ export interface ClaimEntry {
   claim: string;
   /** Names of the two rows. */
   rows: [better: string, worse: string];
-  /** By task: the verdict, and the published line by column. */
-  tasks: Record<string, { verdict: string; line: Record<string, string> }>;
+  /** By task: the verdict across rates, and the published lines by column, one a rate. */
+  tasks: Record<string, { verdict: string; lines: Record<string, string>[] }>;
 }
 
 /** A script of its own for each task of a preset. */
@@ -54,11 +54,14 @@ export interface RowEntry {
   group: string;
   note?: string;
   parameters: { total: number; withoutLastLinear: number; attention: number };
+  /** At every rate that the row is trained at. */
   cells: CellEntry[];
+  /** The rate that it chose, or its only one; what follows is at that. */
+  chosen?: number;
   /** Of density attention: importance factors [layers][features], and shares of the layers in %. */
   importance?: number[][];
   shares?: { mean: number[]; sd: number[] };
-  /** Counts over all cells, [true][predicted]. */
+  /** Counts over all runs, [true][predicted]. */
   confusion?: number[][];
 }
 

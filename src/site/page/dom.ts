@@ -21,6 +21,9 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+let ids = 0;
+const fresh = () => `control-${++ids}`;
+
 export interface Option {
   value: string;
   text: string;
@@ -34,7 +37,8 @@ export function choice(
   value: string,
   onChange: (value: string) => void,
 ): HTMLElement {
-  const select = h("select", { change: () => onChange(select.value) });
+  const id = fresh();
+  const select = h("select", { id, change: () => onChange(select.value) });
   const groups = [...new Set(options.map(({ group }) => group))];
   for (const group of groups) {
     const own = options
@@ -42,7 +46,7 @@ export function choice(
       .map((option) => h("option", { value: option.value, selected: option.value === value }, option.text));
     select.append(...(group === undefined ? own : [h("optgroup", { label: group }, ...own)]));
   }
-  return h("label", {}, label, select);
+  return h("div", {}, h("label", { for: id }, label), select);
 }
 
 /** A labelled number on a line, with its value beside the label. */
@@ -51,9 +55,11 @@ export function slider(
   range: { min: number; max: number; step: number; value: number },
   onInput: (value: number) => void,
 ): HTMLElement {
-  const text = h("span");
+  const id = fresh();
+  const text = h("label", { for: id });
   const show = (value: number) => (text.textContent = `${label} ${minus(String(value))}`);
   const input = h("input", {
+    id,
     type: "range",
     ...range,
     input: () => {
@@ -62,7 +68,7 @@ export function slider(
     },
   });
   show(range.value);
-  return h("label", {}, text, input);
+  return h("div", {}, text, input);
 }
 
 export interface TextTable {
@@ -78,7 +84,15 @@ export function table({ columns, rows }: TextTable, caption?: string): HTMLEleme
       "table",
       {},
       caption !== undefined && h("caption", { class: "soft" }, caption),
-      h("thead", {}, h("tr", {}, ...columns.map((column) => h("th", { scope: "col" }, column)))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ...columns.map((column) => (column === "" ? h("td") : h("th", { scope: "col" }, column))),
+        ),
+      ),
       h(
         "tbody",
         {},

@@ -24,6 +24,8 @@ type State = {
   one: string;
   by: string;
   run: string;
+  /** "own", or one that rows were trained at. */
+  rate: string;
 };
 
 interface Shown {
@@ -46,16 +48,18 @@ export const explore: Page = (root, query, index) => {
     one: query.get("one") ?? "daam-v1",
     by: query.get("by") ?? "",
     run: query.get("run") ?? "1",
+    rate: query.get("rate") ?? "own",
   };
   const place = h("div");
   root.append(h("h1", {}, "Explore the results"), place);
   const keep = () => {
-    const { rows, one, by, run, ...rest } = state;
+    const { rows, one, by, run, rate, ...rest } = state;
     const used = state.view === "confusion" || state.view === "importance";
     remember("explore", {
       ...rest,
       ...(used ? { one } : { rows: rows.join() }),
       ...(by && { by }),
+      ...(rate !== "own" && { rate }),
       ...(state.view === "items" && { run }),
     });
   };
@@ -65,10 +69,17 @@ export const explore: Page = (root, query, index) => {
     if (own !== `${state.preset}-${state.task}`) return;
     const task = index.tasks.find(({ name }) => name === state.task)!;
     const { trainable } = index.presets.find(({ name }) => name === state.preset)!;
+    const rates = [...new Set(results.rows.flatMap(({ cells }) => cells.map(({ rate }) => rate)))]
+      .sort((a, b) => a - b)
+      .map((rate) => rate.toExponential());
+    if (!rates.includes(state.rate)) state.rate = "own";
     const body = h("div");
     const redraw = () => {
       keep();
-      const rows = results.rows.filter(({ name }) => state.rows.includes(name));
+      const rows = results.rows
+        .filter(({ name }) => state.rows.includes(name))
+        .map((row) => ({ ...row, cells: cellsAt(row, state.rate) }))
+        .filter(({ cells }) => cells.length);
       body.replaceChildren();
       draw[state.view](body, { state, task, results, rows, shipped: trainable }, redraw);
     };
@@ -103,6 +114,19 @@ export const explore: Page = (root, query, index) => {
             redraw();
           },
         ),
+        rates.length > 1 &&
+          choice(
+            "Learning rate",
+            ["own", ...rates].map((rate) => ({
+              value: rate,
+              text: rate === "own" ? "each row's own" : rate,
+            })),
+            state.rate,
+            (rate) => {
+              state.rate = rate;
+              redraw();
+            },
+          ),
       ),
       body,
     );
@@ -151,7 +175,7 @@ const draw: Record<View, Draw> = {
     void figure.draw({
       height: 460,
       alt: `${metrics[metric]} by epoch, mean over runs: ${curves.map(({ row, mean }) => `${row.title} ends at ${mean.at(-1)!.toPrecision(3)}`).join(", ")}`,
-      caption: `Mean over ${runsText(rows)}; the bands are ± a standard deviation of the runs.`,
+      caption: `Mean over ${runsText(rows)}${state.rate === "own" ? "" : ` at the rate ${state.rate}`}; the bands are ± a standard deviation of the runs.`,
       data: curves.flatMap(({ row, mean, sd }, i) => {
         const x = mean.map((_, at) => at + 1);
         return [
@@ -179,7 +203,10 @@ const draw: Record<View, Draw> = {
       }),
       layout: {
         showlegend: true,
-        xaxis: { title: { text: "epoch" } },
+        xaxis: {
+          title: { text: "epoch" },
+          dtick: Math.max(...curves.map(({ mean }) => mean.length)) > 12 ? 5 : 1,
+        },
         yaxis: { title: { text: metrics[metric] } },
       },
       numbers: {
@@ -232,8 +259,6 @@ const draw: Record<View, Draw> = {
     const points = rows
       .map((row) => ({ row, x: of(row), ...accuracyOf(row) }))
       .filter((point): point is typeof point & { x: number } => point.x !== undefined);
-    const logs = points.map(({ x }) => Math.log(x));
-    const middle = (Math.min(...logs) + Math.max(...logs)) / 2;
     const left = rows.filter((row) => of(row) === undefined).map((row) => row.title);
     void figure.draw({
       height: 460,
@@ -241,18 +266,16 @@ const draw: Record<View, Draw> = {
       caption: `Last epoch, mean ± standard deviation of the runs; ${title} on a logarithmic axis.${left.length ? ` Without any: ${left.join(", ")}.` : ""}`,
       data: points.map(({ row, x, mean, sd }, i) => ({
         type: "scatter",
-        mode: "text+markers",
+        mode: "markers",
         name: row.title,
         x: [x],
         y: [mean],
         error_y: { type: "data", array: [sd], color: colour(i) },
-        text: [`  ${row.title}  `],
-        textposition: Math.log(x) < middle ? "middle right" : "middle left",
         marker: { color: colour(i), size: 12, symbol: symbols[i % symbols.length]! },
         hovertemplate: "%{x}, %{y:.1f} %<extra></extra>",
       })),
       layout: {
-        showlegend: false,
+        showlegend: true,
         xaxis: { title: { text: title }, type: "log" },
         yaxis: { title: { text: "test accuracy, %" } },
       },
@@ -528,10 +551,10 @@ function listItems(
                 "tr",
                 {},
                 h("th", { scope: "row" }, String(line.position)),
-                seen && h("td", {}, look(line)),
+                seen && h("td", { class: line.item?.text === undefined ? "look" : "look text" }, look(line)),
                 h("td", {}, task.classes[line.label]!),
                 ...line.guesses.map((guess) =>
-                  h("td", {}, `${guess === line.label ? "✓" : "✗"} ${task.classes[guess]!}`),
+                  h("td", { class: "number" }, `${guess === line.label ? "✓" : "✗"} ${task.classes[guess]!}`),
                 ),
               ),
             ),
@@ -600,6 +623,11 @@ function oneOf(
   );
   return row;
 }
+
+const cellsAt = ({ cells, chosen }: RowEntry, rate: string) =>
+  cells.filter((cell) =>
+    rate === "own" ? chosen === undefined || cell.rate === chosen : cell.rate.toExponential() === rate,
+  );
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 /** Population standard deviation. */

@@ -72,7 +72,8 @@ function layoutOf({ layout = {}, height = 380 }: Picture): Partial<Layout> {
 
 /** A place that a figure is drawn into, again and again. */
 export class Figure {
-  readonly element = h("figure");
+  /** Hidden until something is drawn. */
+  readonly element = h("figure", { hidden: true });
   private readonly plot = h("div", { class: "plot", role: "img" });
   private readonly caption = h("figcaption");
   private readonly numbers = h("details", {}, h("summary", {}, "The same as a table"));
@@ -85,6 +86,7 @@ export class Figure {
 
   async draw(picture: Picture): Promise<void> {
     this.latest = picture;
+    this.element.hidden = false;
     this.plot.setAttribute("aria-label", picture.alt);
     this.plot.style.minHeight = `${picture.height ?? 380}px`;
     this.caption.textContent = picture.caption ?? "";

@@ -244,7 +244,7 @@ class Session {
       layout: { showlegend: true, xaxis: { title: { text: "step" } }, yaxis: { title: { text: "loss" } } },
     });
     const dense = shown.filter(({ densities }) => densities.length);
-    density.element.hidden = !dense.length;
+    density.element.hidden = true;
     if (!dense.length) return;
     const last = (key: "meanOffset" | "scaledVariance", { densities }: Training) => {
       const { [key]: values } = densities.at(-1)!;

@@ -1,9 +1,8 @@
 /** The claims of the paper and what was found; a click opens a comparison. */
-import { studentQuantile } from "#src/statistics/student.js";
 import type { CellEntry, ClaimEntry, PresetEntry, TaskEntry, TaskResults } from "#src/site/types.js";
 import { link } from "./address.js";
 import { load } from "./data.js";
-import { choice, fixed, h, signed } from "./dom.js";
+import { choice, fixed, h, signed, table } from "./dom.js";
 import { colour, Figure, shade, symbols } from "./figure.js";
 import type { Page } from "./main.js";
 
@@ -19,7 +18,7 @@ export const verdict: Page = (root, query, index) => {
       "The paper reports up to 19 points over dot-product attention on frozen encoders. Here each of its comparisons is run again, " +
         "on hidden states of small encoders over real speech, text and images, and judged by differences between rows that share " +
         "data, test items and seeds. ",
-      h("strong", {}, summaryOf(preset)),
+      preset.claims.length > 0 && h("strong", {}, summaryOf(preset)),
     ),
     h(
       "div",
@@ -32,7 +31,9 @@ export const verdict: Page = (root, query, index) => {
       ),
     ),
     h("p", { class: "soft" }, `${preset.name}: ${preset.what}.`),
-    verdicts(preset, index.tasks, claim?.claim, task?.name),
+    preset.claims.length
+      ? verdicts(preset, index.tasks, claim?.claim, task?.name)
+      : h("p", {}, "No comparison of this preset is published yet."),
   );
   if (claim && task && claim.tasks[task.name]) {
     const section = h("section", { id: "comparison", tabindex: -1, "aria-labelledby": "comparison-title" });
@@ -132,20 +133,14 @@ function comparison(
   task: TaskEntry,
   notes: readonly string[],
 ): void {
-  const { verdict, line } = tasks[task.name]!;
+  const { verdict, lines } = tasks[task.name]!;
   const intervals = new Figure();
   const seeds = new Figure();
   section.append(
     h("h2", { id: "comparison-title" }, `${claim}: ${verdict} on ${task.title.toLowerCase()}`),
     h("p", { class: "soft" }, `Preset ${preset.name}, ${task.data} through ${task.encoder}.`),
     h("div", { class: "panels" }, intervals.element, seeds.element),
-    h(
-      "dl",
-      { class: "line" },
-      ...Object.entries(line)
-        .filter(([name]) => name !== "claim" && name !== "task")
-        .flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
-    ),
+    linesTable(lines),
     h("h3", {}, "How sure"),
     ...notes.map((note) => h("p", {}, note)),
     ...(task.caveat ? [h("p", {}, task.caveat)] : []),
@@ -153,13 +148,25 @@ function comparison(
   void load<TaskResults>(`${preset.name}-${task.name}`).then((results) => {
     const [a, b] = rows.map((name) => results.rows.find((row) => row.name === name));
     const pairs = a && b ? pairsOf(a.cells, b.cells) : [];
-    drawIntervals(intervals, line, pairs);
+    drawIntervals(intervals, lines);
     drawSeeds(seeds, [a?.title ?? rows[0], b?.title ?? rows[1]], pairs, task);
     const place = { preset: preset.name, task: task.name, rows: rows.join() };
     section.append(
       h("p", {}, h("a", { href: link("explore", place) }, "The two rows' curves, maps and predictions")),
     );
   });
+}
+
+/** What was published of a comparison: a column a rate, where there are several. */
+function linesTable(lines: readonly Record<string, string>[]): HTMLElement {
+  const [{ claim, task, ...first }] = lines as [Record<string, string>];
+  return table(
+    {
+      columns: ["", ...lines.map(({ rates }) => `at ${rates}`)],
+      rows: Object.keys(first).map((name) => [name, ...lines.map((line) => line[name]!)]),
+    },
+    `Published figures: ${claim}, ${task}`,
+  );
 }
 
 interface Pair {
@@ -217,31 +224,22 @@ function spanOf(label: string, text: string | undefined): Span[] {
   return [{ label, mean, low, high }];
 }
 
-function spansByRate(pairs: readonly Pair[]): Span[] {
-  return ratesOf(pairs).flatMap((rate) => {
-    const values = pairs.filter((pair) => pair.rate === rate).map(({ last }) => last);
-    if (values.length < 2) return [];
-    const mean = values.reduce((a, b) => a + b) / values.length;
-    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
-    const half = studentQuantile(0.975, values.length - 1) * Math.sqrt(variance / values.length);
-    return [{ label: `last, ${rate}, runs alone`, mean, low: mean - half, high: mean + half }];
+function drawIntervals(figure: Figure, lines: readonly Record<string, string>[]): void {
+  const spans = lines.flatMap((line) => {
+    const at = lines.length > 1 ? `, ${line.rates}` : "";
+    return [
+      ...spanOf(`best epoch${at}`, line["here, best epoch"]),
+      ...spanOf(`last epoch${at}`, line["here, last epoch"]),
+    ];
   });
-}
-
-function drawIntervals(figure: Figure, line: Record<string, string>, pairs: readonly Pair[]): void {
-  const spans = [
-    ...spanOf("best epoch", line["here, best epoch"]),
-    ...spanOf("last epoch", line["here, last epoch"]),
-    ...spansByRate(pairs),
-  ];
-  const paper = Number((line.paper ?? "").replace("−", "-"));
-  const points = line.paper && Number.isFinite(paper) ? [{ label: "the paper", mean: paper }] : [];
+  const paper = lines.map((line) => Number((line.paper ?? "").replace("−", "-"))).filter(Number.isFinite);
+  const points = paper.slice(0, 1).map((mean) => ({ label: "the paper", mean }));
   if (!spans.length && !points.length) return figure.element.remove();
   void figure.draw({
     height: 120 + 40 * (spans.length + points.length),
     alt: `Differences in points with 95 % intervals: ${spans.map(spanText).join("; ")}`,
     caption:
-      "Difference in points of accuracy, 95 % intervals. “Runs alone” holds the test items fixed (Student's t over runs).",
+      "Difference in points of accuracy, 95 % intervals over seeds and test items. The paper reports best epochs.",
     data: [
       {
         type: "scatter",
