@@ -10,7 +10,7 @@ import { newsTopics } from "#src/datasets/classes.js";
 import { withLocalData } from "#src/experiments/run/local-data.js";
 import { methods } from "#src/experiments/plan/methods.js";
 import { findPreset } from "#src/experiments/plan/presets.js";
-import type { CellResult } from "#src/experiments/types.js";
+import { PublishedCells } from "#src/experiments/outcome/published-cells.js";
 import { loadFeatures } from "#src/features/load.js";
 import { provide } from "#src/features/provide.js";
 import { CIFAR_RECORD } from "#src/formats/cifar.js";
@@ -128,6 +128,7 @@ describe("preset base", () => {
     }
     const results = join(home, "results", `base-${ITEMS}`);
     const readme = readFileSync(join(results, "README.md"), "utf8");
+    const published = new PublishedCells(results);
     const decoders = methods.filter(({ fineTuning, budget }) => !fineTuning && !budget);
     for (const [task, repository] of Object.entries({
       speech: "microsoft/wavlm-base-plus",
@@ -137,8 +138,7 @@ describe("preset base", () => {
       const commit = fake.commit(repository);
       assert.ok(readme.includes(`- ${task}: hidden states of ${repository} at commit ${commit}\n`));
       for (const { name } of decoders) {
-        const path = join(results, "cells", task, name, "run-1.json");
-        const { config } = JSON.parse(readFileSync(path, "utf8")) as CellResult;
+        const { config } = published.read(`${task}/${name}/run-1`)!;
         assert.equal(config.encoder, `${repository}@${commit}`);
       }
     }
