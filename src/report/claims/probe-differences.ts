@@ -42,6 +42,16 @@ export function probeDifferences(
   });
 }
 
+/** A part's tasks that have cells, each with its comparisons. */
+export const judgedProbes = (
+  parts: readonly ProbeResults[],
+  contrasts: readonly Contrast[],
+  itemsOf?: ItemsOf,
+): { of: ProbeResults; differences: ProbeDifference[] }[] =>
+  parts
+    .filter(({ results }) => results.length > 0)
+    .map((of) => ({ of, differences: probeDifferences(of, contrasts, itemsOf) }));
+
 const marks: Record<Judged["verdict"], string> = {
   better: " b",
   worse: " w",

@@ -3,6 +3,7 @@ import { strengths } from "../../experiments/plan/probes.js";
 import {
   type Contrast,
   contrastTitle,
+  judgedProbes,
   type ProbeDifference,
   probeDifferences,
   probeDifferencesNote,
@@ -11,7 +12,7 @@ import {
 import type { ItemsOf } from "../claims/paired.js";
 import type { Figure } from "../figures/figure.js";
 import { type GridRow, panelGrid } from "../figures/grid.js";
-import { bounded, type ProbeResults, probeTable } from "../tables/probe-cells.js";
+import { accuracyCurves, type ProbeResults, probeTable } from "../tables/probe-cells.js";
 import { toMarkdown } from "../tables/tables.js";
 import { rateText, withInterval } from "../tables/words.js";
 
@@ -46,14 +47,11 @@ export function controlFigure(parts: readonly ProbeResults[]): Figure | undefine
       labels,
       xTitle,
       level: { value: 100 / task.classes.length, name: "chance" },
-      curves: probe.rows.map((row) => ({
-        name: row.title,
-        points: names.map((name) => {
-          const condition = probe.conditions.find((entry) => entry.name === name)!;
-          const accuracies = of.cells(row.name, condition, rate).map(({ last }) => 100 * last.accuracy);
-          return accuracies.length ? bounded(accuracies) : undefined;
-        }),
-      })),
+      curves: accuracyCurves(
+        of,
+        names.map((name) => probe.conditions.find((condition) => condition.name === name)!),
+        rate,
+      ),
     });
     const impulses = strengths.map((strength) => `impulses-${strength}`);
     return {
@@ -128,18 +126,17 @@ export function controlBlocks(
   image: (name: string, alt: string) => string[],
   itemsOf?: ItemsOf,
 ): string[] {
-  const parts = all.filter(({ results }) => results.length > 0);
-  const differences = parts.map((of) => controlDifferences(of, itemsOf));
-  const findings = parts.flatMap((of, i) => controlFindings(of, differences[i]!));
+  const parts = judgedProbes(all, contrasts, itemsOf);
+  const findings = parts.flatMap(({ of, differences }) => controlFindings(of, differences));
   return [
     controlNote,
-    controlVerdict(differences),
+    controlVerdict(parts.map(({ differences }) => differences)),
     findings.map((text) => `- ${text}`).join("\n"),
     ...image("control", "Accuracy against the strength of impulses, and with decoys"),
-    ...parts.flatMap((of, i) => [
+    ...parts.flatMap(({ of, differences }) => [
       `### ${of.task.title}: the control`,
       toMarkdown(probeTable(of)).trimEnd(),
-      toMarkdown(probeDifferenceTable(of, differences[i]!)).trimEnd(),
+      toMarkdown(probeDifferenceTable(of, differences)).trimEnd(),
     ]),
     probeDifferencesNote,
   ];

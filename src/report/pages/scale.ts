@@ -5,6 +5,7 @@ import type { Measures } from "../../models/measures.js";
 import {
   type Contrast,
   contrastTitle,
+  judgedProbes,
   type ProbeDifference,
   probeDifferences,
   probeDifferencesNote,
@@ -14,7 +15,7 @@ import {
 import type { ItemsOf } from "../claims/paired.js";
 import type { Figure } from "../figures/figure.js";
 import { type GridRow, panelGrid } from "../figures/grid.js";
-import { accuracyOf, bounded, type ProbeResults, probeTable } from "../tables/probe-cells.js";
+import { accuracyCurves, accuracyOf, bounded, type ProbeResults, probeTable } from "../tables/probe-cells.js";
 import { paperRows } from "../tables/rows.js";
 import { type TextTable, toMarkdown } from "../tables/tables.js";
 import { points, rateText, withInterval } from "../tables/words.js";
@@ -91,7 +92,6 @@ export function mixingTable(of: ProbeResults): TextTable {
 }
 
 const kinds = ["raw", "standardised"] as const;
-const percent = (values: readonly number[]) => values.map((value) => 100 * value);
 
 /** Accuracy against the factor, a line a row; panels by task, kind of hidden states and rate. */
 export function scaleFigure(parts: readonly ProbeResults[]): Figure | undefined {
@@ -107,13 +107,7 @@ export function scaleFigure(parts: readonly ProbeResults[]): Figure | undefined 
           labels: factors.map((factor) => `× ${factor}`),
           xTitle: "factor",
           level: { value: 100 / task.classes.length, name: "chance" },
-          curves: probe.rows.map(({ name, title }) => ({
-            name: title,
-            points: conditions.map((condition) => {
-              const accuracies = of.cells(name, condition, rate).map(({ last }) => last.accuracy);
-              return accuracies.length ? bounded(percent(accuracies)) : undefined;
-            }),
-          })),
+          curves: accuracyCurves(of, conditions, rate),
         };
       }),
     );
@@ -312,30 +306,29 @@ export function scaleBlocks(
   image: (name: string, alt: string) => string[],
   itemsOf?: ItemsOf,
 ): string[] {
-  const parts = all.filter(({ results }) => results.length > 0);
-  const differences = parts.map((of) => scaleDifferences(of, itemsOf));
-  const findings = parts.flatMap((of, i) => scaleFindings(of, differences[i]!));
+  const parts = judgedProbes(all, contrasts, itemsOf);
+  const findings = parts.flatMap(({ of, differences }) => scaleFindings(of, differences));
   return [
     scaleNote,
-    scaleOfPaper(parts),
+    scaleOfPaper(parts.map(({ of }) => of)),
     findings.map((text) => `- ${text}`).join("\n"),
     ...image("scale", "Accuracy against the scale of the hidden states"),
-    ...parts.flatMap((of) => [
+    ...parts.flatMap(({ of }) => [
       `### ${of.task.title}: accuracy by scale`,
       toMarkdown(probeTable(of)).trimEnd(),
     ]),
     "### Published MHA over the batch",
     mixingNote,
     ...image("scale-mixing", "Share kept, weight on itself and spread against scale"),
-    ...parts.flatMap((of) => {
+    ...parts.flatMap(({ of }) => {
       const table = mixingTable(of);
       return table.rows.length ? [`${of.task.title}:`, toMarkdown(table).trimEnd()] : [];
     }),
     "### Differences by scale",
     probeDifferencesNote,
-    ...parts.flatMap((of, i) => [
+    ...parts.flatMap(({ of, differences }) => [
       `${of.task.title}:`,
-      toMarkdown(probeDifferenceTable(of, differences[i]!)).trimEnd(),
+      toMarkdown(probeDifferenceTable(of, differences)).trimEnd(),
     ]),
   ];
 }
