@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { datasetNamed, type RawInput } from "../datasets/index.js";
 import { UserError } from "../errors.js";
+import { base64 } from "../experiments/outcome/outcome.js";
 import { rawSettings, type Preset } from "../experiments/types.js";
 import { findTask } from "../experiments/plan/tasks.js";
 import { loadFeatures, summariseFeatures } from "../features/load.js";
@@ -13,9 +14,6 @@ import { balancedSubset } from "../features/select.js";
 import { featuresFolder, repository } from "../folders.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import type { SiteBinaries, SiteFeatures, SiteItems } from "./types.js";
-
-const base64 = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
-  Buffer.from(buffer, byteOffset, byteLength).toString("base64");
 
 /** The shipped hidden states of a task. */
 export function siteFeatures(task: string): SiteFeatures {

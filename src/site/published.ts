@@ -3,7 +3,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { resultsFolder } from "../folders.js";
 import { presets } from "../experiments/plan/presets.js";
+import { decodeClasses } from "../experiments/outcome/outcome.js";
 import { PublishedCells } from "../experiments/outcome/published-cells.js";
+import { itemColumns, itemSet } from "../experiments/outcome/published-features.js";
 import { tableMethods } from "../experiments/outcome/recorded.js";
 import { findTask, taskAt } from "../experiments/plan/tasks.js";
 import type { CellResult, Preset } from "../experiments/types.js";
@@ -98,10 +100,7 @@ export function taskResults(preset: Preset, task: string): TaskResults {
   const { classes } = taskAt(preset, task);
   const items = testItems(preset.name, task);
   const all = new PublishedCells(resultsFolder(preset.name)).all(task);
-  const labelsOf = ({ config, predictions }: CellResult) => {
-    const length = Buffer.byteLength(predictions.last, "base64") / (classes.length > 256 ? 2 : 1);
-    return (items.sets[setOf(task, config.run, length)] ?? []).map((index) => items.labels[index]!);
-  };
+  const labelsOf = (cell: CellResult) => (items.sets[setOf(cell)] ?? []).map((index) => items.labels[index]!);
   const named = (what: RegExp) => all.filter(({ name }) => what.test(name));
   const table = resultTable(
     taskAt(preset, task),
@@ -135,6 +134,12 @@ export function taskResults(preset: Preset, task: string): TaskResults {
   return { layers: map?.layers ?? 0, features: map?.features ?? 0, rows, items };
 }
 
+/** The set of test items that a cell predicts. */
+function setOf({ config, predictions }: CellResult): string {
+  const task = findTask(config.task);
+  return itemSet(task, config.run, decodeClasses(predictions.last, task.classes.length).length);
+}
+
 /** Attention over the items of a batch is what was published, not what the paper describes. */
 function titleOf(title: string, { config }: CellResult): string {
   const overBatch = config.stages.some((stage) => stage.kind === "dot-product" && stage.over === "batch");
@@ -149,6 +154,7 @@ function cellEntry(preset: Preset, cell: CellResult): CellEntry {
     rate: config.learningRate,
     ...(seconds > 0 && { seconds }),
     predictions,
+    set: setOf(cell),
     backend,
   };
   // What is compared digit for digit keeps all of them.
@@ -169,17 +175,11 @@ const brief = <T extends object>(record: T): T =>
     ]),
   ) as T;
 
-/** The column of items/<task>.csv that says which items a cell tests. */
-export function setOf(task: string, run: number, count: number): string {
-  const { split, paperRuns } = findTask(task);
-  return split === "folds" ? `fold ${1 + ((run - 1) % paperRuns.length)}` : `of ${count}`;
-}
-
 function testItems(preset: string, task: string): TaskResults["items"] {
   const { columns, rows } = publishedTable(preset, join("items", task));
   const sets = columns
-    .slice(3)
-    .map((name, i) => [name, rows.flatMap((row, index) => (row[3 + i] ? [index] : []))]);
+    .slice(itemColumns.length)
+    .map((name, i) => [name, rows.flatMap((row, index) => (row[itemColumns.length + i] ? [index] : []))]);
   return {
     positions: rows.map(([position]) => Number(position)),
     labels: rows.map(([, label]) => Number(label)),

@@ -77,6 +77,8 @@ export interface CellEntry {
   last: EpochRecord;
   /** As a cell's JSON has them. */
   predictions: { best: string; last: string };
+  /** Which of the task's test items these are of: a name of {@link TaskResults.items}' sets. */
+  set: string;
   backend: string;
   /** Of cells that a page can train again. */
   config?: CellConfig;

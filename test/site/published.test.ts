@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { decodeClasses } from "#src/experiments/outcome/outcome.js";
+import { itemSet } from "#src/experiments/outcome/published-features.js";
 import { findTask } from "#src/experiments/plan/tasks.js";
 import { publishedTable } from "#src/report/pages/published.js";
-import { publishedPresets, setOf, siteIndex, taskResults } from "#src/site/published.js";
+import { publishedPresets, siteIndex, taskResults } from "#src/site/published.js";
 
 describe("what the site reads of published results", () => {
   const index = siteIndex("0");
@@ -36,7 +37,7 @@ describe("what the site reads of published results", () => {
         for (const { cells } of rows)
           for (const { run, last, predictions } of cells) {
             const predicted = decodeClasses(predictions.last, classes.length);
-            const tested = items.sets[setOf(name, run, predicted.length)];
+            const tested = items.sets[itemSet(findTask(name), run, predicted.length)];
             if (!tested) continue; // of rows on fewer items
             const hits = predicted.filter((guess, i) => guess === items.labels[tested[i]!]).length;
             assert.ok(Math.abs(hits / predicted.length - last.accuracy) < 1e-4);

@@ -49,6 +49,13 @@ export function choice(
   return h("div", {}, h("label", { for: id }, label), select);
 }
 
+/** Choices from their texts by value. */
+export const optionsOf = (texts: Readonly<Record<string, string>>): Option[] =>
+  Object.entries(texts).map(([value, text]) => ({ value, text }));
+
+/** Choices and sliders side by side. */
+export const controls = (...children: Child[]): HTMLElement => h("div", { class: "controls" }, ...children);
+
 /** A labelled number on a line, with its value beside the label. */
 export function slider(
   label: string,

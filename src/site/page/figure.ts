@@ -46,6 +46,25 @@ export const scale = (): [number, string][] =>
         [1, "#1a1450"],
       ];
 
+/** A figure of values in 0–1, [layers][features]: a line a layer. */
+export const layerMap = (values: number[][]): Pick<Picture, "data" | "layout"> => ({
+  data: [
+    {
+      type: "heatmap",
+      z: values,
+      y: values.map((_, i) => i + 1),
+      colorscale: scale(),
+      zmin: 0,
+      zmax: 1,
+      hovertemplate: "layer %{y}, feature %{x}: %{z:.2f}<extra></extra>",
+    },
+  ],
+  layout: {
+    xaxis: { title: { text: "feature" } },
+    yaxis: { title: { text: "layer" }, dtick: 1, autorange: "reversed" },
+  },
+});
+
 function layoutOf({ layout = {}, height = 380 }: Picture): Partial<Layout> {
   const axis = {
     gridcolor: shade("line"),

@@ -3,8 +3,8 @@ import { shannonEntropy } from "#src/attention/analysis.js";
 import type { SiteItems, TaskEntry } from "#src/site/types.js";
 import { remember } from "./address.js";
 import { load } from "./data.js";
-import { choice, fixed, h, slider } from "./dom.js";
-import { colour, Figure, scale, shade, symbols } from "./figure.js";
+import { choice, controls, fixed, h, slider } from "./dom.js";
+import { colour, Figure, shade, symbols, layerMap } from "./figure.js";
 import type { Page } from "./main.js";
 
 interface State {
@@ -87,9 +87,7 @@ class Bench {
     };
     const item = withStates.find(({ position }) => String(position) === state.item)!;
     place.replaceChildren(
-      h(
-        "div",
-        { class: "controls" },
+      controls(
         choice(
           "Hidden states of",
           tasks.map(({ name, title, data, encoder }) => ({
@@ -125,9 +123,7 @@ class Bench {
       ...(item.image !== undefined
         ? [h("img", { class: "item", src: item.image, alt: `the item, of class ${classes[item.label]}` })]
         : []),
-      h(
-        "div",
-        { class: "controls" },
+      controls(
         slider("Feature", { min: 0, max: features - 1, step: 1, value: state.feature }, (value) =>
           set("feature", value),
         ),
@@ -253,21 +249,7 @@ class Bench {
       height: 360,
       alt: `Weights of the whole item, mean of each layer: ${means.map((value, i) => `${i + 1}: ${fixed(value, 2)}`).join(", ")}`,
       caption: "The weights of the whole item: a line a layer, a column a feature.",
-      data: [
-        {
-          type: "heatmap",
-          z: Array.from({ length: layers }, (_, layer) => all.map(({ w }) => w[layer]!)),
-          y: means.map((_, i) => i + 1),
-          colorscale: scale(),
-          zmin: 0,
-          zmax: 1,
-          hovertemplate: "layer %{y}, feature %{x}: %{z:.2f}<extra></extra>",
-        },
-      ],
-      layout: {
-        xaxis: { title: { text: "feature" } },
-        yaxis: { title: { text: "layer" }, dtick: 1, autorange: "reversed" },
-      },
+      ...layerMap(Array.from({ length: layers }, (_, layer) => all.map(({ w }) => w[layer]!))),
       numbers: { columns: ["layer", "mean weight"], rows: means.map((value, i) => [i + 1, fixed(value, 3)]) },
     });
   }

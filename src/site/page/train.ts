@@ -12,7 +12,7 @@ import type {
 } from "#src/site/types.js";
 import { remember } from "./address.js";
 import { load } from "./data.js";
-import { choice, fixed, h, signed } from "./dom.js";
+import { choice, controls, fixed, h, signed } from "./dom.js";
 import { colour, Figure } from "./figure.js";
 import type { Page } from "./main.js";
 import { BACKENDS, type FromTrainer, type PageBackend, type Range, type ToTrainer } from "./messages.js";
@@ -99,9 +99,7 @@ class Session {
     const select = (label: string, key: keyof State, options: Parameters<typeof choice>[1]) =>
       choice(label, options, state[key], (value) => change(key, value));
     place.replaceChildren(
-      h(
-        "div",
-        { class: "controls" },
+      controls(
         select(
           "Task",
           "task",
@@ -120,7 +118,7 @@ class Session {
           (["auto", ...BACKENDS] as const).map((name) => ({ value: name, text: names[name] })),
         ),
       ),
-      h("div", { class: "controls" }, this.start, this.pause, this.stop),
+      controls(this.start, this.pause, this.stop),
       this.panels,
       h(
         "div",

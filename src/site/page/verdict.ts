@@ -2,7 +2,7 @@
 import type { CellEntry, ClaimEntry, PresetEntry, TaskEntry, TaskResults } from "#src/site/types.js";
 import { link } from "./address.js";
 import { load } from "./data.js";
-import { choice, fixed, h, signed, table } from "./dom.js";
+import { choice, controls, fixed, h, signed, table } from "./dom.js";
 import { colour, Figure, shade, symbols } from "./figure.js";
 import type { Page } from "./main.js";
 
@@ -20,9 +20,7 @@ export const verdict: Page = (root, query, index) => {
         "data, test items and seeds. ",
       preset.claims.length > 0 && h("strong", {}, summaryOf(preset)),
     ),
-    h(
-      "div",
-      { class: "controls" },
+    controls(
       choice(
         "Results of preset",
         index.presets.map(({ name }) => ({ value: name, text: name })),
