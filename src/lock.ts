@@ -14,12 +14,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { guard } from "./files.js";
 
 const beat = 2_000;
-/** Milliseconds of silence, by the clock of who waits, after which a holder is gone; computing keeps a living one from its lock for a minute or two. */
-const patience = {
-  elsewhere: 180_000,
+/** Milliseconds of silence, by the clock of who waits, after which a holder is gone. */
+export interface Silence {
+  elsewhere: number;
   /** Even if its process number lives on in another. */
-  here: 600_000,
-};
+  here: number;
+}
+
+/** Computing keeps a living holder from its lock for a minute or two. */
+const patience: Silence = { elsewhere: 180_000, here: 600_000 };
 
 /** Held by one process at a time, of one host or of several that share the folder: others wait, or go on with something else. Clocks that differ or are set do not matter. */
 export class Lock {
@@ -134,9 +137,9 @@ const held = new Set<Lock>();
 const releaseAll = () => held.forEach((lock) => lock.release());
 
 /** Whether a process holds this lock that is not known to be dead. */
-export function isHeld(path: string): boolean {
+export function isHeld(path: string, silence = patience): boolean {
   const found = read(path);
-  return found !== undefined && !isGone(path, found, patience);
+  return found !== undefined && !isGone(path, found, silence);
 }
 
 /** Removes a folder of locks that holds none. */
@@ -169,7 +172,7 @@ function read(path: string): Held | undefined {
 /** What locks looked like when this process first saw them so. */
 const seen = new Map<string, Held & { at: number }>();
 
-function isGone(path: string, found: Held, silence: typeof patience): boolean {
+function isGone(path: string, found: Held, silence: Silence): boolean {
   const { here, dead } = holderOf(found.text);
   const before = seen.get(path);
   const since =

@@ -18,15 +18,9 @@ export interface TaskStanding {
 /** All jobs of a preset have one name, by which they are found, and can be ended: scancel --name. */
 export const jobName = (preset: string) => `daam-${preset}`;
 
-/** Every cell of a run, tests on shifted inputs among them; none before hidden states are made. */
-export function cellsOf(run: Run): Map<string, Cell> {
-  const robust = Object.values(run.files).some(({ shifted }) => Object.keys(shifted).length);
-  const cells = [
-    ...(run.taskNames.length ? run.plan() : []),
-    ...(robust ? run.plan({ part: "robustness" }) : []),
-  ];
-  return new Map(cells.map((cell) => [cell.name, cell]));
-}
+/** Every cell of a run by name; none before hidden states are made. */
+export const cellsOf = (run: Run): Map<string, Cell> =>
+  new Map(run.everyCell().map((cell) => [cell.name, cell]));
 
 /** Whether hidden states of a task, or of its test items after a shift (`speech/noise-20`), are made. */
 export function isMade(run: Run, name: string): boolean {

@@ -1,6 +1,6 @@
 import { runApart } from "../apart.js";
 import { ExtractionStopped, Stopped, UserError } from "../errors.js";
-import type { Progress } from "../experiments/run/run.js";
+import type { Progress } from "../experiments/run/progress.js";
 import { Run } from "../experiments/run/run.js";
 import { putEnding, readSubmission } from "./submissions.js";
 

@@ -8,11 +8,11 @@ import { home, repository } from "../folders.js";
 import { headline } from "./headline.js";
 import { findPreset } from "../experiments/plan/presets.js";
 import { duration } from "../terminal.js";
-import { terminalProgress } from "../experiments/run/progress.js";
+import { type Progress, terminalProgress } from "../experiments/run/progress.js";
 import { changeLines, changes, snapshot } from "./changes.js";
 import { executeNotebooksOf, notebookFolder, notebooksOf } from "./notebooks.js";
 import { publishRun } from "./report.js";
-import { Run, type Progress, type RunOptions } from "../experiments/run/run.js";
+import { Run, type RunOptions } from "../experiments/run/run.js";
 import type { CellResult } from "../experiments/types.js";
 
 export interface ReproduceOptions extends RunOptions {

@@ -19,7 +19,8 @@ import { Stopped, UserError } from "#src/errors.js";
 import { openRun } from "#src/experiments/run/open-run.js";
 import { reproduce } from "#src/reproduction/reproduce.js";
 import { findPreset, presets } from "#src/experiments/plan/presets.js";
-import { Run, type Progress } from "#src/experiments/run/run.js";
+import type { Progress } from "#src/experiments/run/progress.js";
+import { Run } from "#src/experiments/run/run.js";
 import type { Preset } from "#src/experiments/types.js";
 import { refusal } from "../support/files.js";
 

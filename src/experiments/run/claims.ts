@@ -1,14 +1,20 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { isHeld, Lock, removeEmpty } from "../../lock.js";
+import { isHeld, Lock, removeEmpty, type Silence } from "../../lock.js";
 
 /** Which cells of a run folder this process trains: others on this host or on one that shares the folder leave them alone. */
 export class Claims {
   private readonly own = new Map<string, Lock>();
   private readonly folder: string;
 
-  /** @param run folder of the run */
-  constructor(run: string) {
+  /**
+   * @param run folder of the run
+   * @param silence after which a claim is a dead process's; as locks have it when left out
+   */
+  constructor(
+    run: string,
+    private readonly silence?: Silence,
+  ) {
     this.folder = join(run, "claims");
   }
 
@@ -17,7 +23,7 @@ export class Claims {
    * @throws UserError where the folder cannot be written
    */
   take(name: string): boolean {
-    const lock = Lock.attempt(this.path(name));
+    const lock = Lock.attempt(this.path(name), this.silence);
     if (lock) this.own.set(name, lock);
     return lock !== undefined;
   }
@@ -36,7 +42,7 @@ export class Claims {
 
   /** Cells that living processes train. */
   get held(): string[] {
-    return this.names.filter((name) => isHeld(this.path(name)));
+    return this.names.filter((name) => isHeld(this.path(name), this.silence));
   }
 
   private get names(): string[] {

@@ -1,6 +1,22 @@
 import { createLogUpdate } from "log-update";
 import { duration } from "../../terminal.js";
-import type { Progress } from "./run.js";
+import type { CellResult, EpochRecord } from "../types.js";
+
+/** Where a run stands. */
+export interface Progress {
+  total: number;
+  done: number;
+  secondsLeft: number;
+  running: { name: string; epochs: number; record?: EpochRecord }[];
+  /** What just happened. */
+  event:
+    | { kind: "start" | "epoch"; name: string }
+    | { kind: "done"; result: CellResult }
+    | { kind: "failed"; name: string; why: string }
+    | { kind: "waiting"; pid: number }
+    | { kind: "backend"; line: string }
+    | { kind: "note"; line: string };
+}
 
 const percent = (accuracy: number) => `${(100 * accuracy).toFixed(1)} %`;
 

@@ -1,8 +1,7 @@
 import { availableParallelism } from "node:os";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { Stopped, UserError } from "../../errors.js";
+import { UserError } from "../../errors.js";
 import { guard } from "../../files.js";
 import { summariseFeatures, type FeatureSummary } from "../../features/load.js";
 import { selectIndices } from "../../features/select.js";
@@ -10,11 +9,13 @@ import { sameButRate, sameConfig, type Cell } from "../plan/cell.js";
 import { inScope, planCells, type Scope } from "../plan/cells.js";
 import type { FeatureInfo, Finished } from "../plan/task-plan.js";
 import { Claims } from "./claims.js";
-import { Estimates, modelSeconds, secondsLeft, type CellSize } from "./estimate.js";
+import { Estimates, modelSeconds, type CellSize } from "./estimate.js";
 import { featureFiles, type TaskFiles } from "./feature-files.js";
 import { resultsFolder, runFolder } from "../../folders.js";
-import { Lock } from "../../lock.js";
-import { checkBackend, runPool, type Order, type PoolEvents, type PoolOptions } from "./pool.js";
+import { Lock, type Silence } from "../../lock.js";
+import { checkBackend, type Order, type PoolOptions } from "./pool.js";
+import type { Progress } from "./progress.js";
+import { type Host, Training } from "./training.js";
 import { withLocalData } from "./local-data.js";
 import { presetAt } from "../plan/presets.js";
 import { checkpointPath } from "../outcome/checkpoints.js";
@@ -22,11 +23,10 @@ import { PublishedCells } from "../outcome/published-cells.js";
 import { type PublishedFeatures, readFeatures } from "../outcome/published-features.js";
 import { recordedRobustness } from "../plan/robustness.js";
 import { CellStore } from "../outcome/store.js";
-import { findTask, seedOf } from "../plan/tasks.js";
+import { findTask } from "../plan/tasks.js";
 import {
   type CellConfig,
   type CellResult,
-  type EpochRecord,
   type Preset,
   type ProbePart,
   probeParts,
@@ -50,25 +50,8 @@ export interface RunOptions {
   lora?: boolean;
   /** URL of the workers' {@link Trainer}; a test's own. */
   trainer?: string;
-}
-
-/** Milliseconds between two looks for cells that others train. */
-const POLL = 1000;
-
-/** Where a run stands. */
-export interface Progress {
-  total: number;
-  done: number;
-  secondsLeft: number;
-  running: { name: string; epochs: number; record?: EpochRecord }[];
-  /** What just happened. */
-  event:
-    | { kind: "start" | "epoch"; name: string }
-    | { kind: "done"; result: CellResult }
-    | { kind: "failed"; name: string; why: string }
-    | { kind: "waiting"; pid: number }
-    | { kind: "backend"; line: string }
-    | { kind: "note"; line: string };
+  /** After which another's claim on a cell is a dead process's; a test's own. */
+  silence?: Silence;
 }
 
 /** A preset at work in `runs/<preset>/`: what is planned, what is finished, and how to finish the rest. */
@@ -87,8 +70,6 @@ export class Run {
   /** Expected seconds by cell. */
   private readonly expected = new Map<string, number>();
   private readonly items = new Map<string, TestItems>();
-  /** At the last event but those of epochs. */
-  private seen?: Overview;
 
   /**
    * Opens a preset's run; makes the hidden states that it lacks first.
@@ -117,7 +98,7 @@ export class Run {
     this.published = new PublishedCells(resultsFolder(preset.name));
     const absent = Object.keys(preset.tasks).filter((task) => !this.files[task]);
     this.absent = preset.alwaysAnew ? {} : readFeatures(this.published.folder, absent);
-    this.claims = new Claims(this.store.folder);
+    this.claims = new Claims(this.store.folder, options.silence);
   }
 
   /**
@@ -126,6 +107,11 @@ export class Run {
    */
   plan(scope: Scope = {}): Cell[] {
     return this.planWith(scope, this.files, (name, config) => this.result(name, config));
+  }
+
+  /** The cells of all parts, those among them that are planned by the part's name alone; none before hidden states are made. */
+  everyCell(): Cell[] {
+    return planCells(this.preset, this.files, (name, config) => this.result(name, config));
   }
 
   private planWith(scope: Scope, infos: Record<string, FeatureInfo>, find: Finished): Cell[] {
@@ -231,7 +217,10 @@ export class Run {
 
   /** Seconds that the missing cells of a scope may take. */
   expectedSeconds(scope: Scope = {}): number {
-    return this.left(this.overview(this.plan(scope)), this.estimates(), new Map());
+    return this.training(
+      () => this.plan(scope),
+      () => {},
+    ).secondsLeft;
   }
 
   /** Seconds that cells with a configuration may take on one core, by what the finished ones took. */
@@ -283,11 +272,11 @@ export class Run {
   ): Promise<CellResult[]> {
     if (this.plan(scope).some((cell) => !this.finished(cell))) {
       const training = this.training(() => this.plan(scope), onProgress);
-      const lock = await this.lock((pid) => training.report({ kind: "waiting", pid }));
+      const lock = await this.lock((pid) => training.tell({ kind: "waiting", pid }));
       try {
         // what workers of a cluster are in the middle of writing is theirs
         if (this.claims.held.length === 0) this.store.sweep();
-        await this.train(training);
+        await training.run();
       } finally {
         lock.release();
       }
@@ -306,7 +295,7 @@ export class Run {
     onProgress: (progress: Progress) => void = () => {},
   ): Promise<CellResult[]> {
     const chosen = () => this.plan(scope).filter(({ name }) => names.has(name));
-    await this.train(this.training(() => chosen().filter(({ config }) => config), onProgress));
+    await this.training(() => chosen().filter(({ config }) => config), onProgress).run();
     const waiting = chosen().filter(({ config }) => !config);
     if (waiting.length)
       throw new UserError(
@@ -316,72 +305,17 @@ export class Run {
   }
 
   private training(cells: () => Cell[], onProgress: (progress: Progress) => void): Training {
-    const estimates = this.estimates();
-    const active = new Map<string, Active>();
-    const report = (event: Progress["event"]) => onProgress(this.progress(cells, estimates, active, event));
-    return { cells, estimates, active, report };
-  }
-
-  private async train({ cells: planned, estimates, active, report }: Training): Promise<void> {
-    const failed = new Set<string>();
-    const next = (): Order | undefined => {
-      const cells = planned();
-      const needed = new Set(cells.flatMap((cell) => (this.finished(cell) ? [] : cell.needs)));
-      // what others wait for; then seed by seed, so that a run which is stopped has something of every row
-      const round = ({ name, task, run }: Cell) => (needed.has(name) ? 0 : seedOf(run, findTask(task)));
-      const seconds = (cell: Cell) => estimates.seconds(cell.name, cell.config!);
-      const open = cells
-        .filter(({ name, config }) => config && !active.has(name) && !failed.has(name))
-        .filter((cell) => !this.finished(cell))
-        .sort((a, b) => round(a) - round(b) || seconds(b) - seconds(a));
-      for (const cell of open) {
-        if (!this.claims.take(cell.name)) continue;
-        // another process may have finished it since
-        if (!this.finished(cell)) return this.order(cell);
-        this.claims.release(cell.name);
-      }
-      return undefined;
+    const { claims, pool } = this;
+    const host: Host = {
+      cells,
+      finished: (cell) => this.finished(cell),
+      keep: (result) => this.known.set(result.name, result),
+      order: (cell) => this.order(cell),
+      estimates: this.estimates(),
+      claims,
+      pool,
     };
-    const events: PoolEvents = {
-      backend: (line) => report({ kind: "backend", line }),
-      note: (line) => report({ kind: "note", line }),
-      start: (name) => {
-        const { config } = planned().find((cell) => cell.name === name)!;
-        active.set(name, { epochs: config!.epochs });
-        report({ kind: "start", name });
-      },
-      epoch: (name, record) => {
-        active.get(name)!.record = record;
-        report({ kind: "epoch", name });
-      },
-      done: (result) => {
-        active.delete(result.name);
-        this.claims.release(result.name);
-        this.known.set(result.name, result);
-        estimates.learn(result);
-        report({ kind: "done", result });
-      },
-      failed: (name, why) => {
-        active.delete(name);
-        this.claims.release(name);
-        failed.add(name);
-        report({ kind: "failed", name, why });
-      },
-    };
-    try {
-      for (let told = false; ; told = true) {
-        await runPool(this.pool, next, events);
-        const left = planned().filter((cell) => !this.finished(cell));
-        if (!left.length) return;
-        // others train them, or leave them when they die
-        if (!told)
-          report({ kind: "note", line: `waiting for ${left.length} cells that other processes train` });
-        await sleep(POLL);
-        if (this.options.signal?.aborted) throw new Stopped();
-      }
-    } finally {
-      this.claims.releaseAll();
-    }
+    return new Training(host, onProgress);
   }
 
   private get cores(): number {
@@ -428,40 +362,6 @@ export class Run {
     const { split } = findTask(task);
     return selectIndices(this.files[task]!, { run, split, trainItems, testItems, holdout });
   }
-
-  private overview(cells: Cell[]): Overview {
-    return { cells, missing: cells.filter((cell) => !this.finished(cell)) };
-  }
-
-  private left({ cells, missing }: Overview, estimates: Estimates, active: Map<string, Active>): number {
-    const seconds = (cell: Cell): number => {
-      // a cell that waits for others costs about what its method does on all layers
-      const config = cell.config ?? cells.find(({ name }) => name === cell.needs[0])!.config!;
-      const { epochs = 1, record } = active.get(cell.name) ?? {};
-      return estimates.seconds(cell.name, config) * (1 - (record?.epoch ?? 0) / epochs);
-    };
-    const running = missing.filter(({ name }) => active.has(name));
-    const waiting = missing.filter(({ name }) => !active.has(name));
-    return secondsLeft(running.map(seconds), waiting.map(seconds), this.jobs);
-  }
-
-  private progress(
-    planned: () => Cell[],
-    estimates: Estimates,
-    active: Map<string, Active>,
-    event: Progress["event"],
-  ): Progress {
-    // planning compares thousands of configurations, and an epoch changes none
-    if (event.kind !== "epoch" || !this.seen) this.seen = this.overview(planned());
-    const { cells, missing } = this.seen;
-    return {
-      total: cells.length,
-      done: cells.length - missing.length,
-      secondsLeft: this.left(this.seen, estimates, active),
-      running: [...active].map(([name, state]) => ({ name, ...state })),
-      event,
-    };
-  }
 }
 
 /** As {@link Run.lock}, of a run that is not opened yet. */
@@ -471,24 +371,4 @@ export function lockRun(
   signal?: AbortSignal,
 ): Promise<Lock> {
   return Lock.acquire(join(runFolder(preset), "lock"), waiting, signal);
-}
-
-/** Planned cells, and those of them that are not finished. */
-interface Overview {
-  cells: Cell[];
-  missing: Cell[];
-}
-
-/** Cells at work. */
-interface Training {
-  /** All of them as they are planned now. */
-  cells: () => Cell[];
-  estimates: Estimates;
-  active: Map<string, Active>;
-  report: (event: Progress["event"]) => void;
-}
-
-interface Active {
-  epochs: number;
-  record?: EpochRecord;
 }

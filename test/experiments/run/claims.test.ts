@@ -62,6 +62,7 @@ test("a cell that another node claims is waited for, and trained when that node 
   const run = await Run.open("smoke", {
     trainer: new URL("../fake-trainer.js", import.meta.url).href,
     jobs: 1,
+    silence: { elsewhere: 3000, here: 600_000 },
   });
   const notes: string[] = [];
   const work = run.work({ tasks: ["text"] }, new Set([name, "text/gqa/run-1"]), ({ event }) => {
