@@ -122,7 +122,7 @@ export const presets: readonly Preset[] = [
     ablations: ["text"],
   },
   {
-    // The paper's protocol; fewer channels and items, so that every row can have every rate and several seeds in some nine hours.
+    // The paper's protocol; fewer channels and items, so that every row can have every rate and several seeds in some fifteen hours, LoRA's among them.
     name: "small",
     hidden: 64,
     rates: [1e-4, 3e-4, 1e-3],
@@ -183,7 +183,7 @@ export const presets: readonly Preset[] = [
     probes: { scale: scaleBudget, control: controlBudget },
   },
   {
-    // Published encoders that a laptop runs; items and epochs for one night on two cores (README: how long each part takes).
+    // Published encoders that a laptop runs; items and epochs for a long night on two cores (README: how long each part takes).
     name: "base",
     hidden: 128,
     rates: [3e-4, 1e-3],

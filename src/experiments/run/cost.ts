@@ -41,7 +41,7 @@ export interface PresetCost {
   hours: { twoCores: number; gpu: number; cluster: number };
 }
 
-/** Whole of a preset, tests on shifted inputs among it; choices of rates as if no grid grew. */
+/** Whole of a preset, all of its parts; choices of rates as if no grid grew. */
 export function presetCost(preset: Preset): PresetCost {
   const tasks = Object.keys(preset.tasks).map((task) => taskCost(preset, task));
   const sum = (of: (cost: Cost) => number) => tasks.flat().reduce((sum, cost) => sum + of(cost), 0);
@@ -187,7 +187,8 @@ Made by \`node dist/cli.js cost > docs/cost.md\` from the plan; a test compares.
 |---|---:|---:|---:|---:|---:|---:|
 ${rows.map((row) => `| ${row} |`).join("\n")}
 
-Cells are all rows of the preset: trainings by which rates are chosen, ablations, LoRA in \`small\`, and tests on shifted inputs (\`--part robustness\`).
+Cells are all rows of the preset: trainings by which rates are chosen, ablations, LoRA in \`small\`, and what is planned by its name
+alone: tests on shifted inputs, several scales of the features, a positive control (\`--part robustness\`, \`scale\`, \`control\`).
 Grids of rates count as they begin.
 
 Operations are multiplications and additions of matrix products and convolutions, counted from shapes: forward, and backward where something is trained
