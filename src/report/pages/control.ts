@@ -106,14 +106,14 @@ export function controlVerdict(differences: readonly (readonly ProbeDifference[]
   const [density, products] = counts as [(typeof counts)[0], (typeof counts)[0]];
   if (!density.all || !products.all) return "";
   const say = ({ all, better }: typeof density, row: string, where: string) =>
-    `${row} is better than no attention in ${better} of ${all} tasks and rates ${where}`;
+    `${row} is better than no attention in ${better} of ${all} pairs of task and rate ${where}`;
   const [all, none] = [
     counts.every(({ all, better }) => all === better),
     counts.every(({ better }) => better === 0),
   ];
   const conclusion = all
-    ? "The set-up sees an effect of attention where there is one: where it finds none between the rows of the tables, it is not for want of " +
-      "trainable attention, enough items or seeds."
+    ? "The set-up sees effects of attention of this size where they are built in: that the tables show none between rows on these tasks is " +
+      "not for want of attention that trains."
     : none
       ? "The set-up does not show an effect where one was built in: its null results say little."
       : "The set-up sees an effect in some of the cases where one was built in, and in others not: null results on the latter say little.";

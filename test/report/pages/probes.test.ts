@@ -167,7 +167,7 @@ test("the control says whether the rows that should win do", () => {
   const differences = controlDifferences(control!, items);
   assert.match(
     controlVerdict([differences]),
-    /DAAMv1 is better than no attention in 2 of 2 .* sees an effect of attention/,
+    /DAAMv1 is better than no attention in 2 of 2 .* sees effects of attention/,
   );
   assert.equal(controlFindings(control!, differences).length, 4);
   assert.match(
