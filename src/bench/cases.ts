@@ -134,5 +134,8 @@ export const SMALL_GPU_CASES: readonly Written[] = [
     ...{ ...small, layers: 4, features: 16, heads: 2, hidden: 4, height: 4, width: 4 },
     ...{ classes: 4, batch: 2, steps: 1, together: 2 },
   },
-  ...encoders([["beit-mini, 1 image", "beit-mini", [1, 3, 32, 32]]]).map((one) => ({ ...one, steps: 1 })),
+  ...encoders([["llama-mini, 1 text of 8 tokens", "llama-mini", [1, 8]]]).map((one) => ({
+    ...one,
+    steps: 1,
+  })),
 ];

@@ -18,10 +18,10 @@ import { type Case, GPU_CASES, SMALL_GPU_CASES } from "./cases.js";
 import { compare, type Comparison } from "./compare.js";
 import { Side } from "./side.js";
 
-const ROUNDS = 3;
 const COLUMNS = ["a training step, or a batch", "WebGPU", "PyTorch, eager", "PyTorch, compiled"];
 
 const { values } = parseArgs({ options: { small: { type: "string" } } });
+const ROUNDS = values.small === undefined ? 3 : 1;
 const python = process.env.PYTHON || "python3";
 const script = fileURLToPath(new URL("../../src/bench/peer.py", import.meta.url));
 const worker = fileURLToPath(new URL("./worker.js", import.meta.url));
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
     "# Steps a second on a graphics card",
     "",
     `WebGPU: ${name}${cards[0] ? `, driver ${cards[0].driver}` : ""}. PyTorch: ${peer?.version ?? `none (${python} has no torch)`}.`,
-    `Float32 throughout; median of ${ROUNDS} rounds, in turn. Encoders have random weights.`,
+    `Float32 throughout; median of rounds of both in turn (${ROUNDS}). Encoders have random weights.`,
     "",
     row(COLUMNS),
     row(COLUMNS.map(() => "---")),
