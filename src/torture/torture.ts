@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { randomStream } from "../random.js";
+import { permutation, randomStream } from "../random.js";
 import { type Accident, accidents, copyHome } from "./accidents.js";
 import { endAndCompare, killAndGoOn, type Reference, wrong } from "./kills.js";
 import { subjects, type Subject } from "./subjects.js";
@@ -65,19 +65,18 @@ async function tortureIn(
     note(accident.name, await befall(accident, references.get(accident.subject)!, finished, root, seed));
     sum.accidents++;
   }
-  const whole = chosen.reduce((weights, { weight }) => weights + weight, 0);
-  for (const subject of chosen) {
-    const share = subject === chosen.at(-1) ? kills : Math.round((kills * subject.weight) / whole);
-    const until = subject === chosen.at(-1) ? kills : sum.kills + share;
-    for (let round = 1; sum.kills < until && !late(); round++) {
-      const home = mkdtempSync(join(root, "killed-"));
-      subject.begin?.(home, finished);
-      const random = randomStream(seed, `torture/${subject.name}/${round}`);
-      const killed = await killAndGoOn(references.get(subject)!, home, until - sum.kills, random);
-      note(`${subject.name}, killed ${killed.kills} times`, killed.differences);
-      sum.kills += killed.kills;
-      rmSync(home, { recursive: true });
-    }
+  // in turn, so that one which ends early has killed each
+  const turns = chosen.flatMap((subject) => Array<Subject>(subject.weight).fill(subject));
+  const order = permutation(turns.length, randomStream(seed, "torture/turns"));
+  for (let turn = 0; turns.length && sum.kills < kills && !late(); turn++) {
+    const subject = turns[order[turn % turns.length]!]!;
+    const home = mkdtempSync(join(root, "killed-"));
+    subject.begin?.(home, finished);
+    const random = randomStream(seed, `torture/${subject.name}/${turn}`);
+    const killed = await killAndGoOn(references.get(subject)!, home, kills - sum.kills, random);
+    note(`${subject.name}, killed ${killed.kills} times`, killed.differences);
+    sum.kills += killed.kills;
+    rmSync(home, { recursive: true });
   }
   return sum;
 }

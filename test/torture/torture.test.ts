@@ -40,7 +40,7 @@ describe("torture", { skip: !existsSync("/proc") && "it looks for workers in /pr
   it("counts its kills, and sees where a killed command does not come to the same", async () => {
     const outcome = new Map([["text", "x".repeat(12)]]);
     for (const forgetful of [false, true]) {
-      const reference = { subject: writer(forgetful), outcome, took: 400 };
+      const reference = { subject: writer(forgetful), outcome, took: 150 };
       const home = freshFolder();
       if (forgetful) writeFileSync(join(home, "text"), "xxx");
       const { kills, differences } = await killAndGoOn(reference, home, 3, randomStream(1, "test"));
