@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import type { Patience } from "../download.js";
 import { UserError } from "../errors.js";
 import { rawFolder } from "../folders.js";
-import { cachedSnapshot, isWhole, repositoryFolder } from "../hub/cache.js";
+import { cachedSnapshot, isWhole, removeDamaged, repositoryFolder } from "../hub/cache.js";
 import { describeRepository, gatedError } from "../hub/client.js";
 import { checkRoom, fetchSnapshot, planFetch, readableBytes, type FetchPlan } from "../hub/fetch.js";
 import { hubOfEnvironment, nameOf, repositoryName, type RepositoryName } from "../hub/hub.js";
@@ -85,6 +85,24 @@ export async function locateEncoder(
   if (!fetch) throw new UserError(`the encoder ${reference} is not here: daam encoders fetch ${reference}`);
   const absent = await lookUpEncoder(reference, patience);
   return "plan" in absent ? fetchEncoder(absent, patience) : absent;
+}
+
+/**
+ * Sees to it that an encoder in the hub's cache is what was published: what is damaged is named, removed and fetched again. It reads all of
+ * the files, which takes a minute for 50 GB: for work that takes longer.
+ * @param reference by which it was located
+ * @throws UserError as {@link locateEncoder} does
+ */
+export async function soundEncoder(
+  reference: string,
+  located: LocatedEncoder,
+  warn?: (line: string) => void,
+): Promise<LocatedEncoder> {
+  if (!located.commit) return located;
+  const damaged = await removeDamaged(located.folder);
+  if (!damaged.length) return located;
+  warn?.(`${damaged.join(", ")} is damaged: it was removed and is fetched again`);
+  return locateEncoder(reference);
 }
 
 /** What will be fetched, and from where: "378 MB from …". */

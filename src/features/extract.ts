@@ -10,7 +10,7 @@ import {
   type Item,
 } from "../datasets/index.js";
 import { openEncoder } from "../encoders/encoder.js";
-import { locateEncoder, type LocatedEncoder } from "../encoders/locate.js";
+import { locateEncoder, soundEncoder, type LocatedEncoder } from "../encoders/locate.js";
 import { meanStates } from "../encoders/stream.js";
 import { UserError } from "../errors.js";
 import { Lock, removeEmpty } from "../lock.js";
@@ -76,7 +76,8 @@ export async function extractFeatures(
       options.warn?.(`${path} is damaged (${damage}): what follows the last sound item is made again`);
       RecordWriter.reopen(folder);
     }
-    return await extract(settings, located, dataset, paths, folder, options);
+    const sound = await soundEncoder(settings.encoder, located, options.warn);
+    return await extract(settings, sound, dataset, paths, folder, options);
   } finally {
     lock.release();
     removeEmpty(folder);

@@ -1,6 +1,18 @@
 /** The cache that clients of the hub share: `models--org--name/{refs,snapshots/<commit>,blobs}`. */
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { createHash } from "node:crypto";
+import {
+  createReadStream,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
 import { getRepoFolderName } from "@huggingface/hub";
 import { guard, writeWhole } from "../files.js";
 import { checkpointFiles } from "../formats/checkpoint.js";
@@ -91,4 +103,32 @@ export function linkBlob(blob: string, path: string): void {
     },
     OTHERWISE,
   );
+}
+
+/**
+ * Removes files of a snapshot whose contents are not those of the checksum that they are named by; files that are no links to such are left.
+ * @returns their paths
+ * @throws UserError where the cache cannot be written
+ */
+export async function removeDamaged(folder: string): Promise<string[]> {
+  const damaged: string[] = [];
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (!lstatSync(path).isSymbolicLink() || bytesOf(path) === undefined) continue;
+    const blob = realpathSync(path);
+    const checksum = basename(blob);
+    if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(checksum) || (await checksumOf(blob, checksum)) === checksum)
+      continue;
+    guard(blob, () => [path, blob].forEach((file) => rmSync(file)), OTHERWISE);
+    damaged.push(path);
+  }
+  return damaged;
+}
+
+/** As the hub names a file's contents: SHA-256 of large ones, git's SHA-1 of others. */
+async function checksumOf(path: string, { length }: string): Promise<string> {
+  const hash = createHash(length === 64 ? "sha256" : "sha1");
+  if (length === 40) hash.update(`blob ${bytesOf(path)}\0`);
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
 }

@@ -8,6 +8,7 @@ import {
   readFileSync,
   readlinkSync,
   readdirSync,
+  realpathSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -16,7 +17,7 @@ import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { findEncoder, locateEncoder, lookUpEncoder } from "#src/encoders/locate.js";
+import { findEncoder, locateEncoder, lookUpEncoder, soundEncoder } from "#src/encoders/locate.js";
 import { Stopped } from "#src/errors.js";
 import { repositoryName } from "#src/hub/hub.js";
 import { freshFolder, refusal } from "../support/files.js";
@@ -216,6 +217,26 @@ describe("an encoder of the hub", () => {
     assert.ok(!fake.fetched.includes("model.safetensors"));
     assert.ok(lstatSync(join(folder, "model.safetensors")).isFile());
     assert.ok(readFileSync(join(folder, "config.json")).equals(mini["config.json"]!));
+  });
+
+  it("that was damaged in the cache is named and fetched again before work that takes long", async () => {
+    const located = await locateEncoder(NAME, quick);
+    const lines: string[] = [];
+    const check = () => soundEncoder(NAME, located, (line) => lines.push(line));
+    assert.equal(await check(), located);
+    for (const file of ["model.safetensors", "config.json"]) {
+      const path = realpathSync(join(located.folder, file));
+      const bytes = readFileSync(path);
+      bytes[bytes.length >> 1]! ^= 1;
+      writeFileSync(path, bytes);
+      assert.equal((await check()).folder, located.folder);
+      assert.equal(
+        lines.pop(),
+        `${join(located.folder, file)} is damaged: it was removed and is fetched again`,
+      );
+      assert.ok(readFileSync(path).equals(mini[file]!));
+    }
+    assert.deepEqual(lines, []);
   });
 
   it("in shards comes with its index, and without the .bin", async () => {
