@@ -23,7 +23,7 @@ export async function startBackend(
   const reasons: string[] = [];
   for (const name of want === "auto" ? BACKENDS : [want]) {
     try {
-      const detail = await STARTERS[name](binaries);
+      const detail = await STARTERS[name](binaries, want !== "auto");
       await tf.ready();
       return { name, line: [`${name}, ${detail}`, ...reasons].join("; ") };
     } catch (error) {
@@ -33,14 +33,16 @@ export async function startBackend(
   throw new Error(reasons.join("; "));
 }
 
-const STARTERS: Record<PageBackend, (binaries: SiteBinaries) => Promise<string>> = {
-  webgpu: async () => {
+const STARTERS: Record<PageBackend, (binaries: SiteBinaries, asked: boolean) => Promise<string>> = {
+  webgpu: async (_, asked) => {
     const adapter = await navigator.gpu?.requestAdapter();
     if (!adapter) throw new Error("the browser offers no adapter");
+    // Newer than the declarations in use.
+    const { info } = adapter as unknown as { info: GPUAdapterInfo };
+    const { description, vendor, architecture } = info;
+    if (!asked && architecture === "swiftshader")
+      throw new Error("it would run in software, slower than WebAssembly");
     await need("webgpu");
-    const { description, vendor, architecture } =
-      // Newer than the declarations in use.
-      (adapter as unknown as { info: GPUAdapterInfo }).info;
     return description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
   },
   wasm: startWasm,
