@@ -209,7 +209,7 @@ describe("the site", { skip: noBrowser }, () => {
         "#/train?task=speech&a=daam-v1&b=none&run=1&backend=webgpu",
         async (page) => {
           const offered = await page.evaluate(
-            `navigator.gpu?.requestAdapter().then((adapter) => adapter && (${software} || adapter.info.architecture !== "swiftshader"))`,
+            `navigator.gpu?.requestAdapter().then((adapter) => adapter && (${software} || !adapter.info.isFallbackAdapter))`,
           );
           if (!offered)
             return t.skip(

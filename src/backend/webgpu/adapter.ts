@@ -3,14 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-
-/** A graphics adapter that Dawn (package `webgpu`) finds. */
-export interface Adapter {
-  /** What it calls itself. */
-  name: string;
-  /** Whether processors stand in for a card. */
-  software: boolean;
-}
+import type { Adapter } from "./info.js";
 
 /** An adapter, and the file of the Vulkan driver that must be named to find it. */
 export interface Found extends Adapter {

@@ -1,5 +1,4 @@
 /// <reference types="@webgpu/types" />
-import type { Adapter } from "./adapter.js";
 
 /** Dawn ends the process where its instance is collected while a device lives. */
 let instance: GPU | undefined;
@@ -24,13 +23,4 @@ export async function requestAdapter(): Promise<GPUAdapter> {
   const adapter = await instance.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) throw new Error("no graphics adapter with a Vulkan, Metal or Direct3D 12 driver was found");
   return adapter;
-}
-
-/** Newer than the declarations in use. */
-export const infoOf = (adapter: GPUAdapter) =>
-  (adapter as unknown as { info: GPUAdapterInfo & { isFallbackAdapter?: boolean } }).info;
-
-export function describe(adapter: GPUAdapter): Adapter {
-  const { description, device, vendor, isFallbackAdapter = false } = infoOf(adapter);
-  return { name: description || device || vendor || "unnamed adapter", software: isFallbackAdapter };
 }

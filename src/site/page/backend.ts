@@ -1,12 +1,13 @@
 /** Backends of tfjs in a browser's worker. */
 import * as tf from "@tensorflow/tfjs";
-import "@tensorflow/tfjs-backend-webgpu";
 import createTfjs from "@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js";
 import type { Helper } from "#src/backend/wasm/job.js";
 import { registerKernels } from "#src/backend/wasm/kernels.js";
 import { Heap } from "#src/backend/wasm/memory.js";
 import { Native } from "#src/backend/wasm/native.js";
 import { registerModule, type WasmModule } from "#src/backend/wasm/tfjs-module.js";
+import { registerAdapter } from "#src/backend/webgpu/device.js";
+import { describe } from "#src/backend/webgpu/info.js";
 import type { SiteBinaries } from "#src/site/types.js";
 import { bytesOf } from "./bytes.js";
 import { BACKENDS, type PageBackend } from "./messages.js";
@@ -37,13 +38,10 @@ const STARTERS: Record<PageBackend, (binaries: SiteBinaries, asked: boolean) => 
   webgpu: async (_, asked) => {
     const adapter = await navigator.gpu?.requestAdapter();
     if (!adapter) throw new Error("the browser offers no adapter");
-    // Newer than the declarations in use.
-    const { info } = adapter as unknown as { info: GPUAdapterInfo };
-    const { description, vendor, architecture } = info;
-    if (!asked && architecture === "swiftshader")
-      throw new Error("it would run in software, slower than WebAssembly");
-    await need("webgpu");
-    return description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
+    const { name, software } = describe(adapter);
+    if (!asked && software) throw new Error("it would run in software, slower than WebAssembly");
+    await registerAdapter(adapter);
+    return name;
   },
   wasm: startWasm,
   webgl: async () => {
