@@ -25,8 +25,9 @@ export async function status(preset: string, write: (line: string) => void): Pro
   const claimed = new Set(new Claims(run.store.folder).held);
   const states = [...cells.values()].map((cell) => {
     if (run.finished(cell)) return "finished";
-    if (claimed.has(cell.name)) return "running";
     const state = inTask.get(cell.name)?.state;
+    // a dead node's claim stays until somebody wants the cell
+    if (claimed.has(cell.name) && state !== "failed") return "running";
     // a task that runs has cells that it has not begun
     if (state === "queued" || state === "running") return "queued";
     if (!cell.config) return "waiting for others";
