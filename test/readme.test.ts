@@ -1,103 +1,133 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { methods } from "#src/experiments/plan/methods.js";
-import { tasks } from "#src/experiments/plan/tasks.js";
-import type { Task } from "#src/experiments/types.js";
+import papa from "papaparse";
+import ts from "typescript";
+import { program } from "#src/commands/program.js";
 import { repository } from "#src/folders.js";
+import { freshFolder } from "./support/files.js";
 
 const read = (...path: string[]) => readFileSync(join(repository, ...path), "utf8");
 const readme = read("README.md");
-const quick = read("results", "quick", "README.md").split(/^## /m);
-
-/** "62.3 | 40.5 ± 10.5 (38.5)": the paper, best epoch and last epoch of a row of results/quick. */
-function figures({ title: task }: Task, title: string): string {
-  const lines = quick.find((section) => section.startsWith(task))!.split("\n");
-  const [, , paper, best, last] = lines.find((line) => line.startsWith(`| ${title} |`))!.split("|");
-  return `${/[\d.]+|–/.exec(paper!)![0]} \\| ${best!.trim()} (${last!.trim().split(" ")[0]})`;
-}
+const documents = readdirSync(join(repository, "docs")).map((name) => join("docs", name));
+const small = read("results", "small", "README.md");
+/** A section of README.md. */
+const section = (title: string) => readme.split(/^## /m).find((part) => part.startsWith(`${title}\n`))!;
 
 describe("README.md", () => {
-  const rows = [...readme.matchAll(/^\| [^|]+ \| (.+\\\|.+) \| `([a-z0-9-]+)` \| [\d.]+ \|$/gm)];
-
-  it("has the figures of results/quick", () => {
-    assert.ok(rows.length >= 11);
-    for (const [, cells, name] of rows) {
-      const { title } = methods.find((method) => method.name === name)!;
-      assert.equal(cells, tasks.map((task) => figures(task, title)).join(" | "), name);
-    }
+  it("answers in one screen", () => {
+    assert.ok(readme.split("\n").length <= 180);
+    for (const bullet of readme.match(/^- .*(\n {2}.*)*/gm) ?? [])
+      assert.ok((bullet.match(/(?<!\w)\d+(\.\d+)?/g) ?? []).length <= 3, bullet);
   });
 
-  const small = read("results", "small", "README.md");
-  const skip = /^## .*incomplete/m.test(small) && "results/small is not complete";
+  const answer = section("The answer");
 
-  const [, section] = /\*\*What it says so far\.\*\*(.*?)\n!\[/s.exec(readme)!;
+  it("has the verdicts of results/small, and of nothing else", () => {
+    const table = answer.split("\n").filter((line) => /^\| [^-]/.test(line));
+    const cells = table.map((line) => line.slice(2, -2).split(" | "));
+    const verdicts = papa.parse<string[]>(read("results", "small", "verdict.csv").trim()).data;
+    // at which rates which verdict holds stands there
+    const short = verdicts.map((line) => line.map((text) => text.replace(/: .*?(?=$| \()/, "")));
+    assert.deepEqual(cells, short);
+  });
 
-  /** By the start of a bullet, the lines of results/small that its figures stand in. */
-  const sources: Record<string, [file: string, line: RegExp]> = {
-    "As published": ["claims.csv", /dot-product attention as published/],
-    "Over the layers": ["claims.csv", /dot-product attention over the layers/],
-    "The attention module itself": ["claims.csv", /beats no attention/],
-    LoRA: ["claims.csv", /LoRA \(r=/],
-    "High against low layers": ["layers.csv", /^text,/],
-  };
-  for (const [start, [file, line]] of Object.entries(sources))
-    it(`quotes differences that results/small has: ${start}`, { skip }, () => {
-      const [, bullet] = section!.split(`\n- **${start}**`) as [string, string];
-      const [, ...quoted] = bullet.split("\n- ")[0]!.split(/(?=[−+]\d+\.\d\s\()/);
-      const lines = read("results", "small", file)
-        .split("\n")
-        .filter((text) => line.test(text))
-        .join("\n");
-      const figures = quoted.map((text) =>
-        /^\S+\s\([−+][\d.]+\sto\s[−+][\d.]+\)/.exec(text)![0].replace(/\s/g, " "),
-      );
-      assert.ok(figures.length >= 2);
-      for (const text of figures) assert.ok(lines.includes(text), text);
-    });
+  it("says that results/small is not complete as long as it is not", () => {
+    assert.equal(/not complete/.test(answer), /^## .*\(incomplete/m.test(small));
+  });
 
-  const verdicts = read("results", "small", "verdict.csv").trim().split("\n").slice(1);
-  /** Words of a claim's verdicts on speech, text and vision, rates apart. */
-  const verdictsOf = (claim: RegExp) =>
-    verdicts
-      .filter((line) => claim.test(line))
-      .map((line) => line.match(/better|worse|equivalent|undecided/g));
-
-  it("gives the verdicts that results/small has", { skip }, () => {
-    assert.deepEqual(verdictsOf(/beats no attention/), [["undecided", "equivalent", "equivalent"]]);
-    assert.deepEqual(verdictsOf(/as published",|attention as published,/), [
-      ["better", "undecided", "better"],
-    ]);
-    assert.deepEqual(verdictsOf(/over the layers/), [["undecided", "undecided", "better"]]);
-    const lora = verdictsOf(/LoRA/);
-    assert.equal(lora.length, 8);
-    assert.ok(lora.flat().every((word) => word === "undecided"));
-    const layers = read("results", "small", "layers.csv").split("\n");
-    assert.ok(
-      layers.filter((line) => /^(speech|vision)/.test(line)).every((line) => line.includes("undecided")),
+  it("has the figures of results/small in what it says of scale and control", () => {
+    const [, least, most, paper] =
+      /keeps (\d+) % of DAAMv1's accuracy on raw × 1 and (\d+) % on standardised × 1; the paper's keeps (\d+) %/.exec(
+        small,
+      )!;
+    assert.match(
+      answer,
+      new RegExp(
+        `keeps ${least} % of\\s+DAAMv1's\\s+accuracy[^.]*, ${most} %[^.]*paper's keeps\\s+${paper} %`,
+      ),
     );
-    for (const line of read("results", "small", "shifted.csv").trim().split("\n").slice(1)) {
-      const [, , shifts, , , , undecided, floor] = line.split(",");
-      assert.equal(line.startsWith("speech") ? floor : undecided, shifts, line);
-    }
-  });
-
-  it("counts the comparisons with published LoRA that are distinct", { skip }, () => {
-    const published = verdicts.filter((line) => /LoRA.*as published/.test(line)).length * tasks.length;
-    const repeated = small.match(/“[^”]+” is “[^”]+”/g)!;
-    assert.deepEqual([published, published - repeated.length], [12, 10]);
-    assert.match(section!, /Ten of the twelve comparisons\s+with published rows are distinct/);
-  });
-
-  it("counts the runs of published dot products that learned nothing", { skip }, () => {
-    const speech = small.split(/^## /m).find((part) => part.startsWith(tasks[0]!.title))!;
-    const [, n, of] = /: MHA \((\d+) of (\d+) runs\)/.exec(speech)!;
-    assert.match(section!, new RegExp(`nothing in ${n} of\\s+its ${of} runs`));
+    assert.match(
+      small,
+      /DAAMv1 is better than no attention in (\d+) of \1 .*; MHA over the layers is better than no attention in \1 of \1 /,
+    );
+    assert.match(answer, /ahead\s+at every rate/);
   });
 
   it("names files that are there", () => {
-    for (const [, path] of readme.matchAll(/\]\(([^)#:]+)\)/g))
-      assert.ok(existsSync(join(repository, path!)), path);
+    for (const path of ["README.md", ...documents])
+      for (const [, target] of read(path).matchAll(/\]\(([^)#:]+)\)/g))
+        assert.ok(existsSync(join(repository, path, "..", target!)), `${path}: ${target}`);
+  });
+
+  const commands = ["README.md", ...documents].flatMap((path) => {
+    const blocks = [...read(path).matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block]) =>
+      block!.split("\n").flatMap((line) => line.replace(/ +#.*/, "").split(" && ")),
+    );
+    return [...blocks, ...[...read(path).matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!)];
+  });
+
+  it("has make targets that are there", () => {
+    const targets = commands.filter((command) => /^(\w+=\S+ )?make \S/.test(command));
+    assert.ok(targets.length > 15);
+    for (const command of new Set(targets))
+      execFileSync("sh", ["-c", command.replace("make", "make --dry-run --silent")], { cwd: repository });
+  });
+
+  it("has commands and options that the command line knows", () => {
+    const lines = commands.filter((command) => command.startsWith("npx daam "));
+    assert.ok(lines.length > 10);
+    for (const line of new Set(lines)) {
+      const [, , name, ...rest] = line.replace(/<[^>]*>/g, "x").split(" ");
+      if (name === "help") continue;
+      const outer = program(new AbortController().signal).commands.find((known) => known.name() === name);
+      const inner = outer?.commands.find((known) => known.name() === rest[0]);
+      const command = inner ?? outer;
+      assert.ok(command, line);
+      command.exitOverride().configureOutput({ writeErr: () => {} });
+      const { unknown } = command.parseOptions(rest.slice(inner ? 1 : 0));
+      assert.deepEqual(
+        unknown.filter((text) => text !== "--" && text !== "x"),
+        [],
+        line,
+      );
+    }
+  });
+
+  it("adds a method that trains", () => {
+    const [, entry] = /^```ts\n(\{.*?)^```/ms.exec(section("Add a method"))!;
+    const [, args] = /npx daam (run .*)/.exec(section("Add a method"))!;
+    const copy = freshFolder();
+    for (const name of ["package.json", "dist", "data"])
+      cpSync(join(repository, name), join(copy, name), {
+        recursive: true,
+        filter: (path) => !/data\/(cache|raw)|\.map$/.test(path),
+      });
+    symlinkSync(join(repository, "node_modules"), join(copy, "node_modules"));
+    mkdirSync(join(copy, "results"));
+    const source = read("src", "experiments", "plan", "methods.ts");
+    const changed = source.replace(/^(const decoders\b[^=]*= \[)/m, `$1\n${entry!.trim()}`);
+    assert.notEqual(changed, source);
+    const { outputText } = ts.transpileModule(changed, {
+      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+    });
+    writeFileSync(join(copy, "dist", "experiments", "plan", "methods.js"), outputText);
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ["dist/cli.js", ...args!.split(" "), "--preset", "smoke"],
+      { cwd: copy, encoding: "utf8", env: { ...process.env, DAAM_HOME: copy, DAAM_DATA: "" } },
+    );
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^DAAMv1 +\d[^]*^Softmax weights → DAAM +\d/m);
   });
 });

@@ -45,7 +45,8 @@ export async function main(argv: string[]): Promise<void> {
   }
 }
 
-function program(signal: AbortSignal): Command {
+/** The command line; a signal ends what runs. */
+export function program(signal: AbortSignal): Command {
   const daam = new Command("daam")
     .description("Density Adaptive Attention is All You Need (arXiv 2401.11143), reproduced in TypeScript")
     .addHelpText(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { before, describe, it } from "node:test";
 import { build as esbuild } from "esbuild";
@@ -66,6 +66,8 @@ describe("the packed layers, installed beside an empty project", () => {
     for (const name of installed)
       symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
     writeFileSync(join(project, "program.ts"), program);
+    const [, shown] = /^```ts\n(import .*?)^```/ms.exec(readFileSync(join(root, "README.md"), "utf8"))!;
+    writeFileSync(join(project, "readme.ts"), shown!);
     writeFileSync(join(project, "page.js"), page);
     writeFileSync(
       join(project, "index.html"),
@@ -78,16 +80,20 @@ describe("the packed layers, installed beside an empty project", () => {
     assert.match(readme, /npm install .*loadLayersModel\(fileHandler.*indexeddb:/s);
   });
 
-  it("compiles with its types checked, and trains two steps in Node", () => {
+  it("compiles with its types checked, trains two steps in Node, and does what README.md shows", () => {
     const tsc = join(root, "node_modules/typescript/bin/tsc");
     const options = ["--module", "nodenext", "--target", "es2022", "--strict", "--lib", "es2022,dom"];
-    const { stdout } = spawnSync(process.execPath, [tsc, ...options, "program.ts"], {
+    const { stdout } = spawnSync(process.execPath, [tsc, ...options, "program.ts", "readme.ts"], {
       cwd: project,
       encoding: "utf8",
     });
-    const ours = stdout.split("\n").filter((line) => line.includes(layers) || line.startsWith("program.ts"));
+    const ours = stdout
+      .split("\n")
+      .filter((line) => line.includes(layers) || /^(program|readme)\.ts/.test(line));
     assert.deepEqual(ours, []);
     assert.match(run(process.execPath, "--preserve-symlinks", "program.js"), /trained two steps/);
+    run(process.execPath, "--preserve-symlinks", "readme.js");
+    assert.ok(existsSync(join(project, "my-model")));
   });
 
   const bundle = async (content: string, external: string[] = []) => {
