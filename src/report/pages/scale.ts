@@ -18,7 +18,7 @@ import { type GridRow, panelGrid } from "../figures/grid.js";
 import { accuracyCurves, accuracyOf, bounded, type ProbeResults, probeTable } from "../tables/probe-cells.js";
 import { paperRows } from "../tables/rows.js";
 import { type TextTable, toMarkdown } from "../tables/tables.js";
-import { points, rateText, withInterval } from "../tables/words.js";
+import { points, rateText } from "../tables/words.js";
 
 export const scaleNote =
   "The same decoders on the same hidden states, multiplied by 1, 8 or 32: as the encoder gives them (raw), or with mean 0 and standard " +
@@ -252,12 +252,7 @@ function mixedSentence(of: ProbeResults): string {
 function gainSentence(of: ProbeResults, contrast: Contrast, differences: readonly ProbeDifference[]): string {
   const own = differences.filter((entry) => entry.contrast === contrast && entry.found);
   if (!own.length) return "";
-  const largest = own.reduce((a, b) => (Math.abs(b.found!.mean) > Math.abs(a.found!.mean) ? b : a));
-  const { condition, rate, found } = largest;
-  return (
-    `${contrastTitle(of, contrast)} under ${own.length} conditions and rates: ${verdictCounts(own)}; largest on ${condition.title} at ${rateText(rate)}: ` +
-    `${withInterval(found!.mean, found!.sure?.interval)}.`
-  );
+  return `${contrastTitle(of, contrast)}, by condition and rate: ${verdictCounts(own)}.`;
 }
 
 /**

@@ -156,7 +156,7 @@ test("the text says what scale does to published MHA, beside the paper", () => {
     /keeps 10 % of DAAMv1's accuracy on raw × 1 and 80 % on raw × 8; the paper's keeps 77 %/,
   );
   assert.match(mixed!, /0\.20 % on raw × 1, 50 % on raw × 8/);
-  assert.match(gain!, /DAAMv1 − No attention under 12 conditions and rates: equivalent within 1 point 12/);
+  assert.match(gain!, /DAAMv1 − No attention, by condition and rate: equivalent within 1 point 12/);
   const even = cellsOf("scale", () => 100);
   const [of] = probeResults("scale", probing, [vision], even);
   assert.match(scaleOfPaper([of!]), /keeps less than ours at any scale/);
