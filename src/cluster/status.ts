@@ -47,7 +47,7 @@ export async function status(preset: string, write: (line: string) => void): Pro
   ] of failed)
     write(`failed: job ${job}_${index}, ${why}: ${names.join(", ")}; log: ${logPath(preset, number, index)}`);
   if (!tasks.length)
-    write(`nothing of ${preset} was submitted: daam submit --preset ${preset} -- <options of sbatch>`);
+    write(`nothing of ${preset} was submitted: npx daam submit --preset ${preset} -- <options of sbatch>`);
 }
 
 /** "3 finished, 2 running". */

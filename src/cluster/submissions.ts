@@ -54,7 +54,7 @@ export function readSubmission(preset: string, number: number): Submission {
     return JSON.parse(readFileSync(path, "utf8")) as Submission;
   } catch {
     throw new UserError(
-      `${path} is not a submission: remove it; daam submit --preset ${preset} submits what is missing`,
+      `${path} is not a submission: remove it; npx daam submit --preset ${preset} submits what is missing`,
     );
   }
 }

@@ -158,12 +158,12 @@ export async function submit(preset: string, options: SubmitOptions): Promise<vo
     if (!jobs.size)
       say(
         missing.length + lacking.length === 0
-          ? `nothing is missing: daam report --preset ${preset} publishes it`
+          ? `nothing is missing: npx daam report --preset ${preset} publishes it`
           : `nothing is left to submit: ${missing.length} cells and ${lacking.length} files of hidden states are missing`,
       );
     else
       say(
-        `daam submit --status --preset ${preset} says how they stand; scancel --name=${jobName(preset)} ends them all`,
+        `npx daam submit --status --preset ${preset} says how they stand; scancel --name=${jobName(preset)} ends them all`,
       );
   } finally {
     lock.release();

@@ -23,7 +23,7 @@ export function generativeCommands(daam: Command, signal: AbortSignal): void {
       await runVqVae({
         changes: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
         backend: backendOf(backend),
-        command: `node dist/cli.js ${process.argv.slice(2).join(" ")}`,
+        command: `npx daam ${process.argv.slice(2).join(" ")}`,
       });
     });
 }

@@ -82,4 +82,4 @@ export function perClassCounts(text: string): { train: number; test?: number } {
 }
 
 export const examples = (...lines: string[]) =>
-  `\nExamples:\n${lines.map((line) => `  daam ${line}`).join("\n")}`;
+  `\nExamples:\n${lines.map((line) => `  npx daam ${line}`).join("\n")}`;

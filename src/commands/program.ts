@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { Command } from "commander";
 import { endWithParent, isApart } from "../apart.js";
 import { Stopped, UserError } from "../errors.js";
@@ -18,6 +19,8 @@ import {
   taskNames,
   wholeNumber,
 } from "./options.js";
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
 /** Runs the command line; a {@link UserError} becomes one line and exit code 1. */
 export async function main(argv: string[]): Promise<void> {
@@ -49,13 +52,14 @@ export async function main(argv: string[]): Promise<void> {
 export function program(signal: AbortSignal): Command {
   const daam = new Command("daam")
     .description("Density Adaptive Attention is All You Need (arXiv 2401.11143), reproduced in TypeScript")
+    .version(version)
     .addHelpText(
       "after",
       examples("run --preset quick --notebooks", "cells --preset quick", "report --preset small --partial"),
     )
     .configureOutput({
       outputError: (text, write) =>
-        write(`daam: ${text.replace(/^error: /, "").trim()} (see daam --help)
+        write(`daam: ${text.replace(/^error: /, "").trim()} (see npx daam --help)
 `),
     });
 

@@ -85,6 +85,8 @@ export interface Preset {
   alwaysAnew?: true;
   /** Where its settings are from, for its published README; by how rates were chosen where left out. */
   settings?: string;
+  /** Said wherever its figures are shown. */
+  caution?: string;
   /** Rows fine-tune only where asked to: they need raw data, or far more time than the others. */
   fineTunesOnRequest?: true;
   /** Tasks whose ablations run. */

@@ -253,6 +253,6 @@ function refuse(path: string, why: string): UserError {
       ? `restore it (git checkout -- data/features/${basename(path)})`
       : existsSync(join(dirname(path), "items.jsonl"))
         ? `remove ${dirname(path)}, and the next run makes it again`
-        : "make it again (daam features)";
+        : "make it again (npx daam features)";
   return new UserError(`${path} is not a usable feature file: ${why}; ${remedy}`);
 }

@@ -35,5 +35,5 @@ export async function makeFeatures(
   if (target !== undefined) exportFile(path, target);
   console.log(target ?? path);
   const statistics = hiddenStateStatistics(openHiddenStates(path, 0));
-  console.error(`${rangesLine(statistics)} (each layer: daam inspect ${target ?? path})`);
+  console.error(`${rangesLine(statistics)} (each layer: npx daam inspect ${target ?? path})`);
 }

@@ -18,7 +18,7 @@ export function shiftedItems(
   const indices = [...test.indices].filter((index) => places.every((place) => place.has(ids[index]!)));
   if (indices.length === 0)
     throw new UserError(
-      `no test item of ${file.path} is in every file of shifted items: make them again (daam features --shift)`,
+      `no test item of ${file.path} is in every file of shifted items: make them again (npx daam features --shift)`,
     );
   const clean = take(file, indices);
   const sets: Record<string, Items> = { clean };
@@ -29,7 +29,7 @@ export function shiftedItems(
     );
     if (items.labels.some((label, at) => label !== clean.labels[at]))
       throw new UserError(
-        `${other.path} has other labels than ${file.path}: remove it, and make it again (daam features --shift)`,
+        `${other.path} has other labels than ${file.path}: remove it, and make it again (npx daam features --shift)`,
       );
     sets[name] = items;
   }
@@ -43,7 +43,7 @@ export function shiftedItems(
 function idsOf({ path, ids }: Features): string[] {
   if (!ids)
     throw new UserError(
-      `${path} has no list of its items beside it (items.jsonl): make it again (daam features)`,
+      `${path} has no list of its items beside it (items.jsonl): make it again (npx daam features)`,
     );
   return ids;
 }

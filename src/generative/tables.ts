@@ -127,8 +127,7 @@ export function vqVaeCurves(results: readonly VqVaeResult[]): Figure {
 const signed = (value: number, digits: number) =>
   `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 
-const spread = (values: number[], digits: number) =>
-  values.length > 1 ? plusMinus(summarise(values), digits) : values[0]!.toFixed(digits);
+const spread = (values: number[], digits: number) => plusMinus(summarise(values), digits);
 
 const interval = ({ mean, low, high, n }: RunDifference, digits: number) =>
   n < 2

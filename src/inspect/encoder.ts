@@ -40,7 +40,7 @@ function serves(encoder: Encoder): string {
   const [task, { extraction }] = found!;
   try {
     preparation(encoder, extraction!);
-    return `serves: ${task} (daam features --task ${task} --encoder ${encoder.folder})`;
+    return `serves: ${task} (npx daam features --task ${task} --encoder ${encoder.folder})`;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return `serves: ${task}, once it is whole: ${error.message}`;

@@ -32,7 +32,7 @@ export async function inspectPublished(reference: string): Promise<string[]> {
   const { of, files, missing } = encoder.plan;
   const fields = await readJson(of, "config.json", hubOfEnvironment());
   return [
-    `commit ${of.commit}, not here: daam encoders fetch ${reference} fetches ${readableBytes(missing)}`,
+    `commit ${of.commit}, not here: npx daam encoders fetch ${reference} fetches ${readableBytes(missing)}`,
     await shape(`${reference}/config.json`, fields),
     ...files.map(({ path, bytes }) => `${path}: ${readableBytes(bytes)}`),
   ];

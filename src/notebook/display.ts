@@ -21,10 +21,16 @@ const inKernel = (): boolean => (jupyter.lastWriteDisplayData as unknown) !== nu
 function send(data: MimeBundle): void {
   if (inKernel())
     jupyter.lastWriteDisplayData(
-      { data: data as Record<string, string>, metadata: {}, transient: {} },
+      { data: data as Record<string, string>, metadata: metadataOf(data) as Record<string, never>, transient: {} },
       false,
     );
 }
+
+/** What viewers say of a picture to who does not see it. */
+const metadataOf = (data: MimeBundle): Record<string, object> =>
+  "image/png" in data
+    ? { "image/png": { alt: String(data["text/plain"]).replace(/^\[\w+\] /, "") } }
+    : {};
 
 /**
  * Shows a figure: interactive where Plotly's renderer is there, as a PNG elsewhere (plain JupyterLab, code hosts).
@@ -65,7 +71,7 @@ export function tableBundle(frame: DataFrame): MimeBundle {
   const rows = (frame.values as unknown[][]).map((row) => row.map(cellText));
   const head = columns.map((name) => `<th align="left">${escapeHtml(name)}</th>`).join("");
   const body = rows.map(([first = "", ...rest]) => {
-    const cells = rest.map((cell) => `<td align="right">${escapeHtml(cell)}</td>`).join("");
+    const cells = rest.map((cell) => `<td align="right">${escapeHtml(unbroken(cell))}</td>`).join("");
     return `<tr><th align="left">${escapeHtml(first)}</th>${cells}</tr>`;
   });
   return {
@@ -73,6 +79,9 @@ export function tableBundle(frame: DataFrame): MimeBundle {
     "text/plain": alignedText(columns, rows),
   };
 }
+
+/** A mean and its spread stay on one line. */
+const unbroken = (text: string) => text.replaceAll(" ± ", "\u00a0±\u00a0");
 
 const cellText = (value: unknown): string =>
   typeof value === "number" && !Number.isInteger(value)

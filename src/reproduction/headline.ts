@@ -25,11 +25,12 @@ export function headline(preset: Preset, results: readonly CellResult[]): string
   ]);
   const table = [["best epoch, %", ...tasks], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  return table.map((row) =>
+  const lines = table.map((row) =>
     row
       .map((text, column) => (column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]!)))
       .join("  "),
   );
+  return preset.caution ? [preset.caution, ...lines] : lines;
 }
 
 const hasRun = ({ byRate }: TableRow) => byRate.some(({ results }) => results.length);

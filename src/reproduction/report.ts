@@ -32,7 +32,7 @@ export async function report(
 export function checkReport(run: Run, partial: boolean): void {
   const { name, tasks } = run.preset;
   const { results, missing } = run.standing();
-  const remedy = `daam run --preset ${name} trains them`;
+  const remedy = `npx daam run --preset ${name} trains them`;
   if (results.length + run.robustness.length + run.probes().length === 0)
     throw new UserError(`no cell of ${name} is finished in ${run.store.folder}: ${remedy}`);
   const absent = Object.keys(tasks).filter((task) => !run.features[task]);
@@ -46,7 +46,7 @@ export function checkReport(run: Run, partial: boolean): void {
   if (lost !== undefined)
     throw new UserError(
       `${run.published.folder} has cells of ${lost}, which would be lost, since its hidden states are not made here: ` +
-        `daam features --preset ${name} --task ${lost} makes them`,
+        `npx daam features --preset ${name} --task ${lost} makes them`,
     );
 }
 
@@ -73,7 +73,7 @@ export async function publishRun(run: Run): Promise<void> {
     machine: thisMachine(),
     settings: howRates(preset),
     command: (task, method) =>
-      `node dist/cli.js run --preset ${rows.find(({ name }) => name === method)?.recorded ?? preset.name} --task ${task} --method ${method}`,
+      `npx daam run --preset ${rows.find(({ name }) => name === method)?.recorded ?? preset.name} --task ${task} --method ${method}`,
     labels: (result) => run.testLabels(result.config),
     items: (result) => run.testItems(result.config),
   });

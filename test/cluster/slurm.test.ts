@@ -96,7 +96,7 @@ describe("on a Slurm of two nodes", { skip }, () => {
     await quiet();
     const { stdout } = daam(home, ["submit", "--status", "--preset", "smoke"]);
     assert.match(stdout, /^cells: .*3 finished/m, stdout);
-    assert.match(daam(home, ["submit", ...scope]).stdout, /^nothing is missing: daam report/);
+    assert.match(daam(home, ["submit", ...scope]).stdout, /^nothing is missing: npx daam report/);
     const figures = async (at: string) => {
       process.env.DAAM_HOME = at;
       const results = (await Run.open("smoke")).results({ tasks: ["text"], methods: methods.split(",") });

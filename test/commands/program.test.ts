@@ -29,6 +29,10 @@ describe("daam", () => {
     assert.match(daam(["run", "--help"]).stdout, /--preset[^]*--task[^]*--jobs[^]*--backend[^]*Examples:/);
   });
 
+  it("tells its version", () => {
+    assert.match(daam(["--version"]).stdout, /^\d+\.\d+\.\d+\n$/);
+  });
+
   it("lists cells with their configuration and state", () => {
     const { status, stdout } = daam(["cells", "--preset", "smoke", "--task", "text", "--method", "daam-v1"]);
     assert.equal(status, 0);
@@ -46,6 +50,7 @@ describe("daam", () => {
       /unknown preset "huge": choose one of smoke, quick, small, base, paper, or rehearse on few items: small-16/,
     ],
     [["run", "--task", "music"], /unknown task "music": choose one of speech, text, vision/],
+    [["run", "--method", "lora-4"], /lora-4 has no cells here: .*only with --lora \(make LORA=1\)/],
     [["run", "--method", "magic"], /unknown method "magic": choose one of mha, mha-bn, daam-v1/],
     [
       ["run", "--backend", "abacus"],
@@ -63,9 +68,9 @@ describe("daam", () => {
     [["tune", "--task", "text", "--rates", "fast"], /--rates fast: give positive numbers/],
     [
       ["tune", "--preset", "smoke", "--task", "text", "--method", "no-attention-lowest"],
-      /no-attention-lowest depends on text\/daam-v1\/run-1, which is not finished: daam run .*--method daam-v1/,
+      /no-attention-lowest depends on text\/daam-v1\/run-1, which is not finished: npx daam run .*--method daam-v1/,
     ],
-    [["report", "--preset", "smoke"], /no cell of smoke is finished .*daam run --preset smoke/],
+    [["report", "--preset", "smoke"], /no cell of smoke is finished .*npx daam run --preset smoke/],
     [["dance"], /unknown command 'dance'/],
     [["parity", "/nowhere"], /nowhere is not a folder/],
   ];
@@ -88,8 +93,8 @@ describe("daam", () => {
     const path = stdout.trim();
     assert.match(path, /features\.safetensors$/);
     const said = stderr.trim().split("\n").at(-1)!;
-    assert.match(said, /^12 layers: norm \S+ to \S+, largest value .* \(each layer: daam inspect /);
-    assert.ok(said.endsWith(`daam inspect ${path})`));
+    assert.match(said, /^12 layers: norm \S+ to \S+, largest value .* \(each layer: npx daam inspect /);
+    assert.ok(said.endsWith(`npx daam inspect ${path})`));
   });
 
   for (const command of ["features --limit 5000 --backend cpu", "run --preset small"])

@@ -28,7 +28,7 @@ const changes = {
   seeds: 2,
 };
 const folder = join(root, "runs", "vq-vae", "8-images-1-epochs");
-const options = { changes, backend: "wasm", command: "node dist/cli.js vq-vae --images 8" };
+const options = { changes, backend: "wasm", command: "npx daam vq-vae --images 8" };
 const environment = { ...process.env };
 
 before(() => {
@@ -83,7 +83,7 @@ test("a run that is stopped keeps its finished cells, goes on with the others, a
   await runVqVae(options);
   assert.equal(statSync(path("without/seed-1")).mtimeMs, mtimeMs);
   const readme = readFileSync(join(folder, "results", "README.md"), "utf8");
-  assert.match(readme, /node dist\/cli.js vq-vae --images 8/);
+  assert.match(readme, /npx daam vq-vae --images 8/);
   for (const name of ["reconstructions.png", "learning-curves.png"])
     assert.equal(
       readFileSync(join(folder, "results", name))

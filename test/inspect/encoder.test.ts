@@ -26,7 +26,7 @@ for (const [name, [task, item]] of Object.entries(shipped))
         `checkpoint, model ${name.slice(0, -5)}, 12 layers, \\d+ features, F16 in model.safetensors, \\d`,
       ),
     );
-    assert.match(lines[1]!, new RegExp(`: serves: ${task} \\(daam features --task ${task} --encoder `));
+    assert.match(lines[1]!, new RegExp(`: serves: ${task} \\(npx daam features --task ${task} --encoder `));
     assert.match(lines[2]!, /: extraction: kept in memory, at most 0\.\d GB, about [\d.e-]+ s for /);
     assert.match(lines[2]!, item);
     assert.match(lines[3]!, /: model\.safetensors: safetensors, \d+ tensors/);

@@ -176,7 +176,7 @@ test("a feature file's hidden states by layer; one with NaN is refused with its 
   assert.deepEqual(lines.slice(-3), [
     `${good}: layer  norm  mean    sd  distance  largest    top 4  cosine  logits`,
     `${good}:     1     5     2  2.92      3.54        4  100.0 %   0.000    4.42`,
-    `${bad}: error: not a usable feature file: "item 1" has 1 NaN or Inf, the first (NaN) at [0, 1]; make it again (daam features)`,
+    `${bad}: error: not a usable feature file: "item 1" has 1 NaN or Inf, the first (NaN) at [0, 1]; make it again (npx daam features)`,
   ]);
 });
 

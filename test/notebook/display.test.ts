@@ -23,7 +23,7 @@ test("a table is HTML without styles or scripts, and aligned text", () => {
   const bundle = tableBundle(frame);
   assert.match(
     bundle["text/html"] as string,
-    /<th align="left">a &#60;b&#62;<\/th><td align="right">1.0 ± 0.1<\/td>/,
+    /<th align="left">a &#60;b&#62;<\/th><td align="right">1.0\u00a0±\u00a00.1<\/td>/,
   );
   assert.equal(bundle["text/plain"], "method          here\na <b>      1.0 ± 0.1\nlong name       20.0");
 });

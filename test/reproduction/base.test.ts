@@ -172,7 +172,7 @@ describe("preset base", () => {
     assert.equal(there.status, 0, there.said);
     assert.match(
       there.said,
-      /not here: daam encoders fetch lab\/other fetches [\d.]+ MB\n.*model beit, 12 layers, 128 features\n/,
+      /not here: npx daam encoders fetch lab\/other fetches [\d.]+ MB\n.*model beit, 12 layers, 128 features\n/,
     );
     const list = await daam("encoders");
     assert.match(

@@ -27,3 +27,9 @@ test("without a choice of rates none is named", () => {
   const [, row] = headline(findPreset("quick"), trained(1e-3, 0.9));
   assert.match(row!, /^DAAMv1 +90\.0 ± 0\.0$/);
 });
+
+test("a single run has no spread, and figures that mean nothing say so", () => {
+  const [caution, , row] = headline(findPreset("smoke"), trained(1e-3, 0.9).slice(0, 1));
+  assert.match(caution!, /nothing about any row/);
+  assert.match(row!, /^DAAMv1 +90\.0$/);
+});

@@ -63,7 +63,7 @@ describe("a partial report", () => {
     await run.finish({ tasks: ["text"], methods: ["mha"] });
     await assert.rejects(
       report("made"),
-      refusal(/^\d+ of \d+ cells are missing: daam run .* --partial publishes/),
+      refusal(/^\d+ of \d+ cells are missing: npx daam run .* --partial publishes/),
     );
     await report("made", { partial: true });
     const rows = ["daam-v1", "daam-v2-highest", "gqa", "mha", "no-attention"];
@@ -141,7 +141,7 @@ describe("a partial report", () => {
       run.published.write(run.published.folder, [{ ...speech!, name: "speech/mha/run-1" }]);
       assert.throws(
         () => checkReport(run, true),
-        refusal(/cells of speech, .*lost, .*: daam features --preset made --task speech makes them/),
+        refusal(/cells of speech, .*lost, .*: npx daam features --preset made --task speech makes them/),
       );
     } finally {
       delete made.tasks.speech;

@@ -1,5 +1,6 @@
 import { UserError, oneOf } from "../../errors.js";
 import type { Cell } from "./cell.js";
+import { methods } from "./methods.js";
 import { type FeatureInfo, type Finished, TaskPlan } from "./task-plan.js";
 import { type Part, type Preset, probeParts } from "../types.js";
 
@@ -32,7 +33,13 @@ export function inScope(cells: readonly Cell[], scope: Scope): Cell[] {
   const taskNames = [...new Set(cells.map(({ task }) => task))];
   for (const task of scope.tasks ?? []) oneOf("task", task, taskNames);
   const methodNames = [...new Set(cells.map(({ method }) => method))];
-  for (const method of scope.methods ?? []) oneOf("method", method, methodNames);
+  for (const method of scope.methods ?? []) {
+    if (!methodNames.includes(method) && methods.some(({ name }) => name === method))
+      throw new UserError(
+        `${method} has no cells here: rows of LoRA, and others at its budget, have some only with --lora (make LORA=1)`,
+      );
+    oneOf("method", method, methodNames);
+  }
   // a table marks the rates that its rows chose
   const inPart = ({ part }: Cell) =>
     scope.part === "table"
@@ -49,7 +56,7 @@ export function inScope(cells: readonly Cell[], scope: Scope): Cell[] {
   if (chosen.length === 0)
     throw new UserError(
       `no cell of ${scope.tasks?.join(", ") ?? "any task"} has the method ${scope.methods?.join(", ") ?? "any"}` +
-        `${scope.part ? ` in the part ${scope.part}` : ""}: see daam cells`,
+        `${scope.part ? ` in the part ${scope.part}` : ""}: see npx daam cells`,
     );
   const needed = new Set(chosen.flatMap(({ needs }) => needs));
   return cells.filter((cell) => chosen.includes(cell) || needed.has(cell.name));

@@ -69,7 +69,8 @@ const controlBudget: ProbeBudget = {
 export const presets: readonly Preset[] = [
   {
     name: "smoke",
-    settings: "Every row for seconds, to see that it works here. Its figures say nothing.",
+    settings: "Every row for seconds, to see that it works here.",
+    caution: "Trained for seconds: these figures say that every row works here, and nothing about any row.",
     alwaysAnew: true,
     fineTunesOnRequest: true,
     hidden: 4,

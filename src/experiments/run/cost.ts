@@ -181,7 +181,7 @@ export function costPage(): string {
     );
   return `# What the presets cost
 
-Made by \`node dist/cli.js cost > docs/cost.md\` from the plan; a test compares.
+Made by \`npx daam cost > docs/cost.md\` from the plan; a test compares.
 
 | preset | cells | operations: extraction | training | two cores | one GPU (assumed) | ${NODES} nodes of two cores |
 |---|---:|---:|---:|---:|---:|---:|

@@ -88,7 +88,7 @@ export class OpenRun {
     if (!this.run.files[name]) {
       const { preset } = this.run;
       throw new UserError(
-        `the hidden states of ${name} are not made yet: daam features --preset ${preset.name} --task ${name}`,
+        `the hidden states of ${name} are not made yet: npx daam features --preset ${preset.name} --task ${name}`,
       );
     }
     return new TaskRun(this.run, task);

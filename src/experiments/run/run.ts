@@ -117,7 +117,7 @@ export class Run {
   private planWith(scope: Scope, infos: Record<string, FeatureInfo>, find: Finished): Cell[] {
     if (!Object.keys(infos).length)
       throw new UserError(
-        `the hidden states of ${this.preset.name} are not made yet: daam run --preset ${this.preset.name} makes them from raw data first`,
+        `the hidden states of ${this.preset.name} are not made yet: npx daam run --preset ${this.preset.name} makes them from raw data first`,
       );
     return inScope(planCells(this.preset, infos, find), scope);
   }

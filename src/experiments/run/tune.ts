@@ -68,7 +68,7 @@ export async function compareRates(preset: string, options: TuneOptions): Promis
   if (waits)
     throw new UserError(
       `${waits.method} depends on ${waits.needs.join(", ")}, which is not finished: ` +
-        `daam run --preset ${preset} --task ${task} --method ${waits.needs[0]!.split("/")[1]} trains it first`,
+        `npx daam run --preset ${preset} --task ${task} --method ${waits.needs[0]!.split("/")[1]} trains it first`,
     );
   const orders = cells.flatMap((cell) =>
     rates.map((rate): Order => {

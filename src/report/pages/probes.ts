@@ -47,7 +47,7 @@ export function probePages({ preset, tasks, probes = [], items }: Publication): 
     blocks: (image) =>
       found.flatMap(({ part, results }) => [
         heading(results),
-        `${budgetText(results)} \`node dist/cli.js run --preset ${preset.name} --part ${part}\` trains these cells.`,
+        `${budgetText(results)} \`npx daam run --preset ${preset.name} --part ${part}\` trains these cells.`,
         ...pages[part].blocks(results, image, items),
       ]),
   };

@@ -58,6 +58,7 @@ export function readme(
     `# Results of \`make reproduce PRESET=${publication.preset.name}\``,
     "Generated from the cells in `cells/`; not to be edited. Accuracy in %, mean ± population sd over runs or folds. Best epoch: the best " +
       `test epoch of each run, as the paper reports. Last epoch: no choice on test data. ${levelsNote}`,
+    ...(publication.preset.caution ? [`**${publication.preset.caution}**`] : []),
     `## Verdict${tables.every(({ complete }) => complete) ? "" : " (incomplete)"}`,
     toMarkdown(verdictTable(judgements)).trimEnd(),
     [verdictNote, repeatsNote(judgements)].filter((note) => note).join(" "),
@@ -215,7 +216,7 @@ function commands({ preset, tasks, methods, robustness, command }: Publication):
     methods.map((method) => [`${task.name}: ${method.title}`, `\`${command(task.name, method.name)}\``]),
   );
   const table = toMarkdown({ columns: ["row", "command"], rows }).replace("---:", "---");
-  const daam = (line: string) => `node dist/cli.js ${line} --preset ${preset.name}`;
+  const daam = (line: string) => `npx daam ${line} --preset ${preset.name}`;
   const extracted = tasks.filter(({ task }) => preset.tasks[task.name]!.extraction);
   const steps = [
     ...extracted.map(({ task }) => `${daam("features")} --task ${task.name}`),

@@ -133,7 +133,7 @@ export function robustnessBlocks(
   image: (name: string, alt: string) => string[],
 ): string[] {
   if (parts.length === 0) return [];
-  const command = `\`node dist/cli.js run --preset ${preset.name} --part robustness\``;
+  const command = `\`npx daam run --preset ${preset.name} --part robustness\``;
   return [
     "## Robustness on shifted inputs",
     `${robustnessNote} ${robustnessDifferencesNote} ${command} trains these cells again.`,

@@ -289,7 +289,7 @@ export function scaleOfPaper(parts: readonly ProbeResults[]): string {
     layers === undefined
       ? ""
       : `Attention over the layers, as the paper's text has it, keeps ${((100 * layers) / accuracy("daam-v1", best.condition)!).toFixed(0)} % there.`,
-    "How large the paper's hidden states are is not printed: only its encoders could tell (`daam inspect` shows the scale of a feature file).",
+    "How large the paper's hidden states are is not printed: only its encoders could tell (`npx daam inspect` shows the scale of a feature file).",
   ]
     .filter((sentence) => sentence)
     .join(" ");

@@ -113,7 +113,7 @@ export function ratesTable(table: ResultTable): TextTable {
 
 function accuracyText(row: TableRow, runs: number, value: Summary | undefined): string {
   if (!value) return "";
-  const text = value.n > 1 ? plusMinus(value) : value.mean.toFixed(1);
+  const text = plusMinus(value);
   if (row.results.length < runs) return `${text} (${row.results.length} of ${runs})`;
   return runs === 1 ? `${text} (1 run)` : text;
 }

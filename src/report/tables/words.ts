@@ -1,4 +1,5 @@
 /** How numbers are written. */
+import type { Summary } from "../../statistics/summary.js";
 
 /** What stands where there is nothing to summarise. */
 export const notRun = "not run yet";
@@ -6,9 +7,9 @@ export const notRun = "not run yet";
 /** What stands where a row has run at several rates and the trainings are missing by which it chooses. */
 export const notChosen = "rate not chosen yet";
 
-/** "67.8 ± 1.5". */
-export function plusMinus({ mean, sd }: { mean: number; sd: number }, digits = 1): string {
-  return `${mean.toFixed(digits)} ± ${sd.toFixed(digits)}`;
+/** "67.8 ± 1.5"; "67.8" of a single run, which has no spread. */
+export function plusMinus({ mean, sd, n }: Summary, digits = 1): string {
+  return n === 1 ? mean.toFixed(digits) : `${mean.toFixed(digits)} ± ${sd.toFixed(digits)}`;
 }
 
 /** "+3.2", with a true minus sign. */

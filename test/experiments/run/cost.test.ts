@@ -9,7 +9,7 @@ import { Run } from "#src/experiments/run/run.js";
 import type { CellConfig } from "#src/experiments/types.js";
 
 test("the page of costs is that of the plan", () => {
-  assert.equal(readFileSync("docs/cost.md", "utf8"), costPage(), "node dist/cli.js cost > docs/cost.md");
+  assert.equal(readFileSync("docs/cost.md", "utf8"), costPage(), "npx daam cost > docs/cost.md");
 });
 
 test("without data, cells and seconds are those that a run plans from feature files", async () => {

@@ -144,6 +144,6 @@ test("learned widths stand beside the rate, which widens them too", () => {
     learned: { meanOffset: [0, 0.25], scaledVariance: [2, 2.5] },
   };
   assert.deepEqual(spreadTable([resultTable(speech, methods, [learned], 1)]).rows, [
-    ["speech", "0.25 ± 0.00", "0.50 ± 0.00", "3e-3"],
+    ["speech", "0.25", "0.50", "3e-3"],
   ]);
 });

@@ -31,7 +31,7 @@ const publication: Publication = {
   results,
   machine: { cpu: "Test CPU", cores: 2, memoryGB: 8, system: "Linux 6", node: "v20.19.0" },
   settings: "One rate a task, chosen on training data.",
-  command: (task, method) => `node dist/cli.js run --preset quick --task ${task} --method ${method}`,
+  command: (task, method) => `npx daam run --preset quick --task ${task} --method ${method}`,
 };
 
 /** One of its files must lie below another. */
@@ -92,7 +92,7 @@ test("the README has the tables, how settings were chosen and the command of eve
     "Levels are not comparable",
     "One rate a task",
     "(costs.md)",
-    "`node dist/cli.js run --preset quick --task text --method no-attention`",
+    "`npx daam run --preset quick --task text --method no-attention`",
     "### Heads (1 run, incomplete)",
     "## What choosing the epoch on test data is worth",
     "| mean of the rows | +2.0 | +2.0 |",
