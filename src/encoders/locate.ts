@@ -82,7 +82,8 @@ export async function locateEncoder(
 ): Promise<LocatedEncoder> {
   const found = findEncoder(reference);
   if (found) return found;
-  if (!fetch) throw new UserError(`the encoder ${reference} is not here: npx daam encoders fetch ${reference}`);
+  if (!fetch)
+    throw new UserError(`the encoder ${reference} is not here: npx daam encoders fetch ${reference}`);
   const absent = await lookUpEncoder(reference, patience);
   return "plan" in absent ? fetchEncoder(absent, patience) : absent;
 }

@@ -21,16 +21,18 @@ const inKernel = (): boolean => (jupyter.lastWriteDisplayData as unknown) !== nu
 function send(data: MimeBundle): void {
   if (inKernel())
     jupyter.lastWriteDisplayData(
-      { data: data as Record<string, string>, metadata: metadataOf(data) as Record<string, never>, transient: {} },
+      {
+        data: data as Record<string, string>,
+        metadata: metadataOf(data) as Record<string, never>,
+        transient: {},
+      },
       false,
     );
 }
 
 /** What viewers say of a picture to who does not see it. */
 const metadataOf = (data: MimeBundle): Record<string, object> =>
-  "image/png" in data
-    ? { "image/png": { alt: String(data["text/plain"]).replace(/^\[\w+\] /, "") } }
-    : {};
+  "image/png" in data ? { "image/png": { alt: String(data["text/plain"]).replace(/^\[\w+\] /, "") } } : {};
 
 /**
  * Shows a figure: interactive where Plotly's renderer is there, as a PNG elsewhere (plain JupyterLab, code hosts).
