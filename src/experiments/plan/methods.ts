@@ -24,7 +24,7 @@ const publishedLayers = ({ layers, task }: Size): Stage[] =>
 const decoders: readonly Method[] = [
   {
     name: "mha",
-    title: "MHA",
+    title: "MHA, as published (over the batch)",
     group: "published",
     paperRow: "MHA",
     stages: (size) => [...publishedLayers(size), dotProduct("batch")],
@@ -32,7 +32,7 @@ const decoders: readonly Method[] = [
   },
   {
     name: "mha-bn",
-    title: "MHA → BN",
+    title: "MHA → BN, as published (over the batch)",
     group: "published",
     paperRow: "MHA → BN",
     stages: (size) => [...publishedLayers(size), dotProduct("batch"), { kind: "batch-norm" }],

@@ -1,6 +1,6 @@
 /** Figures of cost: accuracy against parameters and time. Pure: numbers in, a Plotly figure out. */
 import type { Data, Layout } from "plotly.js";
-import { brief, colours, type Figure, look, symbols } from "./figure.js";
+import { brief, type Figure, look, type Style, styleAt } from "./figure.js";
 import type { Summary } from "../../statistics/summary.js";
 
 export interface EfficiencyPoint {
@@ -13,6 +13,8 @@ export interface EfficiencyPoint {
   seconds: number;
   /** Whether the row learned nothing in some runs: hollow. */
   collapsed?: boolean;
+  /** By its place in the list when left out. */
+  style?: Style;
 }
 
 const panels = [
@@ -30,30 +32,28 @@ export function efficiencyFigure(title: string, points: readonly EfficiencyPoint
   const bottom = 74 + 20 * Math.ceil(points.length / LEGEND_COLUMNS);
   const height = 380 + bottom;
   const data = panels.flatMap(({ key, suffix }) =>
-    points.map(
-      ({ label, accuracy, collapsed, ...point }, i) =>
-        ({
-          type: "scatter",
-          mode: "markers",
-          name: label,
-          x: [point[key] > 0 ? brief(point[key]) : null],
-          y: [brief(accuracy.mean)],
-          error_y: { type: "data", array: [brief(accuracy.sd)], thickness: 1.2, width: 3 },
-          // each round of colours has other symbols
-          marker: {
-            color: colours[i % colours.length],
-            symbol:
-              symbols[(i + Math.floor(i / colours.length)) % symbols.length] + (collapsed ? "-open" : ""),
-            size: 10,
-            ...(collapsed && { line: { width: 2, color: colours[i % colours.length] } }),
-          },
-          xaxis: `x${suffix}`,
-          yaxis: `y${suffix}`,
-          legendgroup: label,
-          showlegend: !suffix,
-          hovertemplate: `${label}: %{y} %, %{x}<extra></extra>`,
-        }) as Data,
-    ),
+    points.map(({ label, accuracy, collapsed, style, ...point }, i) => {
+      const { colour, symbol } = style ?? styleAt(i);
+      return {
+        type: "scatter",
+        mode: "markers",
+        name: label,
+        x: [point[key] > 0 ? brief(point[key]) : null],
+        y: [brief(accuracy.mean)],
+        error_y: { type: "data", array: [brief(accuracy.sd)], thickness: 1.2, width: 3 },
+        marker: {
+          color: colour,
+          symbol: symbol + (collapsed ? "-open" : ""),
+          size: 10,
+          ...(collapsed && { line: { width: 2, color: colour } }),
+        },
+        xaxis: `x${suffix}`,
+        yaxis: `y${suffix}`,
+        legendgroup: label,
+        showlegend: !suffix,
+        hovertemplate: `${label}: %{y} %, %{x}<extra></extra>`,
+      } as Data;
+    }),
   );
   const axes = panels.flatMap(({ key, title, suffix, domain }) => [
     [

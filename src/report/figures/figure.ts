@@ -18,6 +18,24 @@ export const colours = ["#332288", "#882255", "#117733", "#cc6677", "#44aa99", "
 export const dashes = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"] as const;
 export const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "star-diamond"] as const;
 
+/** How a series looks. */
+export interface Style {
+  colour: string;
+  dash: string;
+  symbol: string;
+}
+
+/** A decoder of the tables each. */
+const hues = [...colours, "#4a90c4", "#aa4499", "#999933", "#7a7a7a", ink, "#b35806"];
+const marks = [...symbols, "x"];
+
+/** Of the i-th of a list: twelve colours, each round of them with other symbols. */
+export const styleAt = (i: number): Style => ({
+  colour: hues[i % hues.length]!,
+  dash: dashes[i % dashes.length]!,
+  symbol: marks[i % marks.length]!,
+});
+
 const axis = {
   showline: true,
   linecolor: ink,

@@ -1,11 +1,13 @@
 /** Small panels in rows and columns with one legend. Pure: numbers in, a Plotly figure out. */
 import type { Data, Layout } from "plotly.js";
-import { brief, colours, dashes, type Figure, ink, look, muted, panelTitle, symbols } from "./figure.js";
+import { brief, type Figure, look, muted, panelTitle, type Style, styleAt } from "./figure.js";
 
 /** A line with intervals: a point a label of its panel, missing ones left out. */
 export interface GridCurve {
   name: string;
   points: ({ mean: number; low: number; high: number } | undefined)[];
+  /** By its place among the names when left out. */
+  style?: Style;
 }
 
 export interface GridPanel {
@@ -112,11 +114,13 @@ function levelTrace(
   } as Data;
 }
 
-const curveColours = [...colours, ink];
-const curveSymbols = [...symbols, "x"];
-
-function curveTrace({ name, points }: GridCurve, index: number, suffix: string, showlegend: boolean): Data {
-  const colour = curveColours[index % curveColours.length]!;
+function curveTrace(
+  { name, points, style }: GridCurve,
+  index: number,
+  suffix: string,
+  showlegend: boolean,
+): Data {
+  const { colour, dash, symbol } = style ?? styleAt(index);
   const there = points.flatMap((point, x) => (point ? [{ x, ...point }] : []));
   return {
     type: "scatter",
@@ -136,8 +140,8 @@ function curveTrace({ name, points }: GridCurve, index: number, suffix: string, 
       thickness: 1.2,
       width: 2,
     },
-    line: { color: colour, dash: dashes[index % dashes.length], width: 1.6 },
-    marker: { color: colour, symbol: curveSymbols[index % curveSymbols.length], size: 7 },
+    line: { color: colour, dash, width: 1.6 },
+    marker: { color: colour, symbol, size: 7 },
     xaxis: `x${suffix}`,
     yaxis: `y${suffix}`,
   } as Data;

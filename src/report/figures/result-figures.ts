@@ -15,6 +15,7 @@ import type { Figure } from "./figure.js";
 import { importanceHeatmap, layerShares, learnedRanges } from "./attention.js";
 import { type DifferenceLine, differencesFigure } from "./differences.js";
 import { efficiencyFigure } from "./efficiency.js";
+import { styleOf } from "./method-style.js";
 import { ablationFigure, verdictFigure } from "./results.js";
 import { confusionMatrix, learningCurves } from "./training.js";
 import { summarise } from "../../statistics/summary.js";
@@ -30,6 +31,7 @@ import {
   severalRates,
   summary,
   type TableRow,
+  values,
 } from "../tables/rows.js";
 import { runsText } from "../tables/tables.js";
 import { notChosen, rateText } from "../tables/words.js";
@@ -58,6 +60,7 @@ export function learningCurvesOf(table: ResultTable): Figure {
       .map((row) => ({
         name: marked(row.title, row, table.task),
         ...curve(row),
+        ...(row.method && { style: styleOf(row.method.name) }),
         collapsed: collapsedOf(row.results, table.task.classes.length) > 0,
       }));
   const panels = [
@@ -79,6 +82,7 @@ export function efficiencyOf(table: ResultTable): Figure {
       .map((row) => ({
         label: marked(seesAll(row) ? row.title : `${row.title} *`, row, table.task),
         collapsed: collapsedOf(row.results, table.task.classes.length) > 0,
+        ...(row.method && { style: styleOf(row.method.name) }),
         accuracy: summary(row, "last")!,
         parameters: row.results[0]!.parameters.total,
         seconds: summarise(row.results.map(({ seconds }) => seconds)).mean,
@@ -176,6 +180,8 @@ export function ablationOf(title: string, entries: readonly AblationEntry[], tab
   const found = rowOf(table, "no-attention");
   const none = found && several && rates.length === 1 ? rowAt(found, rates[0]!) : found;
   const value = none && summary(firstRuns(none, 1), "last")?.mean;
+  const single = entries.every(({ row }) => row.results.length < 2);
+  const noise = single && !foldsOf(table) && none ? rangeOf(none) : undefined;
   return ablationFigure(
     several ? `${title} at ${rates.map(rateText).join(", ")}` : title,
     entries.map(({ label, row }) => {
@@ -183,7 +189,19 @@ export function ablationOf(title: string, entries: readonly AblationEntry[], tab
       return { label: marked(label, row, table.task), ...(best && { best }), ...(last && { last }) };
     }),
     value === undefined ? undefined : { label: "no attention, run 1, last epoch", value },
+    noise,
   );
+}
+
+/** Runs on other folds have other test items: how they differ is not the noise of seeds. */
+const foldsOf = ({ task }: ResultTable) => task.split === "folds";
+
+/** What seeds alone do to a row, as far as its runs tell. */
+function rangeOf(row: TableRow) {
+  const accuracies = values(row, "last");
+  if (accuracies.length < 2) return undefined;
+  const range = [Math.min(...accuracies), Math.max(...accuracies)] as const;
+  return { label: `no attention, last epoch, all of its ${accuracies.length} runs`, range };
 }
 
 /** Where each row stands at the rate that it chose. */

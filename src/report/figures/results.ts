@@ -146,11 +146,15 @@ export interface AblationPoint {
   last?: Summary;
 }
 
-/** Variants of one thing as dots with intervals, best and last epoch; a dashed line is the row they compare with. */
+/**
+ * Variants of one thing as dots with intervals, best and last epoch; a dashed line is the row they compare with, a band the smallest to the
+ * largest of a row's runs: what differs by less may be another seed.
+ */
 export function ablationFigure(
   title: string,
   points: AblationPoint[],
   reference?: { label: string; value: number },
+  noise?: { label: string; range: readonly [low: number, high: number] },
 ): Figure {
   const left = 30 + 7.2 * Math.max(...points.map(({ label }) => label.length));
   const labels = points.map(({ label }) => label);
@@ -181,36 +185,60 @@ export function ablationFigure(
     ],
     layout: look(title, {
       width: 540 + left,
-      height: 190 + 34 * points.length,
-      margin: { l: left, r: 30, t: 82, b: 108 },
+      height: (noise ? 212 : 190) + 34 * points.length,
+      margin: { l: left, r: 30, t: 82, b: noise ? 130 : 108 },
       xaxis: { title: { text: "test accuracy, %" } },
       yaxis: { categoryorder: "array", categoryarray: labels, range: [labels.length - 0.4, -0.6] },
       legend: { x: 0, y: -64 / (34 * points.length), yanchor: "top", orientation: "h" },
-      ...(reference && {
-        shapes: [
-          {
-            type: "line",
-            x0: reference.value,
-            x1: reference.value,
-            yref: "paper",
-            y0: 0,
-            y1: 1,
-            line: { color: ink, dash: "dash", width: 1.2 },
-          },
-        ],
-        annotations: [
-          {
-            ...panelTitle(
-              `${reference.label}: ${reference.value.toFixed(1)} %`,
-              reference.value,
-              1.01,
-              "center",
-            ),
-            xref: "x",
-            font: { size: 11 },
-          },
-        ],
-      }),
+      shapes: [
+        ...(noise
+          ? [upright(noise.range, { fillcolor: "#e9e9e9", layer: "below", line: { width: 0 } })]
+          : []),
+        ...(reference
+          ? [
+              upright([reference.value, reference.value], {
+                type: "line",
+                line: { color: ink, dash: "dash", width: 1.2 },
+              }),
+            ]
+          : []),
+      ],
+      annotations: [
+        ...(reference
+          ? [
+              {
+                ...panelTitle(
+                  `${reference.label}: ${reference.value.toFixed(1)} %`,
+                  reference.value,
+                  1.01,
+                  "center",
+                ),
+                xref: "x",
+                font: { size: 11 },
+              },
+            ]
+          : []),
+        ...(noise
+          ? [
+              {
+                ...panelTitle(`band: ${noise.label}`, 0, -94 / (34 * points.length)),
+                yanchor: "top",
+                font: { size: 11 },
+              },
+            ]
+          : []),
+      ],
     } as Partial<Layout> & { width: number; height: number }),
   };
 }
+
+/** From the floor of a panel to its top. */
+const upright = ([x0, x1]: readonly [number, number], more: object) => ({
+  type: "rect",
+  x0,
+  x1,
+  yref: "paper",
+  y0: 0,
+  y1: 1,
+  ...more,
+});

@@ -2,14 +2,12 @@
 import type { Data, Layout } from "plotly.js";
 import {
   brief,
-  colours,
   colourTitle,
-  dashes,
   type Figure,
-  ink,
   look,
   panelTitle,
-  symbols,
+  type Style,
+  styleAt,
   translucent,
 } from "./figure.js";
 
@@ -20,6 +18,8 @@ export interface Curve {
   sd: number[];
   /** Whether the method learned nothing in some runs: its points are hollow. */
   collapsed?: boolean;
+  /** By its place in the panel when left out. */
+  style?: Style;
 }
 
 /** Panels of curves beside each other on one y axis; each has its legend below it, outside of the data. x are epochs unless named. */
@@ -73,12 +73,8 @@ const namedTicks = (labels: string[]) => ({
   ticktext: labels,
 });
 
-/** A seventh curve is told apart from the first by its colour and symbol. */
-const curveColours = [...colours, ink];
-const curveSymbols = [...symbols, "x"];
-
-function curveTraces({ name, mean, sd, collapsed }: Curve, index: number, suffix: string): Data[] {
-  const colour = curveColours[index % curveColours.length]!;
+function curveTraces({ name, mean, sd, collapsed, style }: Curve, index: number, suffix: string): Data[] {
+  const { colour, dash, symbol } = style ?? styleAt(index);
   const x = mean.map((_, epoch) => epoch + 1);
   const axes = { xaxis: `x${suffix}`, yaxis: `y${suffix}`, legend: `legend${suffix}` };
   const band = [...mean.map((m, i) => m + sd[i]!), ...mean.map((m, i) => m - sd[i]!).reverse()].map(brief);
@@ -101,16 +97,21 @@ function curveTraces({ name, mean, sd, collapsed }: Curve, index: number, suffix
       name,
       x,
       y: mean.map(brief),
-      line: { color: colour, dash: dashes[index % dashes.length], width: 2 },
-      marker: {
-        color: colour,
-        symbol: curveSymbols[index % curveSymbols.length]! + (collapsed ? "-open" : ""),
-        size: 7,
-      },
+      line: { color: colour, dash, width: 2 },
+      marker: { color: colour, symbol: symbol + (collapsed ? "-open" : ""), size: 7 },
       ...axes,
     },
   ] as Data[];
 }
+
+/** Few of a hundred are told from none. */
+const fromWhite = [
+  [0, "#ffffff"],
+  [0.1, "#c6dbef"],
+  [0.3, "#6baed6"],
+  [0.6, "#2171b5"],
+  [1, "#08306b"],
+];
 
 /**
  * Counts [true class][predicted class], coloured by the share of the true class. Up to 20 classes are named and
@@ -136,6 +137,7 @@ export function confusionMatrix(title: string, classes: string[], counts: number
         zmin: 0,
         // With many classes even the diagonal is far from 100 %.
         zmax: named ? 100 : Math.max(...shares.flat()),
+        colorscale: fromWhite,
         xgap: named ? 2 : 0.01,
         ygap: named ? 2 : 0.01,
         hovertemplate: "true %{y}<br>predicted %{x}<br>%{z:.1f} %<extra></extra>",

@@ -12,7 +12,8 @@ import {
 import type { ItemsOf } from "../claims/paired.js";
 import type { Figure } from "../figures/figure.js";
 import { type GridRow, panelGrid } from "../figures/grid.js";
-import { accuracyCurves, type ProbeResults, probeTable } from "../tables/probe-cells.js";
+import { accuracyCurves } from "../figures/probe-curves.js";
+import { type ProbeResults, probeTable } from "../tables/probe-cells.js";
 import { toMarkdown } from "../tables/tables.js";
 import { rateText, withInterval } from "../tables/words.js";
 

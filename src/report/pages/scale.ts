@@ -15,7 +15,8 @@ import {
 import type { ItemsOf } from "../claims/paired.js";
 import type { Figure } from "../figures/figure.js";
 import { type GridRow, panelGrid } from "../figures/grid.js";
-import { accuracyCurves, accuracyOf, bounded, type ProbeResults, probeTable } from "../tables/probe-cells.js";
+import { accuracyCurves } from "../figures/probe-curves.js";
+import { accuracyOf, bounded, type ProbeResults, probeTable } from "../tables/probe-cells.js";
 import { paperRows } from "../tables/rows.js";
 import { type TextTable, toMarkdown } from "../tables/tables.js";
 import { points, rateText } from "../tables/words.js";

@@ -79,20 +79,6 @@ export function bounded(values: readonly number[]): Bounded {
   return { mean, low, high };
 }
 
-/** Accuracies in % of every row at a rate, last epoch, with their intervals: a point a condition. */
-export const accuracyCurves = (
-  { probe, cells }: ProbeResults,
-  conditions: readonly Condition[],
-  rate: number,
-): { name: string; points: (Bounded | undefined)[] }[] =>
-  probe.rows.map(({ name, title }) => ({
-    name: title,
-    points: conditions.map((condition) => {
-      const accuracies = cells(name, condition, rate).map(({ last }) => 100 * last.accuracy);
-      return accuracies.length ? bounded(accuracies) : undefined;
-    }),
-  }));
-
 /** Accuracy in %, mean ± population sd over runs, last epoch: a line a row and rate, a column a condition. */
 export function probeTable(of: ProbeResults): TextTable {
   const { probe, budget, task } = of;

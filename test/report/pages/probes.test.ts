@@ -84,6 +84,8 @@ function cellsOf(
   );
 }
 
+const mhaTitle = "MHA, as published (over the batch)";
+
 /** Every row is at 50 % but published MHA: 5 % on raw × 1, 40 % on raw × 8, 30 % elsewhere. */
 const scaled = cellsOf("scale", (method, condition) =>
   method === "mha" ? ({ "raw-x1": 10, "raw-x8": 80 }[condition] ?? 60) : 100,
@@ -102,15 +104,15 @@ test("the table has a line a row and rate, and says what is missing", () => {
   const table = probeTable(scale!);
   assert.deepEqual(table.columns.slice(0, 4), ["method", "rate", "raw × 1", "raw × 8"]);
   assert.equal(table.rows.length, 6 * 2);
-  assert.deepEqual(table.rows.find(([title]) => title === "MHA")!.slice(0, 4), [
-    "MHA",
+  assert.deepEqual(table.rows.find(([title]) => title === mhaTitle)!.slice(0, 4), [
+    mhaTitle,
     "3e-4",
     "5.0 ± 0.0",
     "40.0 ± 0.0",
   ]);
   const some = scaled.filter(({ name }) => name !== "vision/mha/raw-x8/rate-3e-4/run-2");
   const [of] = probeResults("scale", probing, [vision], some);
-  assert.equal(probeTable(of!).rows.find(([title]) => title === "MHA")![3], "40.0 ± 0.0 (2 of 3)");
+  assert.equal(probeTable(of!).rows.find(([title]) => title === mhaTitle)![3], "40.0 ± 0.0 (2 of 3)");
 });
 
 test("cells of one part are no cells of the other", () => {
@@ -135,7 +137,7 @@ test("differences are judged at the same condition and rate", () => {
   assert.deepEqual([raw.condition.name, raw.rate, raw.found!.mean], ["raw-x1", 3e-4, 45]);
   const { columns, rows } = probeDifferenceTable(scale!, differences);
   assert.equal(columns.length, 2 + 6);
-  assert.match(rows.find(([title]) => title === "DAAMv1 − MHA")![2]!, /^\+45\.0 \(.*\) b$/);
+  assert.match(rows.find(([title]) => title === `DAAMv1 − ${mhaTitle}`)![2]!, /^\+45\.0 \(.*\) b$/);
   // without items there are no intervals, and nothing is decided
   assert.equal(verdictCounts(scaleDifferences(scale!)), "undecided 60");
 });
