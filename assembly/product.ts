@@ -91,8 +91,7 @@ export function packTransposed(b0: usize, ld: usize, wide: i32, deep: i32, to: u
 
 /** `high` rows of `wide` floats. */
 export function copyEdge(from: usize, ldFrom: usize, to: usize, ldTo: usize, high: i32, wide: i32): void {
-  for (; high > 0; high--, from += ldFrom, to += ldTo)
-    for (let j: usize = 0; j < 4 * <usize>wide; j += 4) store<f32>(to + j, load<f32>(from + j));
+  for (; high > 0; high--, from += ldFrom, to += ldTo) copyRun(from, to, wide);
 }
 
 function addRow(to: usize, row: usize, count: i32): void {

@@ -5,13 +5,13 @@
  * stays near that of the definition. Channels go four to a vector; lanes beyond the last channel hold rubbish and are dropped.
  */
 import { clear, storeLanes } from "./layout";
-import { columns4x4, columns4x8, rows4x8, rows8x4 } from "./tiles";
+import { columns4x4, columns4x8, fours2x12, fours4x8, fours8x4 } from "./tiles";
 
 /** Tiles of one task. */
 export const BLOCK: i32 = 32;
 /** Input channels whose products are summed before they go to memory. */
 const DEPTH: i32 = 128;
-/** Output channels that a task holds at once. */
+/** Output channels that a task holds at once; four more at the end. */
 const WIDTH: i32 = 32;
 
 /** Bytes between the 16 positions of a block, beyond its own: at powers of two they would fall into the same cache lines. */
@@ -28,7 +28,7 @@ function positionBytes(rows: i32, columns: i32): i32 {
 
 /** Bytes of scratch that `convolve` needs for one thread. */
 export function convolveScratch(inputs: i32, outputs: i32): i32 {
-  const depth = min(padded(inputs), DEPTH), width = min(padded(outputs), WIDTH);
+  const depth = min(padded(inputs), DEPTH), width = min(padded(outputs), WIDTH + 4);
   return 64 + 4 * padded(inputs) + 16 * (positionBytes(BLOCK, depth) + positionBytes(BLOCK, width));
 }
 
@@ -38,22 +38,28 @@ export function filterGradientScratch(small: i32, large: i32, chunk: i32): i32 {
   return 64 + 4 * padded(max(small, large)) + 16 * (positionBytes(BLOCK, m) + positionBytes(BLOCK, n) + 4 * m * n);
 }
 
+/** Columns of the panel of u that begins with column n: 8, or at the end 12; 4 where there are no more. */
+function panelWidth(columns: i32, n: i32): i32 {
+  const left = columns - n;
+  return left == 12 || left == 4 ? left : 8;
+}
+
 /**
- * u[16][k][padded n] = G g Gᵀ of every 3×3 filter in w[3][3][inputs][outputs]. k, n: input and output channels, or for
+ * u[16][panel][k][panel's columns] = G g Gᵀ of every 3×3 filter in w[3][3][inputs][outputs]. k, n: input and output channels, or for
  * `rotate` (the gradient of the input) output and input channels, with the filter turned by 180°.
  */
 export function transformFilter(w: usize, u: usize, inputs: i32, outputs: i32, rotate: bool): void {
   const depth = rotate ? outputs : inputs;
   const columns = rotate ? inputs : outputs;
-  const row = <usize>padded(columns) * 4;
-  const position = row * depth;
+  const across = padded(columns), position = 4 * <usize>(depth * across);
   const tap = <usize>(inputs * outputs) * 4;
   const start = rotate ? w + 8 * tap : w;
   const step = rotate ? 0 - tap : tap;
   for (let k = 0; k < depth; k++) {
     for (let n = 0; n < columns; n++) {
       let g = start + 4 * <usize>(rotate ? n * outputs + k : k * outputs + n);
-      let to = u + k * row + 4 * n;
+      const eight = n & ~7, first = across > 4 && across - eight == 4 ? eight - 8 : eight, wide = panelWidth(across, first);
+      let to = u + 4 * <usize>(first * depth + k * wide + n - first);
       // columns of g: t = G g, four rows of three
       let t0: f32 = 0, t1: f32 = 0, t2: f32 = 0, t3: f32 = 0;
       let l0: f32 = 0, l1: f32 = 0, l2: f32 = 0, l3: f32 = 0;
@@ -88,21 +94,25 @@ function pixel(image: usize, row: i32, column: i32, height: i32, width: i32, byt
   return row < 0 || row >= height || column < 0 || column >= width ? zeros : image + <usize>(row * width + column) * bytes;
 }
 
-/** v[16][tile][channels from … to] = Bᵀ d B of `count` tiles of x[batch, height, width, channels]. */
+/**
+ * v[16][tile][channels from … to] = Bᵀ d B of `count` tiles of x[batch, height, width, channels]; `fours`: v[16][tile / 4][channels / 4][4 tiles][4].
+ */
 function inputTiles(
   x: usize, height: i32, width: i32, channels: i32, from: i32, to: i32,
-  first: i32, count: i32, v: usize, row: usize, position: usize, table: usize, zeros: usize,
+  first: i32, count: i32, v: usize, row: usize, position: usize, table: usize, zeros: usize, fours: bool,
 ): void {
   const across = (width + 1) >> 1, perImage = ((height + 1) >> 1) * across;
   const bytes = <usize>channels * 4;
-  for (let t = first; t < first + count; t++, v += row) {
+  const step: usize = fours ? 64 : 16;
+  for (let t = first; t < first + count; t++) {
     const image = x + <usize>(t / perImage) * (<usize>(height * width) * bytes);
     const top = 2 * ((t % perImage) / across) - 1, left = 2 * ((t % perImage) % across) - 1;
     for (let r = 0; r < 4; r++)
       for (let c = 0; c < 4; c++)
         store<usize>(table + 4 * (4 * r + c), pixel(image, top + r, left + c, height, width, bytes, zeros));
-    let out = v;
-    for (let at = <usize>from * 4; at < <usize>to * 4; at += 16, out += 16) {
+    const i = t - first;
+    let out = fours ? v + row * (i & ~3) + 16 * (i & 3) : v + row * i;
+    for (let at = <usize>from * 4; at < <usize>to * 4; at += 16, out += step) {
       let a = v128.load(load<usize>(table) + at), b = v128.load(load<usize>(table, 16) + at);
       let c = v128.load(load<usize>(table, 32) + at), d = v128.load(load<usize>(table, 48) + at);
       const a0 = f32x4.sub(a, c), b0 = f32x4.add(b, c), c0 = f32x4.sub(c, b), d0 = f32x4.sub(b, d);
@@ -226,25 +236,36 @@ export function convolve(args: usize, block: i32, scratch: usize): void {
   const columns = padded(outputs), depth = min(padded(inputs), DEPTH);
   const zeros = scratch + 64, v = zeros + 4 * <usize>padded(inputs), m = v + 16 * positionBytes(BLOCK, depth);
   clear(zeros, padded(inputs));
-  const vRow = 4 * <usize>depth, vPosition: usize = positionBytes(BLOCK, depth), uRow = 4 * <usize>columns, uPosition = uRow * inputs;
-  for (let n = 0; n < outputs; n += WIDTH) {
-    const wide = min(WIDTH, columns - n), mRow = 4 * <usize>wide, mPosition: usize = positionBytes(BLOCK, wide);
+  const vRow = 4 * <usize>depth, vPosition: usize = positionBytes(BLOCK, depth), uPosition = 4 * <usize>(columns * inputs);
+  for (let n = 0, wide = 0; n < columns; n += wide) {
+    wide = columns - n <= WIDTH + 4 ? columns - n : WIDTH;
+    const mRow = 4 * <usize>wide, mPosition: usize = positionBytes(BLOCK, wide);
     for (let k = 0; k < inputs; k += DEPTH) {
       const deep = min(DEPTH, inputs - k);
       if (n == 0 || inputs > DEPTH)
-        inputTiles(x, height, width, inputs, k, k + deep, first, count, v, vRow, vPosition, scratch, zeros);
+        inputTiles(x, height, width, inputs, k, k + deep, first, count, v, vRow, vPosition, scratch, zeros, true);
       for (let p: usize = 0; p < 16; p++) {
-        const a = v + p * vPosition, b = u + p * uPosition + <usize>k * uRow + 4 * <usize>n, c = m + p * mPosition;
-        let j = 0;
-        for (; j + 8 <= wide; j += 8)
-          for (let i = 0; i < rows; i += 4)
-            rows4x8(a + i * vRow, vRow, b + 4 * j, uRow, c + i * mRow + 4 * j, mRow, deep, k > 0);
-        if (j < wide)
-          for (let i = 0; i < rows; i += 8)
-            rows8x4(a + i * vRow, vRow, b + 4 * j, uRow, c + i * mRow + 4 * j, mRow, deep, k > 0);
+        const a = v + p * vPosition, b = u + p * uPosition, c = m + p * mPosition;
+        for (let j = 0, panelled = 0; j < wide; j += panelled) {
+          panelled = panelWidth(columns, n + j);
+          const panel = b + 4 * <usize>((n + j) * inputs + panelled * k);
+          for (let i = 0; i < rows; i += 8) {
+            const a0 = a + i * vRow, a4 = a0 + 4 * vRow, to = c + i * mRow + 4 * j, to4 = to + 4 * mRow;
+            if (panelled == 8) {
+              fours4x8(a0, panel, to, mRow, deep, k > 0);
+              fours4x8(a4, panel, to4, mRow, deep, k > 0);
+            } else if (panelled == 4) fours8x4(a0, a4, panel, to, mRow, deep, k > 0);
+            else {
+              fours2x12(a0, panel, to, mRow, deep, k > 0);
+              fours2x12(a0 + 32, panel, to + 2 * mRow, mRow, deep, k > 0);
+              fours2x12(a4, panel, to4, mRow, deep, k > 0);
+              fours2x12(a4 + 32, panel, to4 + 2 * mRow, mRow, deep, k > 0);
+            }
+          }
+        }
       }
     }
-    outputTiles(m, mRow, mPosition, bias, relu, y, height, width, outputs, n, min(n + WIDTH, outputs), first, count);
+    outputTiles(m, mRow, mPosition, bias, relu, y, height, width, outputs, n, min(n + wide, outputs), first, count);
   }
 }
 
@@ -268,11 +289,11 @@ export function filterGradient(args: usize, task: i32, scratch: usize): void {
   for (let first = 0; first < tiles; first += BLOCK) {
     const count = min(BLOCK, tiles - first);
     if (smallIsInput) {
-      inputTiles(small, height, width, ms, 0, ms, first, count, a, aRow, aPosition, scratch, zeros);
+      inputTiles(small, height, width, ms, 0, ms, first, count, a, aRow, aPosition, scratch, zeros, false);
       gradientTiles(large, height, width, ns, from, to, first, count, b, bRow, bPosition, zeros);
     } else {
       gradientTiles(small, height, width, ms, 0, ms, first, count, a, aRow, aPosition, zeros);
-      inputTiles(large, height, width, ns, from, to, first, count, b, bRow, bPosition, scratch, zeros);
+      inputTiles(large, height, width, ns, from, to, first, count, b, bRow, bPosition, scratch, zeros, false);
     }
     for (let p: usize = 0; p < 16; p++) {
       const ap = a + p * aPosition, bp = b + p * bPosition, cp = sum + p * position;

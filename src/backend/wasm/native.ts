@@ -118,7 +118,7 @@ export class Native {
   }
 
   /** Integers in memory while `use` runs. */
-  lend<T>(words: readonly number[], use: (address: number) => T): T {
+  lend<T>(words: ArrayLike<number>, use: (address: number) => T): T {
     return this.borrow(4 * words.length, (address) => {
       this.wasm.HEAP32.set(words, address >>> 2);
       return use(address);
