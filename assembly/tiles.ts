@@ -4,53 +4,22 @@
  * `add` adds to what C holds, after the sum over k.
  */
 
-/**
- * C[4×8], A in fours of k: a[k / 4][row][4], and b[k][8]. As in `packed4x8`, exits between the steps keep V8 from loading all operands first.
- */
-export function fours4x8(a: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+/** C[4×8], A in rows: its four rows `lda` apart, k contiguous; b[k][8]. */
+export function rows4x8(a: usize, lda: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   const d = c + ldc, e = d + ldc, f = e + ldc;
   let c0 = f32x4.splat(0), c1 = c0, d0 = c0, d1 = c0, e0 = c0, e1 = c0, f0 = c0, f1 = c0;
-  let b0 = c0, b1 = c0, s = c0;
-  for (; k > 0; k -= 4, a += 64, b += 128) {
-    b0 = v128.load(b, 0), b1 = v128.load(b, 16);
-    s = v128.load32_splat(a, 0);
+  for (; k > 0; k--) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    let s = v128.load32_splat(a);
     c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 16);
+    s = v128.load32_splat(a1);
     d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 32);
+    s = v128.load32_splat(a2);
     e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 48);
+    s = v128.load32_splat(a3);
     f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
-    if (k == 1) break;
-    b0 = v128.load(b, 32), b1 = v128.load(b, 48);
-    s = v128.load32_splat(a, 4);
-    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 20);
-    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 36);
-    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 52);
-    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
-    if (k == 2) break;
-    b0 = v128.load(b, 64), b1 = v128.load(b, 80);
-    s = v128.load32_splat(a, 8);
-    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 24);
-    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 40);
-    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 56);
-    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
-    if (k == 3) break;
-    b0 = v128.load(b, 96), b1 = v128.load(b, 112);
-    s = v128.load32_splat(a, 12);
-    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 28);
-    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 44);
-    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 60);
-    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
+    b += 32, a += 4, a1 += 4, a2 += 4, a3 += 4;
   }
   if (add) {
     c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c, 16));
@@ -62,34 +31,16 @@ export function fours4x8(a: usize, b: usize, c: usize, ldc: usize, k: i32, add: 
   v128.store(e, e0), v128.store(e, e1, 16), v128.store(f, f0), v128.store(f, f1, 16);
 }
 
-/** C[2×12], A in fours of k as in `fours4x8`, two of its four rows; b[k][12]. */
-export function fours2x12(a: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+/** C[2×12], A in rows; b[k][12]. */
+export function rows2x12(a: usize, lda: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  let a1 = a + lda;
   const d = c + ldc;
   let c0 = f32x4.splat(0), c1 = c0, c2 = c0, d0 = c0, d1 = c0, d2 = c0;
-  let b0 = c0, b1 = c0, b2 = c0, s = c0;
-  for (; k > 0; k -= 4, a += 64, b += 192) {
-    b0 = v128.load(b, 0), b1 = v128.load(b, 16), b2 = v128.load(b, 32);
-    s = v128.load32_splat(a, 0);
+  for (; k > 0; k--, b += 48, a += 4, a1 += 4) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32);
+    let s = v128.load32_splat(a);
     c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1)), c2 = f32x4.add(c2, f32x4.mul(s, b2));
-    s = v128.load32_splat(a, 16);
-    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1)), d2 = f32x4.add(d2, f32x4.mul(s, b2));
-    if (k == 1) break;
-    b0 = v128.load(b, 48), b1 = v128.load(b, 64), b2 = v128.load(b, 80);
-    s = v128.load32_splat(a, 4);
-    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1)), c2 = f32x4.add(c2, f32x4.mul(s, b2));
-    s = v128.load32_splat(a, 20);
-    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1)), d2 = f32x4.add(d2, f32x4.mul(s, b2));
-    if (k == 2) break;
-    b0 = v128.load(b, 96), b1 = v128.load(b, 112), b2 = v128.load(b, 128);
-    s = v128.load32_splat(a, 8);
-    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1)), c2 = f32x4.add(c2, f32x4.mul(s, b2));
-    s = v128.load32_splat(a, 24);
-    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1)), d2 = f32x4.add(d2, f32x4.mul(s, b2));
-    if (k == 3) break;
-    b0 = v128.load(b, 144), b1 = v128.load(b, 160), b2 = v128.load(b, 176);
-    s = v128.load32_splat(a, 12);
-    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1)), c2 = f32x4.add(c2, f32x4.mul(s, b2));
-    s = v128.load32_splat(a, 28);
+    s = v128.load32_splat(a1);
     d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1)), d2 = f32x4.add(d2, f32x4.mul(s, b2));
   }
   if (add) {
@@ -100,50 +51,22 @@ export function fours2x12(a: usize, b: usize, c: usize, ldc: usize, k: i32, add:
   v128.store(d, d0), v128.store(d, d1, 16), v128.store(d, d2, 32);
 }
 
-/** C[8×4], A in fours of k, its rows from the fifth on at `next`; b[k][4]. */
-export function fours8x4(a: usize, next: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
-  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, b0 = c0;
+/** C[8×4], A in rows; b[k][4]. */
+export function rows8x4(a: usize, lda: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda, a4 = a3 + lda, a5 = a4 + lda, a6 = a5 + lda, a7 = a6 + lda;
+  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
   const half = c + 4 * ldc;
-  for (; k > 0; k -= 4, a += 64, next += 64, b += 64) {
-    b0 = v128.load(b, 0);
-    c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a, 0), b0));
-    c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a, 16), b0));
-    c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a, 32), b0));
-    c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a, 48), b0));
-    c4 = f32x4.add(c4, f32x4.mul(v128.load32_splat(next, 0), b0));
-    c5 = f32x4.add(c5, f32x4.mul(v128.load32_splat(next, 16), b0));
-    c6 = f32x4.add(c6, f32x4.mul(v128.load32_splat(next, 32), b0));
-    c7 = f32x4.add(c7, f32x4.mul(v128.load32_splat(next, 48), b0));
-    if (k == 1) break;
-    b0 = v128.load(b, 16);
-    c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a, 4), b0));
-    c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a, 20), b0));
-    c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a, 36), b0));
-    c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a, 52), b0));
-    c4 = f32x4.add(c4, f32x4.mul(v128.load32_splat(next, 4), b0));
-    c5 = f32x4.add(c5, f32x4.mul(v128.load32_splat(next, 20), b0));
-    c6 = f32x4.add(c6, f32x4.mul(v128.load32_splat(next, 36), b0));
-    c7 = f32x4.add(c7, f32x4.mul(v128.load32_splat(next, 52), b0));
-    if (k == 2) break;
-    b0 = v128.load(b, 32);
-    c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a, 8), b0));
-    c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a, 24), b0));
-    c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a, 40), b0));
-    c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a, 56), b0));
-    c4 = f32x4.add(c4, f32x4.mul(v128.load32_splat(next, 8), b0));
-    c5 = f32x4.add(c5, f32x4.mul(v128.load32_splat(next, 24), b0));
-    c6 = f32x4.add(c6, f32x4.mul(v128.load32_splat(next, 40), b0));
-    c7 = f32x4.add(c7, f32x4.mul(v128.load32_splat(next, 56), b0));
-    if (k == 3) break;
-    b0 = v128.load(b, 48);
-    c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a, 12), b0));
-    c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a, 28), b0));
-    c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a, 44), b0));
-    c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a, 60), b0));
-    c4 = f32x4.add(c4, f32x4.mul(v128.load32_splat(next, 12), b0));
-    c5 = f32x4.add(c5, f32x4.mul(v128.load32_splat(next, 28), b0));
-    c6 = f32x4.add(c6, f32x4.mul(v128.load32_splat(next, 44), b0));
-    c7 = f32x4.add(c7, f32x4.mul(v128.load32_splat(next, 60), b0));
+  for (; k > 0; k--) {
+    const b0 = v128.load(b);
+    c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(a), b0));
+    c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(a1), b0));
+    c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(a2), b0));
+    c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(a3), b0));
+    c4 = f32x4.add(c4, f32x4.mul(v128.load32_splat(a4), b0));
+    c5 = f32x4.add(c5, f32x4.mul(v128.load32_splat(a5), b0));
+    c6 = f32x4.add(c6, f32x4.mul(v128.load32_splat(a6), b0));
+    c7 = f32x4.add(c7, f32x4.mul(v128.load32_splat(a7), b0));
+    b += 16, a += 4, a1 += 4, a2 += 4, a3 += 4, a4 += 4, a5 += 4, a6 += 4, a7 += 4;
   }
   if (add) {
     c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c + ldc));
@@ -159,43 +82,9 @@ export function fours8x4(a: usize, next: usize, b: usize, c: usize, ldc: usize, 
 export function columns4x8(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, k: i32, add: bool): void {
   const d = c + ldc, e = d + ldc, f = e + ldc;
   let c0 = f32x4.splat(0), c1 = c0, d0 = c0, d1 = c0, e0 = c0, e1 = c0, f0 = c0, f1 = c0;
-  let b0 = c0, b1 = c0, s = c0;
-  for (; k > 0; k -= 4) {
-    b0 = v128.load(b), b1 = v128.load(b, 16);
-    s = v128.load32_splat(a);
-    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 4);
-    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 8);
-    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 12);
-    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
-    b += ldb, a += lda;
-    if (k == 1) break;
-    b0 = v128.load(b), b1 = v128.load(b, 16);
-    s = v128.load32_splat(a);
-    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 4);
-    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 8);
-    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 12);
-    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
-    b += ldb, a += lda;
-    if (k == 2) break;
-    b0 = v128.load(b), b1 = v128.load(b, 16);
-    s = v128.load32_splat(a);
-    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 4);
-    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 8);
-    e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
-    s = v128.load32_splat(a, 12);
-    f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
-    b += ldb, a += lda;
-    if (k == 3) break;
-    b0 = v128.load(b), b1 = v128.load(b, 16);
-    s = v128.load32_splat(a);
+  for (; k > 0; k--) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    let s = v128.load32_splat(a);
     c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1));
     s = v128.load32_splat(a, 4);
     d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1));

@@ -5,7 +5,7 @@
  * stays near that of the definition. Channels go four to a vector; lanes beyond the last channel hold rubbish and are dropped.
  */
 import { clear, storeLanes } from "./layout";
-import { columns4x4, columns4x8, fours2x12, fours4x8, fours8x4 } from "./tiles";
+import { columns4x4, columns4x8, rows2x12, rows4x8, rows8x4 } from "./tiles";
 
 /** Tiles of one task. */
 export const BLOCK: i32 = 32;
@@ -94,25 +94,21 @@ function pixel(image: usize, row: i32, column: i32, height: i32, width: i32, byt
   return row < 0 || row >= height || column < 0 || column >= width ? zeros : image + <usize>(row * width + column) * bytes;
 }
 
-/**
- * v[16][tile][channels from … to] = Bᵀ d B of `count` tiles of x[batch, height, width, channels]; `fours`: v[16][tile / 4][channels / 4][4 tiles][4].
- */
+/** v[16][tile][channels from … to] = Bᵀ d B of `count` tiles of x[batch, height, width, channels]. */
 function inputTiles(
   x: usize, height: i32, width: i32, channels: i32, from: i32, to: i32,
-  first: i32, count: i32, v: usize, row: usize, position: usize, table: usize, zeros: usize, fours: bool,
+  first: i32, count: i32, v: usize, row: usize, position: usize, table: usize, zeros: usize,
 ): void {
   const across = (width + 1) >> 1, perImage = ((height + 1) >> 1) * across;
   const bytes = <usize>channels * 4;
-  const step: usize = fours ? 64 : 16;
-  for (let t = first; t < first + count; t++) {
+  for (let t = first; t < first + count; t++, v += row) {
     const image = x + <usize>(t / perImage) * (<usize>(height * width) * bytes);
     const top = 2 * ((t % perImage) / across) - 1, left = 2 * ((t % perImage) % across) - 1;
     for (let r = 0; r < 4; r++)
       for (let c = 0; c < 4; c++)
         store<usize>(table + 4 * (4 * r + c), pixel(image, top + r, left + c, height, width, bytes, zeros));
-    const i = t - first;
-    let out = fours ? v + row * (i & ~3) + 16 * (i & 3) : v + row * i;
-    for (let at = <usize>from * 4; at < <usize>to * 4; at += 16, out += step) {
+    let out = v;
+    for (let at = <usize>from * 4; at < <usize>to * 4; at += 16, out += 16) {
       let a = v128.load(load<usize>(table) + at), b = v128.load(load<usize>(table, 16) + at);
       let c = v128.load(load<usize>(table, 32) + at), d = v128.load(load<usize>(table, 48) + at);
       const a0 = f32x4.sub(a, c), b0 = f32x4.add(b, c), c0 = f32x4.sub(c, b), d0 = f32x4.sub(b, d);
@@ -243,25 +239,16 @@ export function convolve(args: usize, block: i32, scratch: usize): void {
     for (let k = 0; k < inputs; k += DEPTH) {
       const deep = min(DEPTH, inputs - k);
       if (n == 0 || inputs > DEPTH)
-        inputTiles(x, height, width, inputs, k, k + deep, first, count, v, vRow, vPosition, scratch, zeros, true);
+        inputTiles(x, height, width, inputs, k, k + deep, first, count, v, vRow, vPosition, scratch, zeros);
       for (let p: usize = 0; p < 16; p++) {
         const a = v + p * vPosition, b = u + p * uPosition, c = m + p * mPosition;
         for (let j = 0, panelled = 0; j < wide; j += panelled) {
           panelled = panelWidth(columns, n + j);
           const panel = b + 4 * <usize>((n + j) * inputs + panelled * k);
-          for (let i = 0; i < rows; i += 8) {
-            const a0 = a + i * vRow, a4 = a0 + 4 * vRow, to = c + i * mRow + 4 * j, to4 = to + 4 * mRow;
-            if (panelled == 8) {
-              fours4x8(a0, panel, to, mRow, deep, k > 0);
-              fours4x8(a4, panel, to4, mRow, deep, k > 0);
-            } else if (panelled == 4) fours8x4(a0, a4, panel, to, mRow, deep, k > 0);
-            else {
-              fours2x12(a0, panel, to, mRow, deep, k > 0);
-              fours2x12(a0 + 32, panel, to + 2 * mRow, mRow, deep, k > 0);
-              fours2x12(a4, panel, to4, mRow, deep, k > 0);
-              fours2x12(a4 + 32, panel, to4 + 2 * mRow, mRow, deep, k > 0);
-            }
-          }
+          const to = c + 4 * j;
+          if (panelled == 8) for (let i = 0; i < rows; i += 4) rows4x8(a + i * vRow, vRow, panel, to + i * mRow, mRow, deep, k > 0);
+          else if (panelled == 12) for (let i = 0; i < rows; i += 2) rows2x12(a + i * vRow, vRow, panel, to + i * mRow, mRow, deep, k > 0);
+          else for (let i = 0; i < rows; i += 8) rows8x4(a + i * vRow, vRow, panel, to + i * mRow, mRow, deep, k > 0);
         }
       }
     }
@@ -289,11 +276,11 @@ export function filterGradient(args: usize, task: i32, scratch: usize): void {
   for (let first = 0; first < tiles; first += BLOCK) {
     const count = min(BLOCK, tiles - first);
     if (smallIsInput) {
-      inputTiles(small, height, width, ms, 0, ms, first, count, a, aRow, aPosition, scratch, zeros, false);
+      inputTiles(small, height, width, ms, 0, ms, first, count, a, aRow, aPosition, scratch, zeros);
       gradientTiles(large, height, width, ns, from, to, first, count, b, bRow, bPosition, zeros);
     } else {
       gradientTiles(small, height, width, ms, 0, ms, first, count, a, aRow, aPosition, zeros);
-      inputTiles(large, height, width, ns, from, to, first, count, b, bRow, bPosition, scratch, zeros, false);
+      inputTiles(large, height, width, ns, from, to, first, count, b, bRow, bPosition, scratch, zeros);
     }
     for (let p: usize = 0; p < 16; p++) {
       const ap = a + p * aPosition, bp = b + p * bPosition, cp = sum + p * position;
