@@ -2,6 +2,7 @@ export { attentionScratch, QUERIES } from "./attention";
 export { FEATURES } from "./density";
 export { STRETCH } from "./elementwise";
 export { LANES } from "./layout";
+export { LIMIT_SCRATCH } from "./limit";
 export { NORM_CHANNELS, NORM_ROWS } from "./norm";
 export { COLUMNS, PRODUCT_SCRATCH, ROWS } from "./product";
 export { runJob, serve } from "./threads";

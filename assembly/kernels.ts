@@ -2,6 +2,7 @@ import { attention } from "./attention";
 import { density, densityGradient } from "./density";
 import { binary } from "./elementwise";
 import { permute, sumRows } from "./layout";
+import { multiplyAdds } from "./limit";
 import { rowNorm, timeNorm } from "./norm";
 import { product } from "./product";
 import { adamw, rectifierGradient } from "./training";
@@ -39,5 +40,7 @@ export function runTask(kernel: i32, args: usize, task: i32, scratch: usize): vo
       return timeNorm(args, task, scratch);
     case 13:
       return attention(args, task, scratch);
+    case 14:
+      return multiplyAdds(args, task, scratch);
   }
 }

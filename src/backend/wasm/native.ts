@@ -20,6 +20,7 @@ const KERNELS = [
   "rowNorm",
   "timeNorm",
   "attention",
+  "multiplyAdds",
 ] as const;
 export type Kernel = (typeof KERNELS)[number];
 
@@ -32,6 +33,7 @@ export interface NativeExports {
   COLUMNS: WebAssembly.Global;
   PRODUCT_SCRATCH: WebAssembly.Global;
   LANES: WebAssembly.Global;
+  LIMIT_SCRATCH: WebAssembly.Global;
   CHANNELS: WebAssembly.Global;
   FEATURES: WebAssembly.Global;
   SPAN: WebAssembly.Global;
