@@ -1,4 +1,4 @@
-export { attentionScratch, QUERIES } from "./attention";
+export { attentionGradientScratch, attentionScratch, QUERIES } from "./attention";
 export { FEATURES } from "./density";
 export { STRETCH } from "./elementwise";
 export { LANES } from "./layout";

@@ -1,4 +1,4 @@
-import { attention } from "./attention";
+import { attention, attentionGradient } from "./attention";
 import { density, densityGradient } from "./density";
 import { binary } from "./elementwise";
 import { permute, sumRows } from "./layout";
@@ -42,5 +42,7 @@ export function runTask(kernel: i32, args: usize, task: i32, scratch: usize): vo
       return attention(args, task, scratch);
     case 14:
       return multiplyAdds(args, task, scratch);
+    case 15:
+      return attentionGradient(args, task, scratch);
   }
 }

@@ -21,6 +21,7 @@ const KERNELS = [
   "timeNorm",
   "attention",
   "multiplyAdds",
+  "attentionGradient",
 ] as const;
 export type Kernel = (typeof KERNELS)[number];
 
@@ -43,6 +44,7 @@ export interface NativeExports {
   NORM_CHANNELS: WebAssembly.Global;
   QUERIES: WebAssembly.Global;
   attentionScratch(tokens: number, d: number): number;
+  attentionGradientScratch(tokens: number, d: number): number;
   sumOfSquares(x: number, count: number): number;
   convolveScratch(inputs: number, outputs: number): number;
   filterGradientScratch(small: number, large: number, chunk: number): number;
