@@ -5,6 +5,7 @@ export { LANES } from "./layout";
 export { LIMIT_SCRATCH } from "./limit";
 export { NORM_CHANNELS, NORM_ROWS } from "./norm";
 export { COLUMNS, PRODUCT_SCRATCH, ROWS } from "./product";
+export { ROTARY_ROWS } from "./rotary";
 export { runJob, serve } from "./threads";
 export { CHANNELS, PART, sumOfSquares } from "./training";
 export { SPAN } from "./unary";

@@ -5,6 +5,7 @@ import { permute, sumRows } from "./layout";
 import { multiplyAdds } from "./limit";
 import { rowNorm, timeNorm } from "./norm";
 import { product } from "./product";
+import { rotary } from "./rotary";
 import { adamw, rectifierGradient } from "./training";
 import { unary } from "./unary";
 import { convolve, filterGradient } from "./winograd";
@@ -44,5 +45,7 @@ export function runTask(kernel: i32, args: usize, task: i32, scratch: usize): vo
       return multiplyAdds(args, task, scratch);
     case 15:
       return attentionGradient(args, task, scratch);
+    case 16:
+      return rotary(args, task, scratch);
   }
 }

@@ -77,7 +77,7 @@ export function growthFigure(points: readonly GrowthPoint[]): Figure {
       margin: { l: 64, r: 24, t: 84, b: 60 },
       annotations: panels.map(({ line, domain }) =>
         panelTitle(
-          `${line.start.toFixed(2)} + ${line.slope.toPrecision(3)} a piece, R² ${line.r2.toFixed(4)}`,
+          `${line.start.toFixed(2)} ms + ${line.slope.toPrecision(3)} ms each, R² ${line.r2.toFixed(4)}`,
           domain[0],
           1.01,
         ),

@@ -58,7 +58,7 @@ test("points that lie on a line have it; each panel takes those that differ in i
   assert.ok(Math.abs(line.slope - 0.5) < 1e-9 && Math.abs(line.start - 3) < 1e-9 && line.r2 > 1 - 1e-9);
   const { data, layout } = growthFigure(points);
   assert.equal(data.length, 4);
-  assert.match(JSON.stringify(layout), /1\.00 \+ 0\.250 a piece, R² 1\.0000/);
+  assert.match(JSON.stringify(layout), /1\.00 ms \+ 0\.250 ms each, R² 1\.0000/);
 });
 
 test("small sizes run with a line for each case, without PyTorch", async () => {

@@ -22,6 +22,7 @@ const KERNELS = [
   "attention",
   "multiplyAdds",
   "attentionGradient",
+  "rotary",
 ] as const;
 export type Kernel = (typeof KERNELS)[number];
 
@@ -43,6 +44,7 @@ export interface NativeExports {
   NORM_ROWS: WebAssembly.Global;
   NORM_CHANNELS: WebAssembly.Global;
   QUERIES: WebAssembly.Global;
+  ROTARY_ROWS: WebAssembly.Global;
   attentionScratch(tokens: number, d: number): number;
   attentionGradientScratch(tokens: number, d: number): number;
   sumOfSquares(x: number, count: number): number;
