@@ -2,7 +2,7 @@
 through an encoder of transformers, in ms.
 
 `peer.py [DEVICE] [compile]`: on the processors, or on DEVICE in float32 without TF32; with decoders compiled by torch.compile.
-The first line that it writes names its versions. Of the two memory formats the faster counts; it is found out once a case.
+The first line that it writes names its versions. Of the two memory formats the faster counts, each time anew.
 """
 
 import json
@@ -120,8 +120,8 @@ def median(step, steps):
     return statistics.median(times)
 
 
-def best_step(case):
-    """The step to time, warmed up; of the two memory formats of a decoder the faster. And what it does, where it is a limit."""
+def candidates_of(case):
+    """What may be timed for a case, warmed up: a decoder in either memory format."""
     if case["kind"] == "limit":
         candidates = [Limit(case)]
     elif case["kind"] == "encoder":
@@ -130,9 +130,7 @@ def best_step(case):
         candidates = [Training(case, f) for f in (torch.contiguous_format, torch.channels_last)]
     for candidate in candidates:
         median(candidate.step, 1 if case["steps"] == 1 else 2 + case["steps"] // 4)
-    if len(candidates) == 1:
-        return candidates[0].step, getattr(candidates[0], "amount", None)
-    return min((candidate.step for candidate in candidates), key=lambda step: median(step, case["steps"])), None
+    return candidates
 
 
 def write(message):
@@ -142,14 +140,15 @@ def write(message):
 def main():
     where = f"{torch.get_num_threads()} threads" if DEVICE == "cpu" else torch.cuda.get_device_name(DEVICE)
     write({"version": f"PyTorch {torch.__version__}, {where}"})
-    steps = {}
+    known = {}
     for line in sys.stdin:
         case = json.loads(line)
         try:
-            if case["name"] not in steps:
-                steps[case["name"]] = best_step(case)
-            step, amount = steps[case["name"]]
-            write({"ms": median(step, case["steps"]) / case.get("together", 1), "amount": amount})
+            if case["name"] not in known:
+                known[case["name"]] = candidates_of(case)
+            candidates = known[case["name"]]
+            ms = min(median(candidate.step, case["steps"]) for candidate in candidates) / case.get("together", 1)
+            write({"ms": ms, "amount": getattr(candidates[0], "amount", None)})
         except (ImportError, RuntimeError) as error:
             write({"error": str(error)})
 
