@@ -28,7 +28,7 @@ dist/.built: node_modules/.package-lock.json tsconfig.json $(shell find src asse
 	@touch $@
 
 .PHONY: bench
-bench: build ## time training steps beside PyTorch (where Python has torch)
+bench: build ## training steps and extraction beside PyTorch (where Python has torch) and what the machine can: writes results/bench/cpu.md
 	node dist/bench/main.js
 
 .PHONY: bench-gpu

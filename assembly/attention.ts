@@ -1,5 +1,6 @@
 /** Scaled dot-product attention that holds the scores of a few queries at a time. */
-import { copyEdge, packRows, packTransposed } from "./product";
+import { loadLanes, storeLanes } from "./layout";
+import { copyEdge, multiply, packRows, packTransposed, PRODUCT_SCRATCH, ROWS } from "./product";
 import { packed4x8 } from "./tiles";
 
 /** Queries of one task. */
@@ -16,8 +17,8 @@ export function attentionScratch(tokens: i32, d: i32): i32 {
 /**
  * One block of queries of one head: softmax(scale · q kᵀ + gate · bias + mask) v.
  * Arguments: q, k, v, result [batch, tokens, heads, d], bias or 0, gate [batch, heads, tokens] or 0, mask [batch, tokens] or 0, heads,
- * queries' heads to one of keys, tokens, d (at most 512), scale, strides in floats from item to item, head to head and token to token
- * of q, k, v, and strides of bias [tokens, tokens] from item to item and head to head.
+ * queries' heads to one of keys, tokens, d (beyond 512 a score is one sum, where `product` begins anew), scale, strides in floats from item
+ * to item, head to head and token to token of q, k, v, and strides of bias [tokens, tokens] from item to item and head to head.
  */
 export function attention(args: usize, task: i32, scratch: usize): void {
   const heads = load<i32>(args, 28), group = load<i32>(args, 32), tokens = load<i32>(args, 36), d = load<i32>(args, 40);
@@ -72,6 +73,60 @@ export function attention(args: usize, task: i32, scratch: usize): void {
       }
     }
   }
+}
+
+/** Bytes of scratch of one thread: weights, their gradients, scaled queries. */
+export function attentionGradientScratch(tokens: i32, d: i32): i32 {
+  return 4 * tokens * (2 * tokens + d) + PRODUCT_SCRATCH;
+}
+
+/**
+ * The gradient of one head of one item, with the digits of plain operations where d is at most 512. Arguments: dy [items, tokens, heads, d], projected and its
+ * gradient [items, tokens, 3 (query, key, value), heads, d], heads, tokens, d, scale.
+ */
+export function attentionGradient(args: usize, task: i32, scratch: usize): void {
+  const heads = load<i32>(args, 12), tokens = load<i32>(args, 16), d = load<i32>(args, 20);
+  const scale = v128.load32_splat(args, 24);
+  const item = task / heads, head = 4 * <usize>((task % heads) * d), width = 4 * <usize>(heads * d), row = 3 * width;
+  const dy = load<usize>(args) + width * (item * tokens) + head;
+  const q = load<usize>(args, 4) + row * (item * tokens) + head, k = q + width, v = k + width;
+  const dq = load<usize>(args, 8) + row * (item * tokens) + head, dk = dq + width, dv = dk + width;
+  const ld = 4 * <usize>tokens, ldQ = 4 * <usize>d;
+  const weights = scratch + PRODUCT_SCRATCH, slopes = weights + ld * tokens, scaled = slopes + ld * tokens;
+  for (let i = 0; i < tokens; i++) scaleRow(q + row * i, scale, scaled + ldQ * i, d);
+  for (let i = 0; i < tokens; i += ROWS) {
+    const rows = min(ROWS, tokens - i);
+    multiply(scaled + ldQ * i, ldQ, false, k, row, true, weights + ld * i, ld, rows, tokens, d, false, scratch);
+    multiply(dy + width * i, width, false, v, row, true, slopes + ld * i, ld, rows, tokens, d, false, scratch);
+  }
+  for (let i = 0; i < tokens; i++) softmax(weights + ld * i, tokens);
+  for (let i = 0; i < tokens; i += ROWS)
+    multiply(weights + 4 * i, ld, true, dy, width, false, dv + row * i, row, min(ROWS, tokens - i), d, tokens, false, scratch);
+  for (let i = 0; i < tokens; i++) softmaxGradient(slopes + ld * i, weights + ld * i, tokens);
+  for (let i = 0; i < tokens; i += ROWS) {
+    const rows = min(ROWS, tokens - i);
+    multiply(slopes + ld * i, ld, false, k, row, false, dq + row * i, row, rows, d, tokens, false, scratch);
+    multiply(slopes + 4 * i, ld, true, scaled, ldQ, false, dk + row * i, row, rows, d, tokens, false, scratch);
+  }
+  for (let i = 0; i < tokens; i++) scaleRow(dq + row * i, scale, dq + row * i, d);
+}
+
+/** to = scale · x, of `scale` four times the same. */
+function scaleRow(x: usize, scale: v128, to: usize, count: i32): void {
+  for (; count > 0; count -= 4, x += 16, to += 16) storeLanes(to, f32x4.mul(loadLanes(x, count), scale), count);
+}
+
+/** Of scores, in the place of the slopes of the weights: slope · weight − (Σ slope · weight) · weight. The sum runs through the row. */
+function softmaxGradient(slopes: usize, weights: usize, count: i32): void {
+  let sum: f32 = 0;
+  for (let i: usize = 0; i < 4 * <usize>count; i += 4) {
+    const product = load<f32>(slopes + i) * load<f32>(weights + i);
+    store<f32>(slopes + i, product);
+    sum += product;
+  }
+  const sums = f32x4.splat(sum);
+  for (; count > 0; count -= 4, slopes += 16, weights += 16)
+    storeLanes(slopes, f32x4.sub(loadLanes(slopes, count), f32x4.mul(sums, loadLanes(weights, count))), count);
 }
 
 /** Where a head of a tensor begins, whose address is argument `at`, and whose strides begin at `strides`. */

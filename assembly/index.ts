@@ -1,9 +1,11 @@
-export { attentionScratch, QUERIES } from "./attention";
+export { attentionGradientScratch, attentionScratch, QUERIES } from "./attention";
 export { FEATURES } from "./density";
 export { STRETCH } from "./elementwise";
 export { LANES } from "./layout";
+export { LIMIT_SCRATCH } from "./limit";
 export { NORM_CHANNELS, NORM_ROWS } from "./norm";
 export { COLUMNS, PRODUCT_SCRATCH, ROWS } from "./product";
+export { ROTARY_ROWS } from "./rotary";
 export { runJob, serve } from "./threads";
 export { CHANNELS, PART, sumOfSquares } from "./training";
 export { SPAN } from "./unary";

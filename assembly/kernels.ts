@@ -1,9 +1,11 @@
-import { attention } from "./attention";
+import { attention, attentionGradient } from "./attention";
 import { density, densityGradient } from "./density";
 import { binary } from "./elementwise";
 import { permute, sumRows } from "./layout";
+import { multiplyAdds } from "./limit";
 import { rowNorm, timeNorm } from "./norm";
 import { product } from "./product";
+import { rotary } from "./rotary";
 import { adamw, rectifierGradient } from "./training";
 import { unary } from "./unary";
 import { convolve, filterGradient } from "./winograd";
@@ -39,5 +41,11 @@ export function runTask(kernel: i32, args: usize, task: i32, scratch: usize): vo
       return timeNorm(args, task, scratch);
     case 13:
       return attention(args, task, scratch);
+    case 14:
+      return multiplyAdds(args, task, scratch);
+    case 15:
+      return attentionGradient(args, task, scratch);
+    case 16:
+      return rotary(args, task, scratch);
   }
 }

@@ -27,25 +27,42 @@ export function product(args: usize, task: i32, scratch: usize): void {
   const c = load<usize>(args, 4) + 4 * <usize>batch * (m * n);
   const top = (block / across) * ROWS, bottom = min(top + ROWS, m);
   const left = (block % across) * COLUMNS, right = min(left + COLUMNS, n);
+  const ldb = 4 * <usize>(transposeB ? k : n), ldc = 4 * <usize>n;
+  const rows = transposeA ? a + 4 * <usize>top : a + <usize>top * lda, columns = transposeB ? b + <usize>left * ldb : b + 4 * <usize>left;
+  multiply(
+    rows, transposeA ? 4 * <usize>m : lda, transposeA, columns, ldb, transposeB,
+    c + <usize>top * ldc + 4 * <usize>left, ldc, bottom - top, right - left, k, chain, scratch,
+  );
+  if (bias) for (let i = top; i < bottom; i++) addRow(c + <usize>i * ldc + 4 * left, bias + 4 * left, right - left);
+  if (relu) for (let i = top; i < bottom; i++) rectifyRow(c + <usize>i * ldc + 4 * left, right - left);
+}
+
+/**
+ * C[m×n] = op(A)·op(B) of at most `ROWS` rows, their rows `lda`, `ldb` and `ldc` bytes apart; a transposed A is [k×m], a transposed B [n×k].
+ * Needs `PRODUCT_SCRATCH` bytes.
+ */
+export function multiply(
+  a: usize, lda: usize, transposeA: bool, b: usize, ldb: usize, transposeB: bool, c: usize, ldc: usize,
+  m: i32, n: i32, k: i32, chain: bool, scratch: usize,
+): void {
   const panel = scratch, packed = panel + 32 * DEPTH, edge = packed + 4 * ROWS * DEPTH;
-  const ldc = 4 * <usize>n;
   for (let from = 0; from < k; from += DEPTH) {
     const deep = min(DEPTH, k - from), held = from == 0 ? 0 : chain ? 2 : 1;
     const quad = 16 * <usize>deep;
-    for (let i = top, to = packed; i < bottom; i += 4, to += quad) {
-      const high = min(4, bottom - i);
-      if (transposeA) packRows(a + 4 * (<usize>from * m + i), 4 * <usize>m, high, 16, deep, to);
+    for (let i = 0, to = packed; i < m; i += 4, to += quad) {
+      const high = min(4, m - i);
+      if (transposeA) packRows(a + <usize>from * lda + 4 * i, lda, high, 16, deep, to);
       else packTransposed(a + <usize>i * lda + 4 * <usize>from, lda, high, deep, to, 16);
     }
-    for (let j = left; j < right; j += 8) {
-      const wide = min(8, right - j);
+    for (let j = 0; j < n; j += 8) {
+      const wide = min(8, n - j);
       if (transposeB) {
-        const row = b + 4 * (<usize>j * k + from), ldb = 4 * <usize>k;
+        const row = b + <usize>j * ldb + 4 * <usize>from;
         packTransposed(row, ldb, min(wide, 4), deep, panel, 32);
         if (wide > 4) packTransposed(row + 4 * ldb, ldb, wide - 4, deep, panel + 16, 32);
-      } else packRows(b + 4 * (<usize>from * n + j), ldc, wide, 32, deep, panel);
-      for (let i = top, quads = packed; i < bottom; i += 4, quads += quad) {
-        const high = min(4, bottom - i);
+      } else packRows(b + <usize>from * ldb + 4 * j, ldb, wide, 32, deep, panel);
+      for (let i = 0, quads = packed; i < m; i += 4, quads += quad) {
+        const high = min(4, m - i);
         const out = c + <usize>i * ldc + 4 * j;
         if (high == 4 && wide == 8) packed4x8(quads, panel, out, ldc, deep, held);
         else {
@@ -56,9 +73,7 @@ export function product(args: usize, task: i32, scratch: usize): void {
       }
     }
   }
-  if (k == 0) for (let i = top; i < bottom; i++) clear(c + <usize>i * ldc + 4 * left, right - left);
-  if (bias) for (let i = top; i < bottom; i++) addRow(c + <usize>i * ldc + 4 * left, bias + 4 * left, right - left);
-  if (relu) for (let i = top; i < bottom; i++) rectifyRow(c + <usize>i * ldc + 4 * left, right - left);
+  if (k == 0) for (let i = 0; i < m; i++) clear(c + <usize>i * ldc, n);
 }
 
 /** panel[k] of rows of a matrix, `step` bytes apart: `wide` of its columns. */
@@ -91,8 +106,7 @@ export function packTransposed(b0: usize, ld: usize, wide: i32, deep: i32, to: u
 
 /** `high` rows of `wide` floats. */
 export function copyEdge(from: usize, ldFrom: usize, to: usize, ldTo: usize, high: i32, wide: i32): void {
-  for (; high > 0; high--, from += ldFrom, to += ldTo)
-    for (let j: usize = 0; j < 4 * <usize>wide; j += 4) store<f32>(to + j, load<f32>(from + j));
+  for (; high > 0; high--, from += ldFrom, to += ldTo) copyRun(from, to, wide);
 }
 
 function addRow(to: usize, row: usize, count: i32): void {

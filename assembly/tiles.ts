@@ -4,8 +4,8 @@
  * `add` adds to what C holds, after the sum over k.
  */
 
-/** C[4×8], A in rows: its four rows `lda` apart, k contiguous. */
-export function rows4x8(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+/** C[4×8], A in rows: its four rows `lda` apart, k contiguous; b[k][8]. */
+export function rows4x8(a: usize, lda: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
   let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   const d = c + ldc, e = d + ldc, f = e + ldc;
   let c0 = f32x4.splat(0), c1 = c0, d0 = c0, d1 = c0, e0 = c0, e1 = c0, f0 = c0, f1 = c0;
@@ -19,7 +19,7 @@ export function rows4x8(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ld
     e0 = f32x4.add(e0, f32x4.mul(s, b0)), e1 = f32x4.add(e1, f32x4.mul(s, b1));
     s = v128.load32_splat(a3);
     f0 = f32x4.add(f0, f32x4.mul(s, b0)), f1 = f32x4.add(f1, f32x4.mul(s, b1));
-    b += ldb, a += 4, a1 += 4, a2 += 4, a3 += 4;
+    b += 32, a += 4, a1 += 4, a2 += 4, a3 += 4;
   }
   if (add) {
     c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c, 16));
@@ -31,8 +31,28 @@ export function rows4x8(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ld
   v128.store(e, e0), v128.store(e, e1, 16), v128.store(f, f0), v128.store(f, f1, 16);
 }
 
-/** C[8×4], A in rows. */
-export function rows8x4(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+/** C[2×12], A in rows; b[k][12]. */
+export function rows2x12(a: usize, lda: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
+  let a1 = a + lda;
+  const d = c + ldc;
+  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, d0 = c0, d1 = c0, d2 = c0;
+  for (; k > 0; k--, b += 48, a += 4, a1 += 4) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32);
+    let s = v128.load32_splat(a);
+    c0 = f32x4.add(c0, f32x4.mul(s, b0)), c1 = f32x4.add(c1, f32x4.mul(s, b1)), c2 = f32x4.add(c2, f32x4.mul(s, b2));
+    s = v128.load32_splat(a1);
+    d0 = f32x4.add(d0, f32x4.mul(s, b0)), d1 = f32x4.add(d1, f32x4.mul(s, b1)), d2 = f32x4.add(d2, f32x4.mul(s, b2));
+  }
+  if (add) {
+    c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c, 16)), c2 = f32x4.add(c2, v128.load(c, 32));
+    d0 = f32x4.add(d0, v128.load(d)), d1 = f32x4.add(d1, v128.load(d, 16)), d2 = f32x4.add(d2, v128.load(d, 32));
+  }
+  v128.store(c, c0), v128.store(c, c1, 16), v128.store(c, c2, 32);
+  v128.store(d, d0), v128.store(d, d1, 16), v128.store(d, d2, 32);
+}
+
+/** C[8×4], A in rows; b[k][4]. */
+export function rows8x4(a: usize, lda: usize, b: usize, c: usize, ldc: usize, k: i32, add: bool): void {
   let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda, a4 = a3 + lda, a5 = a4 + lda, a6 = a5 + lda, a7 = a6 + lda;
   let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
   const half = c + 4 * ldc;
@@ -46,7 +66,7 @@ export function rows8x4(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ld
     c5 = f32x4.add(c5, f32x4.mul(v128.load32_splat(a5), b0));
     c6 = f32x4.add(c6, f32x4.mul(v128.load32_splat(a6), b0));
     c7 = f32x4.add(c7, f32x4.mul(v128.load32_splat(a7), b0));
-    b += ldb, a += 4, a1 += 4, a2 += 4, a3 += 4, a4 += 4, a5 += 4, a6 += 4, a7 += 4;
+    b += 16, a += 4, a1 += 4, a2 += 4, a3 += 4, a4 += 4, a5 += 4, a6 += 4, a7 += 4;
   }
   if (add) {
     c0 = f32x4.add(c0, v128.load(c)), c1 = f32x4.add(c1, v128.load(c + ldc));

@@ -7,13 +7,26 @@ export const SPAN: i32 = 8192;
 
 /** y = f(x). Arguments: x, y, count, function: 0 exp, 1 tanh, 2 erf, 3 x Φ(x). */
 export function unary(args: usize, task: i32, _scratch: usize): void {
-  const count = load<i32>(args, 8), which = load<i32>(args, 12);
-  const end = min((task + 1) * SPAN, count);
-  for (let i = task * SPAN; i < end; i += 4) {
-    const at = 4 * <usize>i, lanes = count - i;
-    const x = loadLanes(load<usize>(args) + at, lanes);
-    storeLanes(load<usize>(args, 4) + at, apply(which, x), lanes);
+  const first = task * SPAN, count = min(SPAN, load<i32>(args, 8) - first);
+  const x = load<usize>(args) + 4 * <usize>first, y = load<usize>(args, 4) + 4 * <usize>first;
+  switch (load<i32>(args, 12)) {
+    case 0:
+      return each(0, x, y, count);
+    case 1:
+      return each(1, x, y, count);
+    case 2:
+      return each(2, x, y, count);
+    default:
+      return each(3, x, y, count);
   }
+}
+
+/** A loop of its own for each function, without a question in it. */
+// @ts-ignore: decorator
+@inline
+function each(which: i32, x: usize, y: usize, count: i32): void {
+  for (; count >= 4; count -= 4, x += 16, y += 16) v128.store(y, apply(which, v128.load(x)));
+  if (count > 0) storeLanes(y, apply(which, loadLanes(x, count)), count);
 }
 
 // @ts-ignore: decorator

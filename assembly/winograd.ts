@@ -5,13 +5,13 @@
  * stays near that of the definition. Channels go four to a vector; lanes beyond the last channel hold rubbish and are dropped.
  */
 import { clear, storeLanes } from "./layout";
-import { columns4x4, columns4x8, rows4x8, rows8x4 } from "./tiles";
+import { columns4x4, columns4x8, rows2x12, rows4x8, rows8x4 } from "./tiles";
 
 /** Tiles of one task. */
 export const BLOCK: i32 = 32;
 /** Input channels whose products are summed before they go to memory. */
 const DEPTH: i32 = 128;
-/** Output channels that a task holds at once. */
+/** Output channels that a task holds at once; four more at the end. */
 const WIDTH: i32 = 32;
 
 /** Bytes between the 16 positions of a block, beyond its own: at powers of two they would fall into the same cache lines. */
@@ -28,7 +28,7 @@ function positionBytes(rows: i32, columns: i32): i32 {
 
 /** Bytes of scratch that `convolve` needs for one thread. */
 export function convolveScratch(inputs: i32, outputs: i32): i32 {
-  const depth = min(padded(inputs), DEPTH), width = min(padded(outputs), WIDTH);
+  const depth = min(padded(inputs), DEPTH), width = min(padded(outputs), WIDTH + 4);
   return 64 + 4 * padded(inputs) + 16 * (positionBytes(BLOCK, depth) + positionBytes(BLOCK, width));
 }
 
@@ -38,22 +38,28 @@ export function filterGradientScratch(small: i32, large: i32, chunk: i32): i32 {
   return 64 + 4 * padded(max(small, large)) + 16 * (positionBytes(BLOCK, m) + positionBytes(BLOCK, n) + 4 * m * n);
 }
 
+/** Columns of the panel of u that begins with column n: 8, or at the end 12; 4 where there are no more. */
+function panelWidth(columns: i32, n: i32): i32 {
+  const left = columns - n;
+  return left == 12 || left == 4 ? left : 8;
+}
+
 /**
- * u[16][k][padded n] = G g Gᵀ of every 3×3 filter in w[3][3][inputs][outputs]. k, n: input and output channels, or for
+ * u[16][panel][k][panel's columns] = G g Gᵀ of every 3×3 filter in w[3][3][inputs][outputs]. k, n: input and output channels, or for
  * `rotate` (the gradient of the input) output and input channels, with the filter turned by 180°.
  */
 export function transformFilter(w: usize, u: usize, inputs: i32, outputs: i32, rotate: bool): void {
   const depth = rotate ? outputs : inputs;
   const columns = rotate ? inputs : outputs;
-  const row = <usize>padded(columns) * 4;
-  const position = row * depth;
+  const across = padded(columns), position = 4 * <usize>(depth * across);
   const tap = <usize>(inputs * outputs) * 4;
   const start = rotate ? w + 8 * tap : w;
   const step = rotate ? 0 - tap : tap;
   for (let k = 0; k < depth; k++) {
     for (let n = 0; n < columns; n++) {
       let g = start + 4 * <usize>(rotate ? n * outputs + k : k * outputs + n);
-      let to = u + k * row + 4 * n;
+      const eight = n & ~7, first = across > 4 && across - eight == 4 ? eight - 8 : eight, wide = panelWidth(across, first);
+      let to = u + 4 * <usize>(first * depth + k * wide + n - first);
       // columns of g: t = G g, four rows of three
       let t0: f32 = 0, t1: f32 = 0, t2: f32 = 0, t3: f32 = 0;
       let l0: f32 = 0, l1: f32 = 0, l2: f32 = 0, l3: f32 = 0;
@@ -226,25 +232,27 @@ export function convolve(args: usize, block: i32, scratch: usize): void {
   const columns = padded(outputs), depth = min(padded(inputs), DEPTH);
   const zeros = scratch + 64, v = zeros + 4 * <usize>padded(inputs), m = v + 16 * positionBytes(BLOCK, depth);
   clear(zeros, padded(inputs));
-  const vRow = 4 * <usize>depth, vPosition: usize = positionBytes(BLOCK, depth), uRow = 4 * <usize>columns, uPosition = uRow * inputs;
-  for (let n = 0; n < outputs; n += WIDTH) {
-    const wide = min(WIDTH, columns - n), mRow = 4 * <usize>wide, mPosition: usize = positionBytes(BLOCK, wide);
+  const vRow = 4 * <usize>depth, vPosition: usize = positionBytes(BLOCK, depth), uPosition = 4 * <usize>(columns * inputs);
+  for (let n = 0, wide = 0; n < columns; n += wide) {
+    wide = columns - n <= WIDTH + 4 ? columns - n : WIDTH;
+    const mRow = 4 * <usize>wide, mPosition: usize = positionBytes(BLOCK, wide);
     for (let k = 0; k < inputs; k += DEPTH) {
       const deep = min(DEPTH, inputs - k);
       if (n == 0 || inputs > DEPTH)
         inputTiles(x, height, width, inputs, k, k + deep, first, count, v, vRow, vPosition, scratch, zeros);
       for (let p: usize = 0; p < 16; p++) {
-        const a = v + p * vPosition, b = u + p * uPosition + <usize>k * uRow + 4 * <usize>n, c = m + p * mPosition;
-        let j = 0;
-        for (; j + 8 <= wide; j += 8)
-          for (let i = 0; i < rows; i += 4)
-            rows4x8(a + i * vRow, vRow, b + 4 * j, uRow, c + i * mRow + 4 * j, mRow, deep, k > 0);
-        if (j < wide)
-          for (let i = 0; i < rows; i += 8)
-            rows8x4(a + i * vRow, vRow, b + 4 * j, uRow, c + i * mRow + 4 * j, mRow, deep, k > 0);
+        const a = v + p * vPosition, b = u + p * uPosition, c = m + p * mPosition;
+        for (let j = 0, panelled = 0; j < wide; j += panelled) {
+          panelled = panelWidth(columns, n + j);
+          const panel = b + 4 * <usize>((n + j) * inputs + panelled * k);
+          const to = c + 4 * j;
+          if (panelled == 8) for (let i = 0; i < rows; i += 4) rows4x8(a + i * vRow, vRow, panel, to + i * mRow, mRow, deep, k > 0);
+          else if (panelled == 12) for (let i = 0; i < rows; i += 2) rows2x12(a + i * vRow, vRow, panel, to + i * mRow, mRow, deep, k > 0);
+          else for (let i = 0; i < rows; i += 8) rows8x4(a + i * vRow, vRow, panel, to + i * mRow, mRow, deep, k > 0);
+        }
       }
     }
-    outputTiles(m, mRow, mPosition, bias, relu, y, height, width, outputs, n, min(n + WIDTH, outputs), first, count);
+    outputTiles(m, mRow, mPosition, bias, relu, y, height, width, outputs, n, min(n + wide, outputs), first, count);
   }
 }
 

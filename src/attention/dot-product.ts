@@ -27,11 +27,12 @@ export function dotProductAttention({ layers, features, heads, over }: DotProduc
       outBias: trainable([features], constant(0)),
     },
     outputShape: [layers, features],
+    // where one kernel attends; transposed there and back over the batch
     held: (items) => {
       const values = items * layers * features;
-      const maps = heads * items * layers * (over === "layers" ? layers : items);
-      const kept = over === "layers" ? 13 : 15; // transposed there and back
-      return { forward: kept * values + maps, backward: kept * values + 3 * maps };
+      return over === "layers"
+        ? { forward: 5 * values, backward: 8 * values }
+        : { forward: 7 * values, backward: 9 * values };
     },
     mixesItems: over === "batch",
     apply: (x, p) => tf.tidy(() => attend(sequenceFirst(x, over), p, heads, over)),
@@ -45,21 +46,51 @@ function sequenceFirst(x: tf.Tensor3D, over: "layers" | "batch"): tf.Tensor3D {
 }
 
 function attend(x: tf.Tensor3D, p: Tensors, heads: number, over: "layers" | "batch"): tf.Tensor3D {
+  const mixed = tf.getKernel("DotProductAttention", tf.getBackend())
+    ? mixInOneKernel(project(x, p), heads, x.shape[1])
+    : mix(x, p, heads);
+  const y = linear(mixed, p.outKernel!, p.outBias!).reshape(x.shape) as tf.Tensor3D;
+  return sequenceFirst(y, over);
+}
+
+/** Values by their weights, [rows · length, features]. */
+function mix(x: tf.Tensor3D, p: Tensors, heads: number): tf.Tensor {
   const [rows, length, features] = x.shape;
   const { map, value } = weights(x, p, heads);
   const mixed = tf.matMul(map, value).transpose([0, 2, 1, 3]); // (R, H, S, d/H) → (R, S, H, d/H)
-  const y = linear(mixed.reshape([rows * length, features]), p.outKernel!, p.outBias!).reshape(
-    x.shape,
-  ) as tf.Tensor3D;
-  return sequenceFirst(y, over);
+  return mixed.reshape([rows * length, features]);
+}
+
+function mixInOneKernel(projected: tf.Tensor2D, heads: number, length: number): tf.Tensor {
+  const run = tf.customGrad((...inputs: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [projected, save] = inputs as [tf.Tensor2D, tf.GradSaveFunc];
+    save([projected]);
+    return {
+      value: tf.engine().runKernel("DotProductAttention", { projected }, { heads, length }) as tf.Tensor,
+      gradFunc: (dy: tf.Tensor, [projected]: tf.Tensor[]) =>
+        tf
+          .engine()
+          .runKernel(
+            "DotProductAttentionGrad",
+            { dy, projected: projected! },
+            { heads, length },
+          ) as tf.Tensor,
+    };
+  });
+  return run(projected);
+}
+
+/** Query, key and value of every row, [rows · length, 3 · features]. */
+function project(x: tf.Tensor3D, p: Tensors): tf.Tensor2D {
+  const [rows, length, features] = x.shape;
+  return linear(x.reshape([rows * length, features]), p.inKernel!, p.inBias!);
 }
 
 /** Attention map [rows, heads, query, key] and values [rows, heads, key, features / heads]. */
 function weights(x: tf.Tensor3D, p: Tensors, heads: number): { map: tf.Tensor4D; value: tf.Tensor4D } {
   const [rows, length, features] = x.shape;
   const width = features / heads;
-  const projected = linear(x.reshape([rows * length, features]), p.inKernel!, p.inBias!);
-  const parts = projected.reshape([rows, length, 3, heads, width]).transpose([2, 0, 3, 1, 4]); // (3, R, H, S, d/H)
+  const parts = project(x, p).reshape([rows, length, 3, heads, width]).transpose([2, 0, 3, 1, 4]); // (3, R, H, S, d/H)
   const [query, key, value] = tf.unstack(parts) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
   const map = tf.softmax(tf.matMul(query.mul(1 / Math.sqrt(width)), key, false, true)) as tf.Tensor4D;
   return { map, value };

@@ -9,11 +9,15 @@ interface Timed {
   steps: number;
   /** Steps that are sent to a device before it is waited for; one when left out. */
   together?: number;
+  /** Times PyTorch's time that the case is held to, by backend. */
+  target?: Record<string, number>;
 }
 
-/** A decoder to train a step of: density attention, two convolutions, a linear layer, cross-entropy, AdamW. */
+/** A decoder to train a step of: attention, two convolutions, a linear layer, cross-entropy, AdamW. */
 export interface DecoderCase extends Timed {
   kind: "decoder";
+  /** Density attention, or dot-product attention over the layers. */
+  attention: "density" | "dot-product";
   layers: number;
   features: number;
   heads: number;
@@ -35,7 +39,13 @@ export interface EncoderCase extends Timed {
   shape: number[];
 }
 
-export type Case = DecoderCase | EncoderCase;
+/** What the machine can: multiply-adds whose operands are at hand (PyTorch: a large product), or a copy of what no cache holds. */
+export interface LimitCase extends Timed {
+  kind: "limit";
+  of: "multiply-adds" | "memory";
+}
+
+export type Case = DecoderCase | EncoderCase | LimitCase;
 
 /** An encoder of a published shape, of random weights, which are written before it and removed after it. */
 export interface PublishedCase {
@@ -52,6 +62,7 @@ const shipped = (name: string) => join(repository, "data", "encoders", name);
 
 const small = {
   kind: "decoder",
+  attention: "density",
   layers: 12,
   features: 128,
   heads: 4,
@@ -61,14 +72,18 @@ const small = {
   threads: "one",
 } as const;
 
+const dotProduct = { ...small, attention: "dot-product", heads: 8, classes: 4 } as const;
+
 function encoders(rows: [name: string, encoder: string, shape: number[]][]): EncoderCase[] {
-  const timed = { kind: "encoder", threads: "all", steps: 3 } as const;
+  const target = { wasm: 2, tensorflow: 1.2 };
+  const timed = { kind: "encoder", threads: "all", steps: 3, target } as const;
   return rows.map(([name, encoder, shape]) => ({ name, ...timed, folder: shipped(encoder), shape }));
 }
 
 /** The paper's decoder on hidden states of WavLM-Large and BEiT-Large, or of Llama2-13B. */
 const large = {
   kind: "decoder",
+  attention: "density",
   layers: 24,
   features: 1024,
   heads: 8,
@@ -79,12 +94,20 @@ const large = {
 const largest = { ...large, layers: 40, features: 5120, height: 64, width: 80 };
 
 export const CASES: readonly Case[] = [
-  { name: "12 × 128, 64 channels, batch 8", ...small, classes: 4, batch: 8, steps: 60 },
-  { name: "12 × 128, 64 channels, batch 32", ...small, classes: 4, batch: 32, steps: 30 },
+  {
+    name: "12 × 128, 64 channels, batch 8",
+    ...{ ...small, classes: 4, batch: 8, steps: 60, target: { wasm: 1.2 } },
+  },
+  {
+    name: "12 × 128, 64 channels, batch 32",
+    ...{ ...small, classes: 4, batch: 32, steps: 30, target: { wasm: 1.6 } },
+  },
+  { name: "the same, MHA over layers, batch 8", ...dotProduct, batch: 8, steps: 40 },
+  { name: "the same, MHA over layers, batch 32", ...dotProduct, batch: 32, steps: 20 },
   {
     name: "24 × 1024, 512 channels, batch 32",
     ...large,
-    ...{ classes: 100, batch: 32, threads: "all", steps: 3 },
+    ...{ classes: 100, batch: 32, threads: "all", steps: 3, target: { wasm: 1.2, tensorflow: 1 } },
   },
   ...encoders([
     ["beit-mini, 32 images", "beit-mini", [32, 3, 32, 32]],
@@ -92,6 +115,31 @@ export const CASES: readonly Case[] = [
     ["wavlm-mini, 8 clips of 5 s", "wavlm-mini", [8, 80_000]],
   ]),
 ];
+
+/** Of one thread, and of all. */
+export const LIMITS: readonly LimitCase[] = (["one", "all"] as const).flatMap((threads) =>
+  (["multiply-adds", "memory"] as const).map((of) => ({
+    kind: "limit",
+    name: `${of}, ${threads}`,
+    of,
+    threads,
+    steps: 5,
+  })),
+);
+
+/** The small decoder on ever more items, and of ever more layers. */
+const grown = (sizes: { batch: number; layers: number }[], steps: number): DecoderCase[] =>
+  sizes.map(({ batch, layers }) => ({
+    ...{ ...small, name: `${layers} × 128, batch ${batch}`, batch, layers, heads: layers / 3, classes: 4 },
+    steps,
+  }));
+export const GROWTH: readonly DecoderCase[] = grown(
+  [
+    ...[8, 16, 32, 64, 128].map((batch) => ({ batch, layers: 12 })),
+    ...[6, 24, 36, 48].map((layers) => ({ batch: 32, layers })),
+  ],
+  12,
+);
 
 export const PUBLISHED: readonly PublishedCase[] = [
   { name: "WavLM-Base+, 4 clips of 5 s", model: "wavlm-base-plus", shape: [4, 80_000] },
@@ -101,7 +149,7 @@ export const PUBLISHED: readonly PublishedCase[] = [
 ];
 
 /** A case whose encoder, of this published shape and random weights, is written before it. */
-type Written = Case & { model?: string };
+type Written = (DecoderCase | EncoderCase) & { model?: string };
 
 const onDevice = { threads: "one", steps: 3 } as const;
 
@@ -127,15 +175,32 @@ export const GPU_CASES: readonly Written[] = [
   })),
 ];
 
-/** The same in seconds, on an adapter in software. */
+const tiny = { ...small, layers: 4, features: 16, heads: 2, hidden: 4, height: 4, width: 4 } as const;
+const oneText = encoders([["llama-mini, 1 text of 8 tokens", "llama-mini", [1, 8]]]).map((one) => ({
+  ...{ ...one, threads: "one" as const },
+  steps: 1,
+}));
+
+/** The same in seconds. */
+export const SMALL_CASES: readonly Case[] = [
+  { name: "4 × 16, 4 channels, batch 2", ...tiny, classes: 4, batch: 2, steps: 1 },
+  {
+    ...{ ...tiny, name: "4 × 16, MHA over layers", attention: "dot-product" },
+    ...{ classes: 4, batch: 2, steps: 1 },
+  },
+  ...oneText,
+];
+export const SMALL_LIMITS = LIMITS.map((limit) => ({ ...limit, steps: 1 }));
+export const SMALL_GROWTH = grown(
+  [2, 4].flatMap((batch) => [3, 6].map((layers) => ({ batch, layers }))),
+  1,
+);
+
+/** And on an adapter in software. */
 export const SMALL_GPU_CASES: readonly Written[] = [
   {
     name: "decoder, 4 × 16, 4 channels, batch 2",
-    ...{ ...small, layers: 4, features: 16, heads: 2, hidden: 4, height: 4, width: 4 },
-    ...{ classes: 4, batch: 2, steps: 1, together: 2 },
+    ...{ ...tiny, classes: 4, batch: 2, steps: 1, together: 2 },
   },
-  ...encoders([["llama-mini, 1 text of 8 tokens", "llama-mini", [1, 8]]]).map((one) => ({
-    ...one,
-    steps: 1,
-  })),
+  ...oneText,
 ];

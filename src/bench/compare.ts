@@ -8,6 +8,9 @@ export interface Comparison {
   peers: number[];
   /** ours by theirs, round by round */
   ratios: number[];
+  /** multiplications and additions of a step, or bytes that it moves, on each side */
+  amount?: number;
+  peersAmount?: number;
   /** bytes that our process took at most, where that was asked for */
   peak?: number;
   /** why the peer cannot do the case */
@@ -26,13 +29,15 @@ export async function compare(
     if (here.ms) all.ours.push(here.ms);
     if (there?.ms) all.peers.push(there.ms);
     if (here.ms && there?.ms) all.ratios.push(here.ms / there.ms);
+    all.amount = here.amount;
+    all.peersAmount = there?.amount;
     all.peak = here.peak;
     all.error = there?.error;
   }
   return all;
 }
 
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+export const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Our median, the peer's, and the least, median and greatest ratio. */
 export function cells({ ours, peers, ratios }: Comparison): string[] {

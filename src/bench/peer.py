@@ -2,7 +2,7 @@
 through an encoder of transformers, in ms.
 
 `peer.py [DEVICE] [compile]`: on the processors, or on DEVICE in float32 without TF32; with decoders compiled by torch.compile.
-The first line that it writes names its versions. Of the two memory formats the faster counts; it is found out once a case.
+The first line that it writes names its versions. Of the two memory formats the faster counts, each time anew.
 """
 
 import json
@@ -23,21 +23,30 @@ class Decoder(torch.nn.Module):
         super().__init__()
         layers, features, hidden = case["layers"], case["features"], case["hidden"]
         self.case, self.memory_format = case, memory_format
-        self.offset = torch.nn.Parameter(torch.zeros(case["heads"], 1, features))
-        self.c = torch.nn.Parameter(torch.full((case["heads"], 1, features), 2.0))
+        if case["attention"] == "density":
+            self.offset = torch.nn.Parameter(torch.zeros(case["heads"], 1, features))
+            self.c = torch.nn.Parameter(torch.full((case["heads"], 1, features), 2.0))
+        else:
+            self.attention = torch.nn.MultiheadAttention(features, case["heads"], batch_first=True)
         self.conv1 = torch.nn.Conv2d(layers, hidden, 3, padding=1).to(memory_format=memory_format)
         self.conv2 = torch.nn.Conv2d(hidden, layers, 3, padding=1).to(memory_format=memory_format)
         self.linear = torch.nn.Linear(layers * features, case["classes"])
 
-    def forward(self, x):
+    def attend(self, x):
+        if self.case["attention"] != "density":
+            return self.attention(x, x, x, need_weights=False)[0]
         case = self.case
         batch, layers, features = x.shape
         grouped = x.view(batch, case["heads"], layers // case["heads"], features)
         mean = grouped.mean(2, keepdim=True)
         variance = ((grouped**2).mean(2, keepdim=True) - mean**2).abs() + 1e-8
         z = (grouped - (mean + self.offset)) / torch.sqrt(variance + 1e-5)
-        y = grouped * torch.exp(-(z**2) / (2 * self.c))
-        image = y.view(batch, layers, case["height"], case["width"]).contiguous(memory_format=self.memory_format)
+        return grouped * torch.exp(-(z**2) / (2 * self.c))
+
+    def forward(self, x):
+        case = self.case
+        image = self.attend(x).reshape(len(x), case["layers"], case["height"], case["width"])
+        image = image.contiguous(memory_format=self.memory_format)
         image = functional.relu(self.conv2(functional.relu(self.conv1(image))))
         return self.linear(image.flatten(1))
 
@@ -83,6 +92,25 @@ class Extraction:
         torch.stack([state.mean(1) for state in states], 1).cpu().numpy()
 
 
+class Limit:
+    """A product of large matrices, or a copy of 128 MB, on one thread or all."""
+
+    def __init__(self, case):
+        self.threads = 1 if case["threads"] == "one" else torch.get_num_threads()
+        self.products = case["of"] == "multiply-adds"
+        self.x, self.y = torch.rand(2, 2048, 2048) if self.products else torch.rand(2, 2**25)
+        self.amount = 2 * 2048**3 if self.products else 8 * 2**25
+
+    def step(self):
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        if self.products:
+            self.x @ self.y
+        else:
+            self.y.copy_(self.x)
+        torch.set_num_threads(threads)
+
+
 def median(step, steps):
     times = []
     for _ in range(steps):
@@ -92,17 +120,17 @@ def median(step, steps):
     return statistics.median(times)
 
 
-def best_step(case):
-    """The step to time, warmed up; of the two memory formats of a decoder the faster."""
-    if case["kind"] == "encoder":
+def candidates_of(case):
+    """What may be timed for a case, warmed up: a decoder in either memory format."""
+    if case["kind"] == "limit":
+        candidates = [Limit(case)]
+    elif case["kind"] == "encoder":
         candidates = [Extraction(case)]
     else:
         candidates = [Training(case, f) for f in (torch.contiguous_format, torch.channels_last)]
     for candidate in candidates:
         median(candidate.step, 1 if case["steps"] == 1 else 2 + case["steps"] // 4)
-    if len(candidates) == 1:
-        return candidates[0].step
-    return min((candidate.step for candidate in candidates), key=lambda step: median(step, case["steps"]))
+    return candidates
 
 
 def write(message):
@@ -112,13 +140,15 @@ def write(message):
 def main():
     where = f"{torch.get_num_threads()} threads" if DEVICE == "cpu" else torch.cuda.get_device_name(DEVICE)
     write({"version": f"PyTorch {torch.__version__}, {where}"})
-    steps = {}
+    known = {}
     for line in sys.stdin:
         case = json.loads(line)
         try:
-            if case["name"] not in steps:
-                steps[case["name"]] = best_step(case)
-            write({"ms": median(steps[case["name"]], case["steps"]) / case.get("together", 1)})
+            if case["name"] not in known:
+                known[case["name"]] = candidates_of(case)
+            candidates = known[case["name"]]
+            ms = min(median(candidate.step, case["steps"]) for candidate in candidates) / case.get("together", 1)
+            write({"ms": ms, "amount": getattr(candidates[0], "amount", None)})
         except (ImportError, RuntimeError) as error:
             write({"error": str(error)})
 

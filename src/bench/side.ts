@@ -6,6 +6,8 @@ import type { Case } from "./cases.js";
 export interface Answer {
   /** median time of a step */
   ms?: number;
+  /** multiplications and additions of a step, or bytes that it moves */
+  amount?: number;
   /** bytes that the process took at most, where that was asked for */
   peak?: number;
   /** why it cannot do the case */

@@ -5,20 +5,24 @@ import { chooseBackend } from "../backend/choose.js";
 import { UserError } from "../errors.js";
 import { openEncoder } from "../encoders/encoder.js";
 import { meanStates } from "../encoders/stream.js";
+import { decoderOperations } from "../experiments/run/operations.js";
+import { itemOperations } from "../features/cost.js";
 import { Model } from "../models/model.js";
+import type { Stage } from "../models/stages.js";
 import { randomStream } from "../random.js";
 import { AdamW } from "../training/adamw.js";
 import { lossOf } from "../training/losses.js";
-import type { Case, DecoderCase, EncoderCase } from "./cases.js";
+import type { Case, DecoderCase, EncoderCase, LimitCase } from "./cases.js";
+import type { Answer } from "./side.js";
 
-/** What a side does for a case, and bytes that it took at most where that is asked for. */
-interface Job {
+/** What a side does for a case. */
+interface Job extends Pick<Answer, "amount" | "peak"> {
   step: () => Promise<void>;
-  peak?: number;
 }
 
 /** A training step. */
 async function training({
+  attention,
   layers,
   features,
   heads,
@@ -27,7 +31,9 @@ async function training({
   batch,
   together = 1,
 }: DecoderCase): Promise<Job> {
-  const stages = [{ kind: "density" as const, heads }];
+  const stages: Stage[] = [
+    attention === "density" ? { kind: attention, heads } : { kind: attention, heads, over: "layers" },
+  ];
   const model = new Model({ layers, features, hidden, classes, stages, seed: 0 });
   const variables = model.trainable;
   const optimiser = new AdamW(variables, { weightDecay: 0.01 });
@@ -54,7 +60,8 @@ async function training({
     await last.data();
     last.dispose();
   };
-  return { step };
+  const { forward, backward } = decoderOperations({ stages, hidden, batch }, { layers, features }, classes);
+  return { step, amount: batch * (forward + backward) };
 }
 
 /** The hidden states of one batch of random inputs. */
@@ -83,10 +90,24 @@ async function extraction({ folder, shape, memory }: EncoderCase): Promise<Job> 
   const resident = await openEncoder(folder, { resident: true });
   return {
     peak,
+    amount: shape[0]! * itemOperations(encoder.blueprint, shape.slice(1)),
     step: async () => {
       await meanStates(resident, [{ values }]);
     },
   };
+}
+
+/** Multiply-adds of which none waits for another, or a copy of 128 MB row by row. */
+async function limit({ of }: LimitCase): Promise<Job> {
+  if (of === "multiply-adds") {
+    // tasks of a few ms, enough of them that no thread waits long for another
+    const attributes = { tasks: 8 * threads, rounds: 4096 };
+    const run = () => tf.engine().runKernel("MultiplyAdds", {}, attributes) as tf.Tensor;
+    const [made] = tf.tidy(() => run().sum().dataSync());
+    return { step: async () => run().dispose(), amount: 2 * made! };
+  }
+  const x = tf.ones([64, 16, 2 ** 15]);
+  return { step: async () => x.transpose([1, 0, 2]).dispose(), amount: 8 * x.size };
 }
 
 /** Median time of a step in ms. */
@@ -100,23 +121,26 @@ async function median(step: () => Promise<void>, steps: number): Promise<number>
   return times.sort((a, b) => a - b)[steps >> 1]!;
 }
 
+const jobOf = { decoder: training, encoder: extraction, limit };
+const [backend, threads] = [process.argv[2], Number(process.argv[3])];
+
 const write = (message: object) => console.log(JSON.stringify(message));
 
 try {
-  const [name, threads] = process.argv.slice(2);
-  const { line } = await chooseBackend(name, { threads: Number(threads) });
+  const { line } = await chooseBackend(backend, { threads });
   write({ version: line });
   const jobs = new Map<string, Job>();
   for await (const line of createInterface({ input: process.stdin })) {
     const wanted = JSON.parse(line) as Case;
     let job = jobs.get(wanted.name);
     if (!job) {
-      job = await (wanted.kind === "decoder" ? training(wanted) : extraction(wanted));
+      job = await jobOf[wanted.kind](wanted as never);
       jobs.set(wanted.name, job);
       // Engines compile what turns out to be hot.
       await median(job.step, wanted.steps > 1 ? Math.ceil(2 + wanted.steps / 2) : 1);
     }
-    write({ ms: (await median(job.step, wanted.steps)) / (wanted.together ?? 1), peak: job.peak });
+    const { amount, peak } = job;
+    write({ ms: (await median(job.step, wanted.steps)) / (wanted.together ?? 1), amount, peak });
   }
 } catch (error) {
   if (!(error instanceof UserError)) throw error;

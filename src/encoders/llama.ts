@@ -5,7 +5,7 @@ import type { Architecture, Blueprint, Context, EncoderInput } from "./architect
 import type { HostTensor } from "../formats/safetensors.js";
 import { Config } from "./config.js";
 import { attention, keyMask } from "./attention.js";
-import { activation, activationNames, average, rmsNorm } from "./ops.js";
+import { activation, activationNames, average, inOneKernel, rmsNorm } from "./ops.js";
 import { layerBytes } from "./size.js";
 import { linear, norm, type Needs, type Weights } from "./weights.js";
 
@@ -260,6 +260,7 @@ function selfAttention(
 ): tf.Tensor3D {
   const [batch, tokens] = x.shape;
   const rotate = (y: tf.Tensor3D, heads: number): tf.Tensor3D => {
+    if (inOneKernel("Rotary")) return tf.engine().runKernel("Rotary", { x: y, cos: cos!, sin: sin! });
     const split = y.reshape<tf.Tensor4D>([batch, tokens, heads, d]);
     const [first, second] = tf.split(split, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
     const turned = split.mul<tf.Tensor4D>(cos!).add(tf.concat([second, first], 3).mul(sin!));

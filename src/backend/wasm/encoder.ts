@@ -10,6 +10,7 @@ import { address, float, override, type Native } from "./native.js";
  * - RmsNorm {x [..., features], weight [features]}, {epsilon} → y
  * - TimeNorm {x [batch, time, channels], weight, bias [channels]}, {epsilon} → each channel by its mean and variance over time;
  *   channels in fours
+ * - Rotary {x [batch, tokens, heads · d], cos, sin [tokens, 1, d]} → x · cos + (x, halves of its heads exchanged) · sin
  * - ScaledDotProduct {query [batch, tokens, heads · d], key, value [batch, tokens, keyHeads · d], bias?, gate?, mask?}, {heads, keyHeads}
  *   → [batch, tokens, heads · d], as `attention` in src/encoders/attention.ts
  */
@@ -54,6 +55,18 @@ export function registerEncoderKernels(native: Native): void {
     const tasks = batch * Math.ceil(channels / native.exports.NORM_CHANNELS.value);
     const tensors = [x!, weight!, bias!, y].map((tensor) => address(backend, tensor));
     native.run("timeNorm", tasks, 0, [...tensors, batch, time, channels, float(attrs.epsilon)]);
+    return y;
+  });
+
+  override("Rotary", () => ({ inputs, backend }) => {
+    const { x, cos, sin } = inputs as Record<string, tf.TensorInfo>;
+    const [batch, tokens, features] = x!.shape as [number, number, number];
+    const d = cos!.shape.at(-1)!;
+    const y = backend.makeOutput(x!.shape, "float32");
+    const tensors = [x!, cos!, sin!, y].map((tensor) => address(backend, tensor));
+    const rows = batch * tokens;
+    const tasks = Math.ceil(rows / native.exports.ROTARY_ROWS.value);
+    native.run("rotary", tasks, 0, [...tensors, rows, tokens, features / d, d]);
     return y;
   });
 

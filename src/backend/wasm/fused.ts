@@ -7,6 +7,8 @@ import { address, float, override, replacing, type Native } from "./native.js";
  *
  * - DensityAttention {x [batch, layers, features], meanOffset, scaledVariance [heads, features]} → y
  * - DensityAttentionGrad {dy, x, meanOffset, scaledVariance} → [dx, d meanOffset, d scaledVariance]
+ * - DotProductAttention {projected [items · length, 3 · features] (query, key, value)}, {heads, length} → [items · length, features]
+ * - DotProductAttentionGrad {dy, projected}, {heads, length} → d projected; both with the digits of plain operations up to 512 features a head
  * - ReluBiasGrad {dy, y [..., channels]} → [dy where y > 0, its sum over all but the channels]; with the attribute `over` the first in the
  *   place of dy
  * - AdamWStep {mean, variance [all], parameter0, gradient0, …}, attributes as `AdamWAttributes`
@@ -31,6 +33,36 @@ export function registerFused(native: Native): void {
     const tensors = [dy!, x!, meanOffset!, scaledVariance!, ...out].map((t) => address(backend, t));
     const tasks = heads * Math.ceil(features / native.exports.FEATURES.value);
     native.run("densityGradient", tasks, 0, [...tensors, batch, heads, layers / heads, features]);
+    return out;
+  });
+
+  override("DotProductAttention", () => ({ inputs, attrs, backend }) => {
+    const { projected } = inputs as { projected: tf.TensorInfo };
+    const { heads, length } = attrs as { heads: number; length: number };
+    const [rows, features] = [projected.shape[0]!, projected.shape[1]! / 3];
+    const d = features / heads;
+    const y = backend.makeOutput([rows, features], "float32");
+    const { QUERIES, attentionScratch } = native.exports;
+    const [from, to] = [address(backend, projected), address(backend, y)];
+    const [query, key, value] = [0, 1, 2].map((part) => from + 4 * part * features);
+    const strides = [3 * length * features, d, 3 * features];
+    const tasks = (rows / length) * heads * Math.ceil(length / QUERIES.value);
+    native.run("attention", tasks, attentionScratch(length, d), [
+      ...[query!, key!, value!, to, 0, 0, 0, heads, 1, length, d, float(1 / Math.sqrt(d))],
+      ...[...strides, ...strides, ...strides, 0, 0],
+    ]);
+    return y;
+  });
+
+  override("DotProductAttentionGrad", () => ({ inputs, attrs, backend }) => {
+    const { dy, projected } = inputs as { dy: tf.TensorInfo; projected: tf.TensorInfo };
+    const { heads, length } = attrs as { heads: number; length: number };
+    const d = projected.shape[1]! / 3 / heads;
+    const out = backend.makeOutput(projected.shape, "float32");
+    const tensors = [dy, projected, out].map((t) => address(backend, t));
+    const tasks = (projected.shape[0]! / length) * heads;
+    const scratch = native.exports.attentionGradientScratch(length, d);
+    native.run("attentionGradient", tasks, scratch, [...tensors, heads, length, d, float(1 / Math.sqrt(d))]);
     return out;
   });
 

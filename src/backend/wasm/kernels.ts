@@ -4,6 +4,7 @@ import { registerElementwise } from "./elementwise.js";
 import { registerEncoderKernels } from "./encoder.js";
 import { registerFused } from "./fused.js";
 import { registerLayout } from "./layout.js";
+import { registerLimit } from "./limit.js";
 import { registerMissing } from "./missing.js";
 import { registerProducts } from "./product.js";
 import { registerUnary } from "./unary.js";
@@ -20,6 +21,7 @@ export function registerKernels(native: Native, heap: Heap): void {
   registerElementwise(native);
   registerEncoderKernels(native);
   registerFused(native);
+  registerLimit(native);
   registerMissing();
   nameKernels(heap);
 }

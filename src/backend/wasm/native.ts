@@ -20,6 +20,9 @@ const KERNELS = [
   "rowNorm",
   "timeNorm",
   "attention",
+  "multiplyAdds",
+  "attentionGradient",
+  "rotary",
 ] as const;
 export type Kernel = (typeof KERNELS)[number];
 
@@ -32,6 +35,7 @@ export interface NativeExports {
   COLUMNS: WebAssembly.Global;
   PRODUCT_SCRATCH: WebAssembly.Global;
   LANES: WebAssembly.Global;
+  LIMIT_SCRATCH: WebAssembly.Global;
   CHANNELS: WebAssembly.Global;
   FEATURES: WebAssembly.Global;
   SPAN: WebAssembly.Global;
@@ -40,7 +44,9 @@ export interface NativeExports {
   NORM_ROWS: WebAssembly.Global;
   NORM_CHANNELS: WebAssembly.Global;
   QUERIES: WebAssembly.Global;
+  ROTARY_ROWS: WebAssembly.Global;
   attentionScratch(tokens: number, d: number): number;
+  attentionGradientScratch(tokens: number, d: number): number;
   sumOfSquares(x: number, count: number): number;
   convolveScratch(inputs: number, outputs: number): number;
   filterGradientScratch(small: number, large: number, chunk: number): number;
@@ -118,7 +124,7 @@ export class Native {
   }
 
   /** Integers in memory while `use` runs. */
-  lend<T>(words: readonly number[], use: (address: number) => T): T {
+  lend<T>(words: ArrayLike<number>, use: (address: number) => T): T {
     return this.borrow(4 * words.length, (address) => {
       this.wasm.HEAP32.set(words, address >>> 2);
       return use(address);

@@ -35,40 +35,57 @@ function multiply(
   const out = backend.makeOutput([...outer, m, n], "float32");
   const batch = tf.util.sizeFromShape(outer);
   if (batch * m * n === 0) return out;
-  const atA = matrices(address(backend, a), outerA, outer, 4 * m * k);
-  const atB = matrices(address(backend, b), outerB, outer, 4 * k * n);
+  const table = new Int32Array(2 * batch);
+  tell(table, 0, address(backend, a), outerA, outer, 4 * m * k);
+  tell(table, 1, address(backend, b), outerB, outer, 4 * k * n);
   const { ROWS, COLUMNS, PRODUCT_SCRATCH } = native.exports;
   const tasks = batch * Math.ceil(m / ROWS.value) * Math.ceil(n / COLUMNS.value);
-  native.lend(
-    atA.flatMap((at, i) => [at, atB[i]!]),
-    (table) =>
-      native.run("product", tasks, PRODUCT_SCRATCH.value, [
-        table,
-        address(backend, out),
-        batch,
-        m,
-        n,
-        k,
-        Number(transposeA),
-        Number(transposeB),
-        bias ? address(backend, bias) : 0,
-        Number(relu),
-        k,
-        0,
-      ]),
+  native.lend(table, (rows) =>
+    native.run("product", tasks, PRODUCT_SCRATCH.value, [
+      rows,
+      address(backend, out),
+      batch,
+      m,
+      n,
+      k,
+      Number(transposeA),
+      Number(transposeB),
+      bias ? address(backend, bias) : 0,
+      Number(relu),
+      k,
+      0,
+    ]),
   );
   return out;
 }
 
-/** Addresses of an operand's matrices for every matrix of the result, in order; axes of length 1 repeat. */
-function matrices(start: number, own: number[], outer: number[], bytes: number): number[] {
-  let all = [0];
-  let stride = tf.util.sizeFromShape(own);
-  const padded = [...outer.slice(own.length).map(() => 1), ...own];
-  outer.forEach((length, axis) => {
-    stride /= padded[axis]!;
-    const step = padded[axis] === 1 ? 0 : stride;
-    all = all.flatMap((at) => Array.from({ length }, (_, i) => at + i * step));
-  });
-  return all.map((at) => start + at * bytes);
+/** Puts addresses of an operand's matrices for every matrix of the result, in order, into each second word; axes of length 1 repeat. */
+function tell(
+  table: Int32Array,
+  first: number,
+  start: number,
+  own: number[],
+  outer: number[],
+  bytes: number,
+): void {
+  const lengths = [...outer.slice(own.length).map(() => 1), ...own];
+  let whole = bytes;
+  const steps = lengths
+    .reverse()
+    .map((length) => {
+      const step = length === 1 ? 0 : whole;
+      whole *= length;
+      return step;
+    })
+    .reverse();
+  const index = outer.map(() => 0);
+  for (let i = first, at = start; i < table.length; i += 2) {
+    table[i] = at;
+    for (let axis = outer.length - 1; axis >= 0; axis--) {
+      at += steps[axis]!;
+      if (++index[axis]! < outer[axis]!) break;
+      at -= steps[axis]! * outer[axis]!;
+      index[axis] = 0;
+    }
+  }
 }

@@ -11,8 +11,9 @@ export interface CellSize {
 /** On one thread of wasm, measured: multiply-adds a second in the convolutions, and seconds a step outside of products. */
 const perSecond = 15e9;
 const stepSeconds = 0.0025;
-/** Attention moves more numbers than it multiplies: its multiply-adds cost so many of a convolution's. */
-const dotProductCost = 4;
+/** Attention moves more numbers than it multiplies, as a convolution does not: a multiply-add of its projections costs so many of one. */
+const dotProductCost = 1.5;
+const groupedQueryCost = 4;
 const elementCost = 100;
 
 /** Seconds of one core for an item's step in an encoder of 12 × 128, measured, and for its test; another task may be as slow as speech. */
@@ -47,7 +48,7 @@ function through({ layers, width, extra }: { layers: number; width: number; extr
     case "dot-product":
       return { layers, width, extra: extra + dotProductCost * 4 * layers * width * width };
     case "grouped-query":
-      return { layers, width, extra: extra + dotProductCost * 3 * layers * width * width };
+      return { layers, width, extra: extra + groupedQueryCost * 3 * layers * width * width };
     case "mixture":
       return { layers, width, extra: extra + elementCost * layers * width * Math.sqrt(stage.gaussians) };
     case "density":

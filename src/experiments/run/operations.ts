@@ -21,8 +21,8 @@ export function cellOperations(
 }
 
 /** Of one item in stages and decoder. */
-function decoderOperations(
-  { stages, hidden, batch }: CellConfig,
+export function decoderOperations(
+  { stages, hidden, batch }: Pick<CellConfig, "stages" | "hidden" | "batch">,
   size: Pick<CellSize, "layers" | "features">,
   classes: number,
 ): { forward: number; backward: number } {

@@ -10,7 +10,7 @@ before(async () => {
   await chooseBackend("wasm", { threads: 2 });
 });
 
-const names = ["Gelu", "LayerNorm", "RmsNorm", "TimeNorm", "ScaledDotProduct"];
+const names = ["Gelu", "LayerNorm", "RmsNorm", "TimeNorm", "Rotary", "ScaledDotProduct"];
 
 test("every encoder kernel is registered for wasm, and for wasm alone", () => {
   for (const name of names) {
@@ -50,6 +50,27 @@ for (const shape of [
     tf.dispose([weight, bias]);
   });
 }
+
+for (const [batch, tokens, heads, d] of [
+  [2, 9, 3, 32],
+  [1, 1, 1, 2],
+  [3, 19, 2, 10],
+] as const)
+  test(`rotary positions of ${heads} heads of ${d} features have the digits of plain operations`, () => {
+    tf.tidy(() => {
+      const [x, cos, sin] = [
+        tensor([batch, tokens, heads * d]),
+        tensor([tokens, 1, d]),
+        tensor([tokens, 1, d], 2),
+      ];
+      const parts = x.reshape([batch, tokens, heads, d]);
+      const [first, second] = tf.split(parts, 2, 3);
+      const plain = parts.mul(cos).add(tf.concat([second!, first!], 3).mul(sin));
+      const y: tf.Tensor = tf.engine().runKernel("Rotary", { x, cos, sin });
+      assert.deepEqual(y.shape, x.shape);
+      assert.deepEqual(y.dataSync(), plain.dataSync());
+    });
+  });
 
 test("group norm over time has the digits of plain operations", () => {
   tf.tidy(() => {

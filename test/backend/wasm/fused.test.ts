@@ -12,7 +12,10 @@ before(async () => {
 });
 
 test("every fused kernel is registered for wasm, and for wasm alone", () => {
-  for (const name of ["DensityAttention", "DensityAttentionGrad", "ReluBiasGrad", "AdamWStep"]) {
+  for (const name of [
+    ...["DensityAttention", "DensityAttentionGrad", "DotProductAttention", "DotProductAttentionGrad"],
+    ...["ReluBiasGrad", "AdamWStep"],
+  ]) {
     assert.ok(tf.getKernel(name, "wasm"), name);
     assert.equal(tf.getKernel(name, "cpu"), undefined, name);
   }
@@ -92,6 +95,40 @@ for (const clipNorm of [Infinity, 0.5]) {
     });
   });
 }
+
+/** Queries, keys and values of every row, mixed by plain operations. */
+function mixPlainly(projected: tf.Tensor, heads: number, length: number): tf.Tensor {
+  const [rows, width] = [projected.shape[0]! / length, projected.shape[1]! / 3 / heads];
+  const parts = projected.reshape([rows, length, 3, heads, width]).transpose([2, 0, 3, 1, 4]);
+  const [query, key, value] = tf.unstack(parts);
+  const map = tf.softmax(tf.matMul(query!.mul(1 / Math.sqrt(width)), key!, false, true));
+  const mixed = tf.matMul(map, value!).transpose([0, 2, 1, 3]);
+  return mixed.reshape([rows * length, heads * width]);
+}
+
+for (const [rows, length, features, heads] of [
+  [3, 12, 128, 8],
+  [2, 32, 16, 8],
+  [1, 1, 6, 2],
+  [5, 7, 15, 3],
+  [2, 150, 10, 1],
+  [1, 520, 4, 2],
+] as const)
+  test(`dot-product attention of [${rows}, ${length}, ${features}], ${heads} heads, has the digits of plain operations`, () => {
+    const projected = tf.tensor(values([rows * length, 3 * features]), [rows * length, 3 * features]);
+    const dy = tf.tensor(values([rows * length, features]), [rows * length, features]);
+    const before = tf.memory().numTensors;
+    const attributes = { heads, length };
+    const y: tf.Tensor = tf.engine().runKernel("DotProductAttention", { projected }, attributes);
+    const dx: tf.Tensor = tf.engine().runKernel("DotProductAttentionGrad", { dy, projected }, attributes);
+    const plain = tf.tidy(() => mixPlainly(projected, heads, length));
+    const plainGradient = tf.tidy(() => tf.grad((x) => mixPlainly(x, heads, length))(projected, dy));
+    assert.deepEqual(y.dataSync(), plain.dataSync());
+    assert.deepEqual(dx.dataSync(), plainGradient.dataSync());
+    tf.dispose([y, dx, plain, plainGradient]);
+    assert.equal(tf.memory().numTensors, before);
+    tf.dispose([projected, dy]);
+  });
 
 test("a copy of a variable keeps its values when the variable learns", async () => {
   await tf.setBackend("wasm");
