@@ -42,7 +42,7 @@ const SHOWN = "daam-v1";
 const dataset = ({ task }: ResultTable) => `${task.here.data}, ${task.here.encoder}`;
 
 /** Which rate a row stands for, where it has run at several. */
-const atChosen = (table: ResultTable) => (severalRates(table).length ? ", at the rate each row chose" : "");
+const atChosen = (table: ResultTable) => (severalRates(table).length ? ", at chosen rates" : "");
 
 /** "5 folds × 5 seeds", "2 of 10 runs": of the given rows those that have most. */
 function runsOf({ task, runs }: ResultTable, rows: readonly TableRow[]): string {
@@ -76,7 +76,7 @@ export function learningCurvesOf(table: ResultTable): Figure {
 /** Last-epoch accuracy of every row against its trained parameters and its seconds of training a run; a star marks rows that saw fewer items. */
 export function efficiencyOf(table: ResultTable): Figure {
   return efficiencyFigure(
-    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd over runs${atChosen(table)} (*: fewer items)`,
+    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd${atChosen(table)} (*: fewer items)`,
     table.rows
       .filter((row) => row.results.length)
       .map((row) => ({
@@ -122,7 +122,8 @@ export function sharesOf(table: ResultTable, method = SHOWN): Figure | undefined
   const row = rowOf(table, method);
   const shares = row && sharesOfLayers(row.results);
   const title = `Share of each layer in the attention: ${row?.title}, ${dataset(table)}`;
-  return shares && layerShares(title, row.results.length > 1 ? shares : { mean: shares.mean });
+  const shown = row && row.results.length > 1 ? shares : shares && { mean: shares.mean };
+  return shown && layerShares(title, shown, styleOf(method).colour);
 }
 
 /** Learned δ and c of a method, widest over runs, beside the paper's. */
@@ -147,7 +148,7 @@ export function verdictOf(
   if (!tables.some(({ rows }) => rows.some(shown))) return undefined;
   const subject = which === "all items" ? "every decoder" : "LoRA and decoders at its budget";
   return verdictFigure(
-    `Accuracy of ${subject} in %: the paper beside here`,
+    `Accuracy of ${subject} in %: paper and here, scales differ`,
     tables.map(({ task, rows }) => ({
       title: task.title,
       paper: `${task.paper.data}, ${task.paper.encoder}`,

@@ -199,20 +199,20 @@ class Session {
       height: 340,
       alt: `Test accuracy by epoch: ${shown.map(({ row, records }) => `${row.title} ${records.length ? fixed(100 * records.at(-1)!.accuracy) : "not yet"}`).join(", ")}`,
       caption: "Test accuracy after each epoch; dashed, as published.",
-      data: shown.flatMap(({ row, cell, records, at }) => [
+      data: shown.flatMap(({ row, cell, records }) => [
         {
           type: "scatter",
           mode: "lines",
           name: `${row.title}, published`,
           ...percent(cell.curve),
-          line: { color: colour(at), dash: "dash", width: 2 },
+          line: { color: colour(row.place), dash: "dash", width: 2 },
         },
         {
           type: "scatter",
           mode: "lines+markers",
           name: row.title,
           ...percent(records),
-          line: { color: colour(at), width: 3 },
+          line: { color: colour(row.place), width: 3 },
           marker: { size: 8 },
         },
       ]),
@@ -231,13 +231,13 @@ class Session {
       height: 340,
       alt: `Training loss by step, mean of neighbours: ${shown.map(({ row, smooth }) => `${row.title} ${smooth.at(-1)?.toPrecision(3) ?? "not yet"}`).join(", ")}`,
       caption: "Training loss of the batches, mean of neighbours.",
-      data: shown.map(({ row, steps, smooth, at }) => ({
+      data: shown.map(({ row, steps, smooth }) => ({
         type: "scatter",
         mode: "lines",
         name: row.title,
         x: [...steps],
         y: [...smooth],
-        line: { color: colour(at), width: 2 },
+        line: { color: colour(row.place), width: 2 },
       })),
       layout: { showlegend: true, xaxis: { title: { text: "step" } }, yaxis: { title: { text: "loss" } } },
     });
@@ -296,6 +296,9 @@ class Training {
   private readonly bar: HTMLProgressElement;
   readonly element: HTMLElement;
   private worker?: Worker;
+  /** Also before there is a worker to tell. */
+  private held = false;
+  private ended = false;
   private finish: () => void = () => {};
 
   constructor(
@@ -322,12 +325,13 @@ class Training {
     source: string,
     given: Pick<Extract<ToTrainer, { kind: "start" }>, "split" | "features" | "binaries" | "backend">,
   ): Promise<void> {
+    if (this.ended) return Promise.resolve();
     const config = this.cell.config!;
     if (config.features !== given.features.id) {
       this.failed(`the published cell was trained on ${config.features}, here is ${given.features.id}`);
       return Promise.resolve();
     }
-    this.status.textContent = "starting";
+    this.says("starting");
     const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     this.worker = new Worker(address);
     return new Promise((resolve) => {
@@ -340,20 +344,27 @@ class Training {
       this.worker!.onerror = ({ message }) => this.failed(message);
       this.worker!.onmessage = ({ data }: MessageEvent<FromTrainer>) => this.hear(data);
       this.tell({ kind: "start", config, ...given });
+      if (this.held) this.tell({ kind: "pause" });
     });
   }
 
   tell(message: ToTrainer): void {
+    if (this.ended) return;
     this.worker?.postMessage(message);
-    if (message.kind === "pause") this.status.textContent = "paused";
-    if (message.kind === "resume") this.status.textContent = "training";
+    if (message.kind === "start") return;
+    this.held = message.kind === "pause";
+    this.says(this.worker ? "training" : "loading the hidden states");
+  }
+
+  private says(stage: string): void {
+    this.status.textContent = this.held ? "paused" : stage;
   }
 
   private hear(message: FromTrainer): void {
     switch (message.kind) {
       case "backend":
         this.where.textContent = message.line;
-        this.status.textContent = "training";
+        this.says("training");
         break;
       case "steps": {
         const { done, of, loss, density } = message;
@@ -369,7 +380,7 @@ class Training {
       case "done":
         this.status.replaceChildren(h("strong", {}, judged(message.result as CellResult, this.cell)));
         this.status.append(` Trained in ${fixed(message.seconds)} s.`);
-        this.finish();
+        this.end();
         break;
       case "failed":
         this.failed(message.message);
@@ -379,12 +390,17 @@ class Training {
 
   failed(why: string): void {
     this.status.textContent = `This could not be trained: ${why}`;
-    this.finish();
+    this.end();
   }
 
   stop(): void {
-    if (!this.worker) return;
+    if (this.ended) return;
     this.status.textContent = "stopped";
+    this.end();
+  }
+
+  private end(): void {
+    this.ended = true;
     this.finish();
   }
 }
