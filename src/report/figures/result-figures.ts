@@ -48,7 +48,9 @@ const atChosen = (table: ResultTable) => (severalRates(table).length ? ", at cho
 function runsOf({ task, runs }: ResultTable, rows: readonly TableRow[]): string {
   const most = Math.max(0, ...rows.map(({ results }) => results.length));
   const fewest = Math.min(...rows.map(({ results }) => results.length));
-  return most < runs || fewest < most ? `up to ${most} of ${runsText(task, runs)}` : runsText(task, runs);
+  return most < runs || fewest < most
+    ? `up to ${most} runs of ${runsText(task, runs)}`
+    : runsText(task, runs);
 }
 
 /** Test accuracy over the epochs, published decoders beside corrected and added ones; rows that saw fewer items are left out. */
@@ -174,9 +176,10 @@ function marked(label: string, { results }: TableRow, { classes }: Task, here = 
   return n ? `${label} (${here}${n} of ${results.length} collapsed)` : label;
 }
 
-/** Variants of an ablation; the dashed line is no attention on all layers, last epoch, at their rate where they have one. */
+/** Variants of an ablation, those that have run where some have; the dashed line is no attention on all layers, last epoch, at their rate where they have one. */
 export function ablationOf(title: string, entries: readonly AblationEntry[], table: ResultTable): Figure {
   const several = severalRates(table).length > 0;
+  const ran = entries.filter(({ row }) => row.results.length);
   const rates = [...new Set(entries.flatMap(({ row }) => ratesOf(row)))].sort((a, b) => a - b);
   const found = rowOf(table, "no-attention");
   const none = found && several && rates.length === 1 ? rowAt(found, rates[0]!) : found;
@@ -185,7 +188,7 @@ export function ablationOf(title: string, entries: readonly AblationEntry[], tab
   const noise = single && !foldsOf(table) && none ? rangeOf(none) : undefined;
   return ablationFigure(
     several ? `${title} at ${rates.map(rateText).join(", ")}` : title,
-    entries.map(({ label, row }) => {
+    (ran.length ? ran : entries).map(({ label, row }) => {
       const [best, last] = [summary(row, "best"), summary(row, "last")];
       return { label: marked(label, row, table.task), ...(best && { best }), ...(last && { last }) };
     }),

@@ -73,6 +73,12 @@ const cases: Record<string, { figure: Figure; words: string[] }> = {
     figure: verdictOf([table], "few items")!,
     words: ["LoRA+ (r=4)", "not run yet"],
   },
+  "ablation with a long title": {
+    figure: ablationFigure("What density attention learns (Speech emotion, 1 fold, incomplete) at 1e-3", [
+      { label: "none", best: { mean: 50, sd: 0, n: 1 } },
+    ]),
+    words: ["none"],
+  },
   ablation: {
     figure: ablationFigure("A", [{ label: "g = 1", best: { mean: 50, sd: 0, n: 1 } }], {
       label: "none",
