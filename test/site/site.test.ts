@@ -13,7 +13,8 @@ import { freshFolder } from "../support/files.js";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PATIENCE = 120_000;
 
-describe("the site", { skip: noBrowser }, () => {
+// Two at a time: a training keeps one core, opening pages the other.
+describe("the site", { skip: noBrowser, concurrency: 2 }, () => {
   const site = join(freshFolder(), "site");
   const home = pathToFileURL(join(site, "index.html")).href;
   let browser: Browser;
