@@ -61,8 +61,9 @@ site: build ## pages on the results, and one that trains in the browser, in site
 	@node dist/site/build.js
 
 .PHONY: lab
-lab: build .venv/ready ## open the notebooks in JupyterLab (needs Python)
-	JUPYTER_PATH="$(CURDIR)/jupyter" .venv/bin/jupyter lab notebooks
+lab: build .venv/ready ## open the notebooks in JupyterLab (needs Python): [ARGS="--port 8890 --allow-root"]
+	@echo 'Run All saves over the committed notebooks: git checkout notebooks brings them back'
+	JUPYTER_PATH="$(CURDIR)/jupyter" .venv/bin/jupyter lab $(ARGS) notebooks
 
 .PHONY: lint
 lint: node_modules/.package-lock.json ## check style
@@ -82,4 +83,5 @@ node_modules/.package-lock.json: package.json package-lock.json
 .venv/ready: requirements.txt
 	python3 -m venv .venv
 	.venv/bin/pip install --disable-pip-version-check --retries 1 --timeout 15 -r requirements.txt
+	@echo '{ "type": "commonjs" }' >.venv/package.json # JupyterLab runs a script by Node that is no module
 	@touch $@

@@ -206,6 +206,18 @@ describe("the site", { skip: noBrowser, concurrency: 2 }, () => {
       assert.match(await page.innerText("section[data-method]"), /digit for digit/);
     }));
 
+  it("goes on from δ and c that are set by hand, and says that it is another training", () =>
+    open("#/train?task=speech&a=daam-v2&b=none&run=1&backend=wasm", async (page) => {
+      await page.getByRole("button", { name: "Train" }).click();
+      await page.getByLabel(/^δ /).fill("1.5");
+      await page.getByLabel(/^c /).fill("6");
+      await page.waitForFunction(
+        '[...document.querySelectorAll("figure [aria-label]")].some((e) => /δ \\+1\\.[45].*c \\+[56]\\./.test(e.getAttribute("aria-label")))',
+      );
+      assert.match(await page.innerText("section[data-method]"), /changed by hand at step \d+: no longer/);
+      await page.getByRole("button", { name: "Stop" }).click();
+    }));
+
   it("trains on several threads where the page is isolated, one row beside another, and stops", async () => {
     const isolation = {
       "cross-origin-opener-policy": "same-origin",

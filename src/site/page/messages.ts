@@ -15,7 +15,11 @@ export type ToTrainer =
       backend: PageBackend | "auto";
     }
   | { kind: "pause" }
-  | { kind: "resume" };
+  | { kind: "resume" }
+  /** Sets δ or c of all heads and features, before the next step. */
+  | { kind: "set"; parameter: DensityParameter; value: number };
+
+export type DensityParameter = "meanOffset" | "scaledVariance";
 
 /** What δ or c of all heads and features are: smallest, mean, largest. */
 export type Range = [low: number, mean: number, high: number];

@@ -12,10 +12,17 @@ import type {
 } from "#src/site/types.js";
 import { remember } from "./address.js";
 import { load } from "./data.js";
-import { choice, controls, fixed, h, signed } from "./dom.js";
+import { choice, controls, fixed, h, signed, slider } from "./dom.js";
 import { colour, Figure } from "./figure.js";
 import type { Page } from "./main.js";
-import { BACKENDS, type FromTrainer, type PageBackend, type Range, type ToTrainer } from "./messages.js";
+import {
+  BACKENDS,
+  type DensityParameter,
+  type FromTrainer,
+  type PageBackend,
+  type Range,
+  type ToTrainer,
+} from "./messages.js";
 
 export const trainHere: Page = (root, query, index) => {
   const preset = index.presets.find(({ trainable }) => trainable);
@@ -294,6 +301,10 @@ class Training {
   private readonly status = h("p", { role: "status" }, "loading the hidden states");
   private readonly where = h("p", { class: "soft" });
   private readonly bar: HTMLProgressElement;
+  /** Of rows that have δ and c, once they are known to. */
+  private readonly hand = h("div", { hidden: true });
+  /** The step at which δ or c was first changed by hand. */
+  private changedAt?: number;
   readonly element: HTMLElement;
   private worker?: Worker;
   /** Also before there is a worker to tell. */
@@ -316,6 +327,7 @@ class Training {
       ...(row.note ? [h("p", { class: "soft" }, row.note)] : []),
       this.bar,
       this.status,
+      this.hand,
       this.where,
       h("p", { class: "soft" }, `Published as ${cell.name}, on ${cell.backend}${took}.`),
     );
@@ -360,6 +372,24 @@ class Training {
     this.status.textContent = this.held ? "paused" : stage;
   }
 
+  /** Sliders that set δ and c of all heads and features; training goes on from there. */
+  private offerHand(): void {
+    if (!this.hand.hidden) return;
+    const set = (parameter: DensityParameter) => (value: number) => {
+      this.changedAt ??= this.steps.at(-1) ?? 0;
+      this.status.textContent = `training, δ or c changed by hand at step ${this.changedAt}: no longer the published cell`;
+      this.tell({ kind: "set", parameter, value });
+    };
+    this.hand.hidden = false;
+    this.hand.append(
+      h("p", { class: "soft" }, "Set all heads and features by hand; training goes on from there:"),
+      controls(
+        slider("δ", { min: -2, max: 2, step: 0.05, value: 0 }, set("meanOffset")),
+        slider("c", { min: 0.1, max: 8, step: 0.1, value: 2 }, set("scaledVariance")),
+      ),
+    );
+  }
+
   private hear(message: FromTrainer): void {
     switch (message.kind) {
       case "backend":
@@ -370,7 +400,10 @@ class Training {
         const { done, of, loss, density } = message;
         this.steps.push(done);
         this.smooth.push(loss);
-        if (density) this.densities.push({ step: done, ...density });
+        if (density) {
+          this.densities.push({ step: done, ...density });
+          this.offerHand();
+        }
         this.bar.value = done / of;
         break;
       }
@@ -378,7 +411,10 @@ class Training {
         this.records.push(message.record);
         break;
       case "done":
-        this.status.replaceChildren(h("strong", {}, judged(message.result as CellResult, this.cell)));
+        this.status.replaceChildren(
+          h("strong", {}, judged(message.result as CellResult, this.cell, this.changedAt)),
+        );
+        this.hand.hidden = true;
         this.status.append(` Trained in ${fixed(message.seconds)} s.`);
         this.end();
         break;
@@ -406,12 +442,14 @@ class Training {
 }
 
 /** Whether a training here is what was published. */
-function judged(result: CellResult, cell: CellEntry): string {
+function judged(result: CellResult, cell: CellEntry, changedAt?: number): string {
   const published = { ...cell, config: cell.config! } as unknown as CellResult;
   const { agreeing, differing } = agreement([result], () => published);
   const pair = (of: Pick<CellResult, "best" | "last">) =>
     `${fixed(100 * of.best.accuracy)} / ${fixed(100 * of.last.accuracy)} %`;
   const figures = `best and last accuracy ${pair(result)}, published ${pair(published)}`;
+  if (changedAt !== undefined)
+    return `δ or c was changed by hand from step ${changedAt} on, so this is another training than the published one: ${figures}.`;
   if (!agreeing) return `Differs from the published cell: ${differing.join("; ") || figures}.`;
   return result.backend === published.backend
     ? `Agrees with the published cell digit for digit: every loss, score and prediction (${figures}).`

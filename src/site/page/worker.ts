@@ -8,19 +8,22 @@ import { train } from "#src/training/train.js";
 import type { SiteFeatures } from "#src/site/types.js";
 import { startBackend } from "./backend.js";
 import { base64Of, bytesOf } from "./bytes.js";
-import type { FromTrainer, Range, ToTrainer } from "./messages.js";
+import type { DensityParameter, FromTrainer, Range, ToTrainer } from "./messages.js";
 
 const say = (message: FromTrainer) => postMessage(message);
 
 /** Resolves when a paused training may go on. */
 let resumed: Promise<void> = Promise.resolve();
 let resume = () => {};
+/** What the page wants δ and c to be, until they are. */
+const wanted = new Map<DensityParameter, number>();
 
 onmessage = ({ data }: MessageEvent<ToTrainer>) => {
   if (data.kind === "start")
     run(data).catch((error: unknown) =>
       say({ kind: "failed", message: error instanceof Error ? error.message : String(error) }),
     );
+  else if (data.kind === "set") wanted.set(data.parameter, data.value);
   else if (data.kind === "pause") resumed = new Promise((done) => (resume = done));
   else resume();
 };
@@ -81,13 +84,24 @@ function teller({ batch, epochs }: CellConfig, items: number): Keeper {
       // Messages of the page arrive between tasks alone.
       await new Promise((next) => setTimeout(next));
       await resumed;
+      for (const [name, value] of wanted) set(variables, name, value);
+      wanted.clear();
     },
   };
 }
 
-async function densityOf(variables: Record<string, tf.Variable>) {
-  const find = (name: string) => Object.entries(variables).find(([key]) => key.endsWith(`.${name}`))?.[1];
-  const [offset, variance] = [find("meanOffset"), find("scaledVariance")];
+type Variables = Record<string, tf.Variable>;
+
+const named = (variables: Variables, name: DensityParameter) =>
+  Object.entries(variables).find(([key]) => key.endsWith(`.${name}`))?.[1];
+
+function set(variables: Variables, name: DensityParameter, value: number): void {
+  const variable = named(variables, name);
+  if (variable) tf.tidy(() => variable.assign(tf.fill(variable.shape, value)));
+}
+
+async function densityOf(variables: Variables) {
+  const [offset, variance] = [named(variables, "meanOffset"), named(variables, "scaledVariance")];
   if (!offset || !variance) return {};
   const range = async (variable: tf.Variable): Promise<Range> => {
     const values = (await variable.data()) as Float32Array;
