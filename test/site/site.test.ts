@@ -214,7 +214,13 @@ describe("the site", { skip: noBrowser, concurrency: 2 }, () => {
       await page.waitForFunction(
         '[...document.querySelectorAll("figure [aria-label]")].some((e) => /δ \\+1\\.[45].*c \\+[56]\\./.test(e.getAttribute("aria-label")))',
       );
-      assert.match(await page.innerText("section[data-method]"), /changed by hand at step \d+: no longer/);
+      const note = /, δ or c changed by hand at step \d+: no longer/;
+      assert.match(await page.innerText("section[data-method]"), note);
+      await page.getByRole("button", { name: "Pause" }).click();
+      await page.getByLabel(/^c /).fill("4");
+      const [status] = await page.evaluate<string[]>(statuses);
+      assert.match(status!, note);
+      assert.match(status!, /^paused/);
       await page.getByRole("button", { name: "Stop" }).click();
     }));
 

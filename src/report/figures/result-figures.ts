@@ -141,17 +141,19 @@ export function learnedRangesOf(tables: readonly ResultTable[], method = SHOWN):
   );
 }
 
-/** The rows of every table, the paper beside here: decoders that see all items, or rows of LoRA and those at its budget. */
+/** The rows of every table, the paper beside here, of tasks that have begun: decoders that see all items, or rows of LoRA and those at its budget. */
 export function verdictOf(
   tables: readonly ResultTable[],
   which: "all items" | "few items" = "all items",
 ): Figure | undefined {
   const shown = (row: TableRow) => (seesAll(row) && row.group !== "recorded") === (which === "all items");
   if (!tables.some(({ rows }) => rows.some(shown))) return undefined;
+  // An axis with nothing on it says nothing.
+  const begun = tables.filter(({ rows }) => rows.some((row) => shown(row) && row.results.length));
   const subject = which === "all items" ? "every decoder" : "LoRA and decoders at its budget";
   return verdictFigure(
     `Accuracy of ${subject} in %: paper and here, scales differ`,
-    tables.map(({ task, rows }) => ({
+    (begun.length ? begun : tables).map(({ task, rows }) => ({
       title: task.title,
       paper: `${task.paper.data}, ${task.paper.encoder}`,
       here: `${task.here.data}, ${task.here.encoder}`,

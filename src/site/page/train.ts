@@ -198,6 +198,7 @@ class Session {
     const { accuracy, loss, density } = this.figures;
     const shown = this.trainings;
     if (!shown.length) return;
+    const epochs = Math.max(...shown.map(({ cell }) => cell.curve.length));
     const percent = (records: readonly EpochRecord[]) => ({
       x: records.map(({ epoch }) => epoch),
       y: records.map(({ accuracy }) => 100 * accuracy),
@@ -223,7 +224,10 @@ class Session {
           marker: { size: 8 },
         },
       ]),
-      layout: { xaxis: { title: { text: "epoch" }, dtick: 1 }, yaxis: { title: { text: "%" } } },
+      layout: {
+        xaxis: { title: { text: "epoch" }, range: [0.5, epochs + 0.5], dtick: epochs > 12 ? 5 : 1 },
+        yaxis: { title: { text: "test accuracy, %" } },
+      },
       numbers: {
         columns: ["epoch", ...shown.flatMap(({ row }) => [row.title, `${row.title}, published`])],
         rows: (shown[0]?.cell.curve ?? []).map(({ epoch }, i) => [
@@ -364,12 +368,16 @@ class Training {
     if (this.ended) return;
     this.worker?.postMessage(message);
     if (message.kind === "start") return;
-    this.held = message.kind === "pause";
+    if (message.kind !== "set") this.held = message.kind === "pause";
     this.says(this.worker ? "training" : "loading the hidden states");
   }
 
   private says(stage: string): void {
-    this.status.textContent = this.held ? "paused" : stage;
+    const hand =
+      this.changedAt === undefined
+        ? ""
+        : `, δ or c changed by hand at step ${this.changedAt}: no longer the published cell`;
+    this.status.textContent = (this.held ? "paused" : stage) + hand;
   }
 
   /** Sliders that set δ and c of all heads and features; training goes on from there. */
@@ -377,7 +385,6 @@ class Training {
     if (!this.hand.hidden) return;
     const set = (parameter: DensityParameter) => (value: number) => {
       this.changedAt ??= this.steps.at(-1) ?? 0;
-      this.status.textContent = `training, δ or c changed by hand at step ${this.changedAt}: no longer the published cell`;
       this.tell({ kind: "set", parameter, value });
     };
     this.hand.hidden = false;
@@ -414,7 +421,6 @@ class Training {
         this.status.replaceChildren(
           h("strong", {}, judged(message.result as CellResult, this.cell, this.changedAt)),
         );
-        this.hand.hidden = true;
         this.status.append(` Trained in ${fixed(message.seconds)} s.`);
         this.end();
         break;
@@ -437,6 +443,7 @@ class Training {
 
   private end(): void {
     this.ended = true;
+    this.hand.hidden = true;
     this.finish();
   }
 }

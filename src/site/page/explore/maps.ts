@@ -113,7 +113,7 @@ export const shares: Draw = (body, { state, results, rows }, redraw) => {
     height: 440,
     alt: `Each layer's share of the attention in %: ${shown.map(({ title, shares }) => `${title} from ${fixed(Math.min(...shares!.mean), 2)} to ${fixed(Math.max(...shares!.mean), 2)}`).join("; ")}`,
     caption:
-      "Share of each layer in all weights, mean ± standard deviation of the runs; equal weights would be the dotted line.",
+      "Share of each layer in all weights, mean ± standard deviation of the runs; equal weights would be the grey line.",
     data: [
       ...shown.map(({ title, place, shares }) => ({
         type: "scatter" as const,
@@ -131,7 +131,7 @@ export const shares: Draw = (body, { state, results, rows }, redraw) => {
         name: "equal weights",
         x: [1, shares!.mean.length],
         y: [100 / shares!.mean.length, 100 / shares!.mean.length],
-        line: { color: shade("soft"), dash: "dot" as const, width: 1.5 },
+        line: { color: shade("soft"), width: 1.5 },
       })),
     ],
     layout: {
