@@ -12,6 +12,7 @@ import type { CellResult, Preset } from "../experiments/types.js";
 import { comparisons } from "../report/claims/comparisons.js";
 import { claimsNote, verdictNote } from "../report/claims/verdict.js";
 import { publishedTable } from "../report/pages/published.js";
+import { placeOf } from "../report/figures/method-style.js";
 import { confusionCounts, importanceFactors, sharesOfLayers } from "../report/tables/attention-maps.js";
 import { resultTable } from "../report/tables/rows.js";
 import type {
@@ -119,6 +120,7 @@ export function taskResults(preset: Preset, task: string): TaskResults {
       {
         name: method.name,
         title: titleOf(title, cells[0]!),
+        place: placeOf(method.name),
         group,
         ...(method.note && { note: method.note }),
         parameters: cells[0]!.parameters,

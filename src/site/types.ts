@@ -51,6 +51,8 @@ export interface TaskResults {
 export interface RowEntry {
   name: string;
   title: string;
+  /** Its place among all methods: what it looks like in every view. */
+  place: number;
   group: string;
   note?: string;
   parameters: { total: number; withoutLastLinear: number; attention: number };

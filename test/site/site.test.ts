@@ -13,7 +13,8 @@ import { freshFolder } from "../support/files.js";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PATIENCE = 120_000;
 
-describe("the site", { skip: noBrowser }, () => {
+// Two at a time: a training keeps one core, opening pages the other.
+describe("the site", { skip: noBrowser, concurrency: 2 }, () => {
   const site = join(freshFolder(), "site");
   const home = pathToFileURL(join(site, "index.html")).href;
   let browser: Browser;
@@ -117,6 +118,38 @@ describe("the site", { skip: noBrowser }, () => {
         { colorScheme, viewport: { width, height: 900 } },
       ));
 
+  it("links no verdict that is not there, and cuts none off on a phone", () =>
+    open(
+      "#/verdict?preset=small",
+      async (page) => {
+        const links = await page.$$eval("table.verdicts a", (all) =>
+          all.map(({ textContent }) => textContent!),
+        );
+        assert.ok(links.length > 0);
+        for (const text of links) assert.match(text, /^[▲▼=◇?] [a-z][a-z0-9 ]+$/);
+        assert.doesNotMatch(await page.innerText("main strong"), /–/);
+        const inside = await page.$$eval("table.verdicts :is(th[scope=row], a)", (all) =>
+          all.every((element) => element.getBoundingClientRect().right <= 390),
+        );
+        assert.ok(inside);
+      },
+      { viewport: { width: 390, height: 900 } },
+    ));
+
+  it("gives a row one colour, whatever stands beside it", () =>
+    open("#/explore?preset=quick&task=speech&view=costs&rows=no-attention", async (page) => {
+      const colourOf = (title: string) =>
+        page.evaluate<string>(
+          `Array.from(document.querySelectorAll("figure .traces")).find((entry) => entry.textContent.includes(${JSON.stringify(title)})).querySelector(".legendsymbols path.scatterpts").style.fill`,
+        );
+      await drawn(page, 1);
+      const alone = await colourOf("No attention");
+      await page.getByLabel("DAAMv1", { exact: true }).check();
+      await page.waitForFunction(`document.querySelectorAll("figure .traces").length === 2`);
+      assert.equal(await colourOf("No attention"), alone);
+      assert.notEqual(await colourOf("DAAMv1"), alone);
+    }));
+
   it("opens a comparison by keyboard, in an address of its own", () =>
     open("#/verdict?preset=quick", async (page) => {
       await page.keyboard.press("Tab");
@@ -161,8 +194,13 @@ describe("the site", { skip: noBrowser }, () => {
   it("trains a cell on WebAssembly, from a folder, to the published digits", () =>
     open("#/train?task=speech&a=daam-v1&b=none&run=1&backend=wasm", async (page) => {
       await page.getByRole("button", { name: "Train" }).click();
+      // At once: nothing is loaded yet.
+      await page.getByRole("button", { name: "Stop" }).click();
+      assert.deepEqual(await page.evaluate(statuses), ["stopped"]);
+      await page.getByRole("button", { name: "Train" }).click();
       await page.getByRole("button", { name: "Pause" }).click();
-      await page.waitForFunction(`${statuses}.includes("paused")`);
+      await page.waitForFunction(`/wasm, /.test(document.querySelector("section").textContent)`);
+      assert.deepEqual(await page.evaluate(statuses), ["paused"]);
       await page.getByRole("button", { name: "Go on" }).click();
       await trained(page);
       assert.match(await page.innerText("section[data-method]"), /digit for digit/);
@@ -176,7 +214,13 @@ describe("the site", { skip: noBrowser }, () => {
       await page.waitForFunction(
         '[...document.querySelectorAll("figure [aria-label]")].some((e) => /δ \\+1\\.[45].*c \\+[56]\\./.test(e.getAttribute("aria-label")))',
       );
-      assert.match(await page.innerText("section[data-method]"), /changed by hand at step \d+: no longer/);
+      const note = /, δ or c changed by hand at step \d+: no longer/;
+      assert.match(await page.innerText("section[data-method]"), note);
+      await page.getByRole("button", { name: "Pause" }).click();
+      await page.getByLabel(/^c /).fill("4");
+      const [status] = await page.evaluate<string[]>(statuses);
+      assert.match(status!, note);
+      assert.match(status!, /^paused/);
       await page.getByRole("button", { name: "Stop" }).click();
     }));
 

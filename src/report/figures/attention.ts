@@ -44,7 +44,11 @@ export function importanceHeatmap(title: string, factors: number[][]): Figure {
 }
 
 /** Each layer's percentage of the total attention, mean ± sd over runs; a dashed line where all would be equal. */
-export function layerShares(title: string, shares: { mean: number[]; sd?: number[] }): Figure {
+export function layerShares(
+  title: string,
+  shares: { mean: number[]; sd?: number[] },
+  colour = colours[4]!,
+): Figure {
   const layers = shares.mean.length;
   const equal = 100 / layers;
   const tops = shares.mean.map((share, i) => share + (shares.sd?.[i] ?? 0));
@@ -54,7 +58,7 @@ export function layerShares(title: string, shares: { mean: number[]; sd?: number
         type: "bar",
         x: shares.mean.map((_, layer) => layer + 1),
         y: shares.mean.map(brief),
-        marker: { color: colours[4], line: { color: ink, width: 1 } },
+        marker: { color: colour, line: { color: ink, width: 1 } },
         ...(shares.sd && {
           error_y: { type: "data", array: shares.sd.map(brief), color: ink, thickness: 1.2, width: 4 },
         }),
@@ -103,31 +107,31 @@ export interface LearnedRange {
 
 /** Ranges of δ (left) and c (right) per task, the paper's beside ours; start values as vertical lines. */
 export function learnedRanges(title: string, ranges: LearnedRange[]): Figure {
-  const rows = ranges.flatMap(({ task, paper, here }) => [
-    { label: `${task}, paper`, range: paper, colour: muted, symbol: "square-open" },
-    { label: `${task}, here`, range: here, colour: colours[0]!, symbol: "circle" },
-  ]);
+  const rows = ranges
+    .flatMap(({ task, paper, here }) => [
+      { label: `${task}, paper`, range: paper, colour: muted, symbol: "square-open" },
+      { label: `${task}, here`, range: here, colour: colours[0]!, symbol: "circle" },
+    ])
+    .filter(({ range }) => range);
   const panels = [
     { key: "meanOffset", text: "mean offset δ (starts at 0)", start: 0, suffix: "" },
     { key: "scaledVariance", text: "scaled variance c (starts at 2)", start: 2, suffix: "2" },
   ] as const;
   const data = panels.flatMap(({ key, suffix }) =>
-    rows
-      .filter(({ range }) => range)
-      .map(
-        ({ label, range, colour, symbol }) =>
-          ({
-            type: "scatter",
-            mode: "lines+markers",
-            x: range![key].map(brief),
-            y: [label, label],
-            line: { color: colour, width: 3 },
-            marker: { color: colour, symbol, size: 9 },
-            xaxis: `x${suffix}`,
-            showlegend: false,
-            hovertemplate: "%{y}: %{x}<extra></extra>",
-          }) as Data,
-      ),
+    rows.map(
+      ({ label, range, colour, symbol }) =>
+        ({
+          type: "scatter",
+          mode: "lines+markers",
+          x: range![key].map(brief),
+          y: [label, label],
+          line: { color: colour, width: 3 },
+          marker: { color: colour, symbol, size: 9 },
+          xaxis: `x${suffix}`,
+          showlegend: false,
+          hovertemplate: "%{y}: %{x}<extra></extra>",
+        }) as Data,
+    ),
   );
   const left = 30 + 7 * Math.max(...rows.map((row) => row.label.length));
   return {

@@ -23,6 +23,8 @@ export interface DifferencePanel {
 
 const PANEL = { width: 330, height: 250, gap: 0.06 };
 const LEGEND_ROW = 29;
+/** Of a legend: an entry's line and mark, and a letter of its name. */
+const [MARK, LETTER] = [56, 7.2];
 /** Room below the panels of a row for ticks and axis title, and above for titles. */
 const [BELOW, ABOVE] = [56, 34];
 /** Lines stand beside each other, so that their intervals do. */
@@ -35,15 +37,20 @@ const APART = 0.11;
 export function differencesFigure(
   title: string,
   rows: readonly (readonly DifferencePanel[])[],
-  { places, own, margin }: { places: readonly string[]; own?: string; margin: number },
+  { places, own, margin: equal }: { places: readonly string[]; own?: string; margin: number },
 ): Figure {
   const names = rows.map((panels) => [
     ...new Set(panels.flatMap(({ lines }) => lines.map(({ name }) => name))),
   ]);
   const columns = Math.max(...rows.map((panels) => panels.length));
-  const legendColumns = columns > 1 ? 3 : 2;
+  const margin = { l: 64, r: 20, t: 56, b: 44 };
+  const across = Math.max(760, 90 + PANEL.width * columns);
+  const legendColumns = names.map((lines) => {
+    const entry = MARK + LETTER * Math.max(...lines.map(({ length }) => length));
+    return Math.max(1, Math.floor((across - margin.l - margin.r) / entry));
+  });
   const heights = names.map(
-    (lines) => ABOVE + PANEL.height + BELOW + LEGEND_ROW * Math.ceil(lines.length / legendColumns),
+    (lines, r) => ABOVE + PANEL.height + BELOW + LEGEND_ROW * Math.ceil(lines.length / legendColumns[r]!),
   );
   const inner = heights.reduce((sum, height) => sum + height, 0);
   const width = (1 - PANEL.gap * (columns - 1)) / columns;
@@ -63,7 +70,7 @@ export function differencesFigure(
       y: bottom - BELOW / inner,
       yanchor: "top",
       orientation: "h",
-      entrywidth: 1 / legendColumns - 0.01,
+      entrywidth: 1 / legendColumns[r]! - 0.01,
       entrywidthmode: "fraction",
     };
     const shown = new Set<string>();
@@ -89,7 +96,7 @@ export function differencesFigure(
         ...(p === 0 && { title: { text: "difference, points" } }),
       };
       annotations.push(panelTitle(title, left, top + 4 / inner));
-      shapes.push(band(suffix, margin));
+      shapes.push(band(suffix, equal));
       lines.forEach((line) => {
         const at = names[r]!.indexOf(line.name);
         const offset = APART * (at - (names[r]!.length - 1) / 2);
@@ -102,19 +109,20 @@ export function differencesFigure(
   return {
     data,
     layout: look(title, {
-      width: Math.max(760, 90 + PANEL.width * columns),
-      height: inner + 56 + 44,
-      margin: { l: 64, r: 20, t: 56, b: 44 },
+      width: across,
+      height: inner + margin.t + margin.b,
+      margin,
       shapes: shapes as Layout["shapes"],
       annotations: [
         ...annotations,
         {
           ...panelTitle(
-            `Bars: 95 % intervals; band: ± ${margin} point; hollow: a row learned nothing in some runs` +
+            `Bars: 95 % intervals; band: ± ${equal} point; hollow: a row learned nothing in some runs` +
               (own === undefined ? "." : `;<br>${own}: each row at the rate that it chose.`),
             0,
             -26 / inner,
           ),
+          align: "left",
           font: { size: 11, color: muted },
         },
       ] as Layout["annotations"],

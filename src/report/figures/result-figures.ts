@@ -42,13 +42,15 @@ const SHOWN = "daam-v1";
 const dataset = ({ task }: ResultTable) => `${task.here.data}, ${task.here.encoder}`;
 
 /** Which rate a row stands for, where it has run at several. */
-const atChosen = (table: ResultTable) => (severalRates(table).length ? ", at the rate each row chose" : "");
+const atChosen = (table: ResultTable) => (severalRates(table).length ? ", at chosen rates" : "");
 
 /** "5 folds × 5 seeds", "2 of 10 runs": of the given rows those that have most. */
 function runsOf({ task, runs }: ResultTable, rows: readonly TableRow[]): string {
   const most = Math.max(0, ...rows.map(({ results }) => results.length));
   const fewest = Math.min(...rows.map(({ results }) => results.length));
-  return most < runs || fewest < most ? `up to ${most} of ${runsText(task, runs)}` : runsText(task, runs);
+  return most < runs || fewest < most
+    ? `up to ${most} runs of ${runsText(task, runs)}`
+    : runsText(task, runs);
 }
 
 /** Test accuracy over the epochs, published decoders beside corrected and added ones; rows that saw fewer items are left out. */
@@ -76,7 +78,7 @@ export function learningCurvesOf(table: ResultTable): Figure {
 /** Last-epoch accuracy of every row against its trained parameters and its seconds of training a run; a star marks rows that saw fewer items. */
 export function efficiencyOf(table: ResultTable): Figure {
   return efficiencyFigure(
-    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd over runs${atChosen(table)} (*: fewer items)`,
+    `Accuracy against cost: ${dataset(table)}, last epoch, mean ± sd${atChosen(table)} (*: fewer items)`,
     table.rows
       .filter((row) => row.results.length)
       .map((row) => ({
@@ -122,7 +124,8 @@ export function sharesOf(table: ResultTable, method = SHOWN): Figure | undefined
   const row = rowOf(table, method);
   const shares = row && sharesOfLayers(row.results);
   const title = `Share of each layer in the attention: ${row?.title}, ${dataset(table)}`;
-  return shares && layerShares(title, row.results.length > 1 ? shares : { mean: shares.mean });
+  const shown = row && row.results.length > 1 ? shares : shares && { mean: shares.mean };
+  return shown && layerShares(title, shown, styleOf(method).colour);
 }
 
 /** Learned δ and c of a method, widest over runs, beside the paper's. */
@@ -138,17 +141,19 @@ export function learnedRangesOf(tables: readonly ResultTable[], method = SHOWN):
   );
 }
 
-/** The rows of every table, the paper beside here: decoders that see all items, or rows of LoRA and those at its budget. */
+/** The rows of every table, the paper beside here, of tasks that have begun: decoders that see all items, or rows of LoRA and those at its budget. */
 export function verdictOf(
   tables: readonly ResultTable[],
   which: "all items" | "few items" = "all items",
 ): Figure | undefined {
   const shown = (row: TableRow) => (seesAll(row) && row.group !== "recorded") === (which === "all items");
   if (!tables.some(({ rows }) => rows.some(shown))) return undefined;
+  // An axis with nothing on it says nothing.
+  const begun = tables.filter(({ rows }) => rows.some((row) => shown(row) && row.results.length));
   const subject = which === "all items" ? "every decoder" : "LoRA and decoders at its budget";
   return verdictFigure(
-    `Accuracy of ${subject} in %: the paper beside here`,
-    tables.map(({ task, rows }) => ({
+    `Accuracy of ${subject} in %: paper and here, scales differ`,
+    (begun.length ? begun : tables).map(({ task, rows }) => ({
       title: task.title,
       paper: `${task.paper.data}, ${task.paper.encoder}`,
       here: `${task.here.data}, ${task.here.encoder}`,
@@ -173,9 +178,10 @@ function marked(label: string, { results }: TableRow, { classes }: Task, here = 
   return n ? `${label} (${here}${n} of ${results.length} collapsed)` : label;
 }
 
-/** Variants of an ablation; the dashed line is no attention on all layers, last epoch, at their rate where they have one. */
+/** Variants of an ablation, those that have run where some have; the dashed line is no attention on all layers, last epoch, at their rate where they have one. */
 export function ablationOf(title: string, entries: readonly AblationEntry[], table: ResultTable): Figure {
   const several = severalRates(table).length > 0;
+  const ran = entries.filter(({ row }) => row.results.length);
   const rates = [...new Set(entries.flatMap(({ row }) => ratesOf(row)))].sort((a, b) => a - b);
   const found = rowOf(table, "no-attention");
   const none = found && several && rates.length === 1 ? rowAt(found, rates[0]!) : found;
@@ -184,7 +190,7 @@ export function ablationOf(title: string, entries: readonly AblationEntry[], tab
   const noise = single && !foldsOf(table) && none ? rangeOf(none) : undefined;
   return ablationFigure(
     several ? `${title} at ${rates.map(rateText).join(", ")}` : title,
-    entries.map(({ label, row }) => {
+    (ran.length ? ran : entries).map(({ label, row }) => {
       const [best, last] = [summary(row, "best"), summary(row, "last")];
       return { label: marked(label, row, table.task), ...(best && { best }), ...(last && { last }) };
     }),

@@ -184,7 +184,8 @@ export function ablationFigure(
       dots("last epoch", "last", "diamond-open", colours[3]!),
     ],
     layout: look(title, {
-      width: 540 + left,
+      // A title of 15 pixels has letters of 8.4 on average.
+      width: left + Math.max(540, 8.4 * title.length + 30),
       height: (noise ? 212 : 190) + 34 * points.length,
       margin: { l: left, r: 30, t: 82, b: noise ? 130 : 108 },
       xaxis: { title: { text: "test accuracy, %" } },

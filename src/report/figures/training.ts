@@ -1,5 +1,6 @@
 /** Figures of training: learning curves and confusion matrices. Pure: numbers in, a Plotly figure out. */
 import type { Data, Layout } from "plotly.js";
+import { type ColourScale, inkOn } from "./contrast.js";
 import {
   brief,
   colourTitle,
@@ -105,13 +106,21 @@ function curveTraces({ name, mean, sd, collapsed, style }: Curve, index: number,
 }
 
 /** Few of a hundred are told from none. */
-const fromWhite = [
+const fromWhite: ColourScale = [
   [0, "#ffffff"],
   [0.1, "#c6dbef"],
   [0.3, "#6baed6"],
   [0.6, "#2171b5"],
   [1, "#08306b"],
 ];
+
+const cellText = (x: number, y: number, n: number, share: number) => ({
+  x,
+  y,
+  text: `${n}<br>${share.toFixed(0)} %`,
+  showarrow: false,
+  font: { size: 12, color: inkOn(fromWhite, share / 100).ink },
+});
 
 /**
  * Counts [true class][predicted class], coloured by the share of the true class. Up to 20 classes are named and
@@ -141,11 +150,6 @@ export function confusionMatrix(title: string, classes: string[], counts: number
         xgap: named ? 2 : 0.01,
         ygap: named ? 2 : 0.01,
         hovertemplate: "true %{y}<br>predicted %{x}<br>%{z:.1f} %<extra></extra>",
-        ...(named && {
-          text: counts.map((row, i) => row.map((n, j) => `${n}<br>${shares[i]![j]!.toFixed(0)} %`)),
-          texttemplate: "%{text}",
-          textfont: { size: 12 },
-        }),
       } as unknown as Data,
     ],
     layout: {
@@ -153,7 +157,10 @@ export function confusionMatrix(title: string, classes: string[], counts: number
         width: left + side + 110,
         height: side + 120,
         margin: { l: left, r: 110, t: 56, b: 64 },
-        annotations: [colourTitle("% of the true class")],
+        annotations: [
+          colourTitle("% of the true class"),
+          ...(named ? counts.flatMap((row, i) => row.map((n, j) => cellText(j, i, n, shares[i]![j]!))) : []),
+        ],
         xaxis: {
           title: { text: named ? "predicted" : "predicted class, by number" },
           showgrid: false,

@@ -3,6 +3,7 @@ import { robustnessMethods } from "../../experiments/plan/robustness.js";
 import type { Preset } from "../../experiments/types.js";
 import { type Shift, severity, shiftName, shiftWords } from "../../shifts/shift.js";
 import type { Figure } from "../figures/figure.js";
+import { styleOf } from "../figures/method-style.js";
 import { learningCurves } from "../figures/training.js";
 import { collapsedOf } from "../tables/attention-maps.js";
 import {
@@ -62,10 +63,12 @@ export function robustnessFigure(of: Robustness): Figure | undefined {
       },
       curves: rows.map((method) => {
         const summaries = names.map((set) => summaryOf(of, method, set)!);
-        const collapsed = collapsedOf(cellsOf(of, method), task.classes.length);
+        const cells = cellsOf(of, method);
+        const collapsed = collapsedOf(cells, task.classes.length);
         return {
-          name: titleOf(method) + (collapsed ? ` (${collapsed} collapsed)` : ""),
+          name: titleOf(method) + (collapsed ? ` (${collapsed} of ${cells.length} collapsed)` : ""),
           collapsed: collapsed > 0,
+          style: styleOf(method),
           mean: summaries.map(({ mean }) => mean),
           sd: summaries.map(({ sd }) => sd),
         };

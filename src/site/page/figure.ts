@@ -22,10 +22,12 @@ let plotly: Promise<Plotly> | undefined;
 const loadPlotly = () =>
   (plotly ??= script("plotly.js").then(() => (globalThis as unknown as { Plotly: Plotly }).Plotly));
 
-const light = ["#332288", "#882255", "#117733", "#b0413e", "#0f766e", "#8a6d00"];
-const dark = ["#a9a4ff", "#ff9ac1", "#72d38f", "#ffab91", "#62d6c9", "#e8c658"];
+// prettier-ignore
+const light = ["#332288", "#882255", "#117733", "#b0413e", "#0f766e", "#8a6d00", "#2f74b5", "#9a3a8f", "#6b6b00", "#6a6a6a", "#1d1d22", "#b35806"];
+// prettier-ignore
+const dark = ["#a9a4ff", "#ff9ac1", "#72d38f", "#ffab91", "#62d6c9", "#e8c658", "#7fbdf0", "#e59be0", "#cfcf6a", "#b9b9b9", "#f4f4f4", "#ffa95a"];
 export const dashes = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"] as const;
-export const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "star"] as const;
+export const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "star", "x"] as const;
 
 export const isDark = () => document.documentElement.dataset.theme === "dark";
 const palette = () => (isDark() ? dark : light);
@@ -75,6 +77,12 @@ function layoutOf({ layout = {}, height = 380 }: Picture): Partial<Layout> {
     automargin: true,
   };
   const { xaxis, yaxis, ...rest } = layout;
+  // A title without a standoff lies over labels that are longer than most.
+  const titled = ({ title, ...own }: Partial<Layout["xaxis"]> = {}) => ({
+    ...axis,
+    ...own,
+    ...(title && { title: { standoff: 10, ...title } }),
+  });
   return {
     height,
     margin: { l: 56, r: 16, t: 16, b: 58 },
@@ -84,8 +92,8 @@ function layoutOf({ layout = {}, height = 380 }: Picture): Partial<Layout> {
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, xanchor: "left" },
     hoverlabel: { bgcolor: shade("raised"), font: { color: shade("ink") } },
     ...rest,
-    xaxis: { ...axis, ...xaxis },
-    yaxis: { ...axis, ...yaxis },
+    xaxis: titled(xaxis),
+    yaxis: titled(yaxis),
   };
 }
 

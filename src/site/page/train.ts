@@ -198,6 +198,7 @@ class Session {
     const { accuracy, loss, density } = this.figures;
     const shown = this.trainings;
     if (!shown.length) return;
+    const epochs = Math.max(...shown.map(({ cell }) => cell.curve.length));
     const percent = (records: readonly EpochRecord[]) => ({
       x: records.map(({ epoch }) => epoch),
       y: records.map(({ accuracy }) => 100 * accuracy),
@@ -206,24 +207,27 @@ class Session {
       height: 340,
       alt: `Test accuracy by epoch: ${shown.map(({ row, records }) => `${row.title} ${records.length ? fixed(100 * records.at(-1)!.accuracy) : "not yet"}`).join(", ")}`,
       caption: "Test accuracy after each epoch; dashed, as published.",
-      data: shown.flatMap(({ row, cell, records, at }) => [
+      data: shown.flatMap(({ row, cell, records }) => [
         {
           type: "scatter",
           mode: "lines",
           name: `${row.title}, published`,
           ...percent(cell.curve),
-          line: { color: colour(at), dash: "dash", width: 2 },
+          line: { color: colour(row.place), dash: "dash", width: 2 },
         },
         {
           type: "scatter",
           mode: "lines+markers",
           name: row.title,
           ...percent(records),
-          line: { color: colour(at), width: 3 },
+          line: { color: colour(row.place), width: 3 },
           marker: { size: 8 },
         },
       ]),
-      layout: { xaxis: { title: { text: "epoch" }, dtick: 1 }, yaxis: { title: { text: "%" } } },
+      layout: {
+        xaxis: { title: { text: "epoch" }, range: [0.5, epochs + 0.5], dtick: epochs > 12 ? 5 : 1 },
+        yaxis: { title: { text: "test accuracy, %" } },
+      },
       numbers: {
         columns: ["epoch", ...shown.flatMap(({ row }) => [row.title, `${row.title}, published`])],
         rows: (shown[0]?.cell.curve ?? []).map(({ epoch }, i) => [
@@ -238,13 +242,13 @@ class Session {
       height: 340,
       alt: `Training loss by step, mean of neighbours: ${shown.map(({ row, smooth }) => `${row.title} ${smooth.at(-1)?.toPrecision(3) ?? "not yet"}`).join(", ")}`,
       caption: "Training loss of the batches, mean of neighbours.",
-      data: shown.map(({ row, steps, smooth, at }) => ({
+      data: shown.map(({ row, steps, smooth }) => ({
         type: "scatter",
         mode: "lines",
         name: row.title,
         x: [...steps],
         y: [...smooth],
-        line: { color: colour(at), width: 2 },
+        line: { color: colour(row.place), width: 2 },
       })),
       layout: { showlegend: true, xaxis: { title: { text: "step" } }, yaxis: { title: { text: "loss" } } },
     });
@@ -307,6 +311,9 @@ class Training {
   private changedAt?: number;
   readonly element: HTMLElement;
   private worker?: Worker;
+  /** Also before there is a worker to tell. */
+  private held = false;
+  private ended = false;
   private finish: () => void = () => {};
 
   constructor(
@@ -334,12 +341,13 @@ class Training {
     source: string,
     given: Pick<Extract<ToTrainer, { kind: "start" }>, "split" | "features" | "binaries" | "backend">,
   ): Promise<void> {
+    if (this.ended) return Promise.resolve();
     const config = this.cell.config!;
     if (config.features !== given.features.id) {
       this.failed(`the published cell was trained on ${config.features}, here is ${given.features.id}`);
       return Promise.resolve();
     }
-    this.status.textContent = "starting";
+    this.says("starting");
     const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     this.worker = new Worker(address);
     return new Promise((resolve) => {
@@ -352,13 +360,24 @@ class Training {
       this.worker!.onerror = ({ message }) => this.failed(message);
       this.worker!.onmessage = ({ data }: MessageEvent<FromTrainer>) => this.hear(data);
       this.tell({ kind: "start", config, ...given });
+      if (this.held) this.tell({ kind: "pause" });
     });
   }
 
   tell(message: ToTrainer): void {
+    if (this.ended) return;
     this.worker?.postMessage(message);
-    if (message.kind === "pause") this.status.textContent = "paused";
-    if (message.kind === "resume") this.status.textContent = "training";
+    if (message.kind === "start") return;
+    if (message.kind !== "set") this.held = message.kind === "pause";
+    this.says(this.worker ? "training" : "loading the hidden states");
+  }
+
+  private says(stage: string): void {
+    const hand =
+      this.changedAt === undefined
+        ? ""
+        : `, δ or c changed by hand at step ${this.changedAt}: no longer the published cell`;
+    this.status.textContent = (this.held ? "paused" : stage) + hand;
   }
 
   /** Sliders that set δ and c of all heads and features; training goes on from there. */
@@ -366,7 +385,6 @@ class Training {
     if (!this.hand.hidden) return;
     const set = (parameter: DensityParameter) => (value: number) => {
       this.changedAt ??= this.steps.at(-1) ?? 0;
-      this.status.textContent = `training, δ or c changed by hand at step ${this.changedAt}: no longer the published cell`;
       this.tell({ kind: "set", parameter, value });
     };
     this.hand.hidden = false;
@@ -383,7 +401,7 @@ class Training {
     switch (message.kind) {
       case "backend":
         this.where.textContent = message.line;
-        this.status.textContent = "training";
+        this.says("training");
         break;
       case "steps": {
         const { done, of, loss, density } = message;
@@ -403,9 +421,8 @@ class Training {
         this.status.replaceChildren(
           h("strong", {}, judged(message.result as CellResult, this.cell, this.changedAt)),
         );
-        this.hand.hidden = true;
         this.status.append(` Trained in ${fixed(message.seconds)} s.`);
-        this.finish();
+        this.end();
         break;
       case "failed":
         this.failed(message.message);
@@ -415,12 +432,18 @@ class Training {
 
   failed(why: string): void {
     this.status.textContent = `This could not be trained: ${why}`;
-    this.finish();
+    this.end();
   }
 
   stop(): void {
-    if (!this.worker) return;
+    if (this.ended) return;
     this.status.textContent = "stopped";
+    this.end();
+  }
+
+  private end(): void {
+    this.ended = true;
+    this.hand.hidden = true;
     this.finish();
   }
 }

@@ -33,7 +33,7 @@ export const verdict: Page = (root, query, index) => {
       ? verdicts(preset, index.tasks, claim?.claim, task?.name)
       : h("p", {}, "No comparison of this preset is published yet."),
   );
-  if (claim && task && claim.tasks[task.name]) {
+  if (claim && task && isThere(claim.tasks[task.name]?.verdict ?? "–")) {
     const section = h("section", { id: "comparison", tabindex: -1, "aria-labelledby": "comparison-title" });
     root.append(section);
     comparison(section, preset, claim, task, index.notes);
@@ -49,11 +49,17 @@ function summaryOf({ name, claims }: PresetEntry): string {
     n: words.filter((other) => other === word).length,
   }));
   const list = counts.sort((a, b) => b.n - a.n).map(({ word, n }) => `${n} ${word}`);
-  return `In preset ${name}, of ${words.length} comparisons: ${list.join(", ")}.`;
+  const open = claims.some(({ tasks }) =>
+    Object.values(tasks).some(({ verdict }) => !isThere(verdict) || /incomplete/.test(verdict)),
+  );
+  return `In preset ${name}${open ? ", of which cells are missing yet" : ""}, of ${words.length} comparisons: ${list.join(", ")}.`;
 }
 
-/** The verdict without its reason in brackets. */
-const wordOf = (text: string) => text.replace(/ \(.*/, "").replace(/,.*/, "");
+/** The verdict without what it rests on; where nothing is found yet, that. */
+const wordOf = (text: string) =>
+  isThere(text) ? text.replace(/ \(.*/, "").replace(/[,:].*/, "") : "not run yet";
+
+const isThere = (verdict: string) => verdict !== "–";
 
 const looks: [start: RegExp, look: string, sign: string][] = [
   [/^better/, "good", "▲"],
@@ -73,7 +79,8 @@ function verdicts(
   const columns = tasks.filter(({ name }) => preset.tasks.includes(name));
   const cell = (entry: ClaimEntry, { name, title }: TaskEntry) => {
     const found = entry.tasks[name];
-    if (!found) return h("td", { "data-column": title }, "–");
+    if (!found || !isThere(found.verdict))
+      return h("td", { "data-column": title }, h("span", { class: "soft" }, wordOf("–")));
     const [, look, sign] = lookOf(found.verdict);
     const current = entry.claim === claim && name === task;
     return h(
@@ -267,7 +274,7 @@ function drawIntervals(figure: Figure, lines: readonly Record<string, string>[])
     layout: {
       showlegend: false,
       xaxis: { title: { text: "points" }, zeroline: true, zerolinewidth: 2 },
-      yaxis: { autorange: "reversed", gridcolor: "rgba(0,0,0,0)" },
+      yaxis: { range: [spans.length + points.length - 0.5, -0.5], gridcolor: "rgba(0,0,0,0)" },
     },
     numbers: {
       columns: ["", "difference", "from", "to"],
@@ -286,6 +293,9 @@ function drawIntervals(figure: Figure, lines: readonly Record<string, string>[])
 
 const spanText = ({ label, mean, low, high }: Span) =>
   `${label} ${signed(mean)} (${signed(low)} to ${signed(high)})`;
+
+/** Of marks that belong to one run; six fit between two. */
+const APART = 0.13;
 
 function drawSeeds(
   figure: Figure,
@@ -307,7 +317,8 @@ function drawSeeds(
           type: "scatter" as const,
           mode: "markers" as const,
           name: `${protocol} epoch${rates.length > 1 ? `, ${rate}` : ""}`,
-          x: own.map(({ run }) => run),
+          // Beside each other, so that none hides another.
+          x: own.map(({ run }) => run + APART * (2 * i + p - rates.length + 0.5)),
           y: own.map((pair) => pair[protocol]),
           marker: {
             color: protocol === "last" ? colour(i) : "rgba(0,0,0,0)",
@@ -319,7 +330,7 @@ function drawSeeds(
       }),
     ),
     layout: {
-      xaxis: { title: { text: "run" }, dtick: pairs.length > 12 ? 5 : 1 },
+      xaxis: { title: { text: "run" }, dtick: Math.max(...pairs.map(({ run }) => run)) > 12 ? 5 : 1 },
       yaxis: { title: { text: "points" }, zeroline: true, zerolinewidth: 2, zerolinecolor: shade("soft") },
     },
     numbers: {

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "#src/errors.js";
 import { boundedScores, densityWeights, entropies, meanOffsets } from "#src/report/figures/density.js";
-import { importanceHeatmap, layerShares } from "#src/report/figures/attention.js";
+import { createCanvas } from "@napi-rs/canvas";
+import { differencesFigure } from "#src/report/figures/differences.js";
+import { importanceHeatmap, layerShares, learnedRanges } from "#src/report/figures/attention.js";
 import { batchLeakFigure } from "#src/report/figures/leak.js";
 import { ablationFigure } from "#src/report/figures/results.js";
 import { confusionMatrix } from "#src/report/figures/training.js";
@@ -71,6 +73,12 @@ const cases: Record<string, { figure: Figure; words: string[] }> = {
     figure: verdictOf([table], "few items")!,
     words: ["LoRA+ (r=4)", "not run yet"],
   },
+  "ablation with a long title": {
+    figure: ablationFigure("What density attention learns (Speech emotion, 1 fold, incomplete) at 1e-3", [
+      { label: "none", best: { mean: 50, sd: 0, n: 1 } },
+    ]),
+    words: ["none"],
+  },
   ablation: {
     figure: ablationFigure("A", [{ label: "g = 1", best: { mean: 50, sd: 0, n: 1 } }], {
       label: "none",
@@ -132,14 +140,46 @@ test("heatmaps wider than 512 features are averaged", () => {
   assert.ok(z[0]!.every((value) => value === 0.5));
 });
 
+test("entries of a legend have room for their names", () => {
+  const names = [
+    "DAAMv1 − MHA, as published (over the batch)",
+    "DAAMv1 − Softmax weights of the layers",
+    "a − b",
+  ];
+  const points = [{ at: "1e-3", mean: 1, collapsed: false }];
+  const panel = { title: "P", lines: names.map((name) => ({ name, points })) };
+  const { layout } = differencesFigure("D", [[panel, panel], [panel]], { places: ["1e-3"], margin: 1 });
+  const { width, margin } = layout;
+  const { legend, legend2 } = layout as unknown as Record<string, { entrywidth: number }>;
+  const context = createCanvas(1, 1).getContext("2d");
+  context.font = '12px "DejaVu Sans"';
+  for (const { entrywidth } of [legend!, legend2!])
+    for (const name of names) {
+      const room = entrywidth * (width - margin!.l! - margin!.r!) - 40;
+      assert.ok(context.measureText(name).width <= room, `${name}: ${room}`);
+    }
+});
+
+test("learned ranges leave out what there is none of", () => {
+  const of = { meanOffset: [-1, 1], scaledVariance: [1, 3] } as {
+    meanOffset: [number, number];
+    scaledVariance: [number, number];
+  };
+  const { layout } = learnedRanges("R", [
+    { task: "speech", paper: of, here: of },
+    { task: "vision", paper: of },
+  ]);
+  assert.deepEqual(layout.yaxis!.categoryarray, ["speech, paper", "speech, here", "vision, paper"]);
+});
+
 test("many classes are not annotated", () => {
   const classes = Array.from({ length: 30 }, (_, i) => `class ${i}`);
-  const [trace] = confusionMatrix(
+  const { layout } = confusionMatrix(
     "many",
     classes,
     classes.map(() => classes.map(() => 1)),
-  ).data;
-  assert.ok(!("text" in trace!));
+  );
+  assert.equal(layout.annotations!.length, 1);
 });
 
 test("a PNG has the size of the figure times the scale", async () => {

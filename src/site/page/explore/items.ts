@@ -82,7 +82,7 @@ function listItems(
       { class: "scroll", tabindex: 0, role: "region", "aria-label": "Predictions of single items" },
       h(
         "table",
-        {},
+        { class: "items" },
         h(
           "thead",
           {},
@@ -108,9 +108,13 @@ function listItems(
                 {},
                 h("th", { scope: "row" }, String(line.position)),
                 seen && h("td", { class: line.item?.text === undefined ? "look" : "look text" }, look(line)),
-                h("td", {}, task.classes[line.label]!),
-                ...line.guesses.map((guess) =>
-                  h("td", { class: "number" }, `${guess === line.label ? "✓" : "✗"} ${task.classes[guess]!}`),
+                h("td", { "data-column": "class" }, task.classes[line.label]!),
+                ...line.guesses.map((guess, i) =>
+                  h(
+                    "td",
+                    { class: "number", "data-column": columns[i]!.title },
+                    `${guess === line.label ? "✓" : "✗"} ${task.classes[guess]!}`,
+                  ),
                 ),
               ),
             ),

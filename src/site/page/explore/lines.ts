@@ -30,7 +30,7 @@ export const curves: Draw = (body, { state, results, rows }, redraw) => {
     height: 460,
     alt: `${metrics[metric]} by epoch, mean over runs: ${curves.map(({ row, mean }) => `${row.title} ends at ${mean.at(-1)!.toPrecision(3)}`).join(", ")}`,
     caption: `Mean over ${runsText(rows)}${state.rate === "own" ? "" : ` at the rate ${state.rate}`}; the bands are ± a standard deviation of the runs.`,
-    data: curves.flatMap(({ row, mean, sd }, i) => {
+    data: curves.flatMap(({ row, mean, sd }) => {
       const x = mean.map((_, at) => at + 1);
       return [
         {
@@ -39,9 +39,9 @@ export const curves: Draw = (body, { state, results, rows }, redraw) => {
           x: [...x, ...[...x].reverse()],
           y: [...mean.map((y, at) => y + sd[at]!), ...mean.map((y, at) => y - sd[at]!).reverse()],
           fill: "toself" as const,
-          fillcolor: colour(i),
+          fillcolor: colour(row.place),
           opacity: 0.15,
-          line: { width: 0, color: colour(i) },
+          line: { width: 0, color: colour(row.place) },
           hoverinfo: "skip" as const,
           showlegend: false,
         },
@@ -51,7 +51,7 @@ export const curves: Draw = (body, { state, results, rows }, redraw) => {
           name: row.title,
           x,
           y: mean,
-          line: { color: colour(i), dash: dashes[i % dashes.length]!, width: 2.5 },
+          line: { color: colour(row.place), dash: dashes[row.place % dashes.length]!, width: 2.5 },
         },
       ];
     }),
@@ -113,14 +113,14 @@ export const costs: Draw = (body, { state, results, rows }, redraw) => {
     height: 460,
     alt: `Accuracy against ${title}: ${points.map(({ row, x, mean }) => `${row.title} ${fixed(mean)} % at ${brief(x)}`).join(", ")}`,
     caption: `Last epoch, mean ± standard deviation of the runs; ${title} on a logarithmic axis.${left.length ? ` Without any: ${left.join(", ")}.` : ""}`,
-    data: points.map(({ row, x, mean, sd }, i) => ({
+    data: points.map(({ row, x, mean, sd }) => ({
       type: "scatter",
       mode: "markers",
       name: row.title,
       x: [x],
       y: [mean],
-      error_y: { type: "data", array: [sd], color: colour(i) },
-      marker: { color: colour(i), size: 12, symbol: symbols[i % symbols.length]! },
+      error_y: { type: "data", array: [sd], color: colour(row.place) },
+      marker: { color: colour(row.place), size: 12, symbol: symbols[row.place % symbols.length]! },
       hovertemplate: "%{x}, %{y:.1f} %<extra></extra>",
     })),
     layout: {

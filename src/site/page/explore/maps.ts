@@ -1,6 +1,7 @@
 /** Confusion matrices, importance factors, shares of the layers. */
 import { fixed } from "../dom.js";
-import { colour, dashes, Figure, layerMap, scale, symbols } from "../figure.js";
+import { colour, dashes, Figure, layerMap, scale, shade, symbols } from "../figure.js";
+import { inkOn } from "#src/report/figures/contrast.js";
 import { type Draw, mean, oneOf, rowsOf } from "./shared.js";
 
 export const confusion: Draw = (body, { state, task, results }, redraw) => {
@@ -22,10 +23,12 @@ export const confusion: Draw = (body, { state, task, results }, redraw) => {
     .filter(({ t, p }) => t !== p)
     .sort((a, b) => b.n - a.n)
     .slice(0, 10);
+  const top = Math.max(...shares.flat());
+  const named = classes.length <= 20;
   const figure = new Figure();
   body.append(figure.element);
   void figure.draw({
-    height: classes.length > 20 ? 640 : 440,
+    height: named ? 440 : 640,
     alt: `Predicted classes by true class of ${row.title}; most often mistaken: ${most
       .slice(0, 3)
       .map(({ t, p }) => `${classes[t]} for ${classes[p]}`)
@@ -39,25 +42,34 @@ export const confusion: Draw = (body, { state, task, results }, redraw) => {
         y: classes,
         colorscale: scale(),
         zmin: 0,
-        zmax: Math.max(...shares.flat()),
-        ...(classes.length <= 20 && { texttemplate: "%{z:.0f}" }),
+        zmax: top,
         hovertemplate: "%{y} as %{x}: %{z:.1f} %<extra></extra>",
       } as never,
     ],
     layout: {
       xaxis: { title: { text: "predicted" }, type: "category" },
       yaxis: { title: { text: "true" }, type: "category", autorange: "reversed" },
+      ...(named && {
+        annotations: shares.flatMap((line, t) =>
+          line.map((share, p) => ({
+            x: p,
+            y: t,
+            text: share.toFixed(0),
+            showarrow: false,
+            font: { color: inkOn(scale(), share / top).ink },
+          })),
+        ),
+      }),
     },
-    numbers:
-      classes.length <= 20
-        ? {
-            columns: ["true", ...classes],
-            rows: shares.map((line, i) => [classes[i]!, ...line.map((value) => fixed(value))]),
-          }
-        : {
-            columns: ["true", "predicted", "items"],
-            rows: most.map(({ n, t, p }) => [classes[t]!, classes[p]!, n]),
-          },
+    numbers: named
+      ? {
+          columns: ["true", ...classes],
+          rows: shares.map((line, i) => [classes[i]!, ...line.map((value) => fixed(value))]),
+        }
+      : {
+          columns: ["true", "predicted", "items"],
+          rows: most.map(({ n, t, p }) => [classes[t]!, classes[p]!, n]),
+        },
   });
 };
 
@@ -101,17 +113,17 @@ export const shares: Draw = (body, { state, results, rows }, redraw) => {
     height: 440,
     alt: `Each layer's share of the attention in %: ${shown.map(({ title, shares }) => `${title} from ${fixed(Math.min(...shares!.mean), 2)} to ${fixed(Math.max(...shares!.mean), 2)}`).join("; ")}`,
     caption:
-      "Share of each layer in all weights, mean ± standard deviation of the runs; equal weights would be the dotted line.",
+      "Share of each layer in all weights, mean ± standard deviation of the runs; equal weights would be the grey line.",
     data: [
-      ...shown.map(({ title, shares }, i) => ({
+      ...shown.map(({ title, place, shares }) => ({
         type: "scatter" as const,
         mode: "lines+markers" as const,
         name: title,
         x: shares!.mean.map((_, layer) => layer + 1),
         y: shares!.mean,
-        error_y: { type: "data" as const, array: shares!.sd, color: colour(i) },
-        line: { color: colour(i), dash: dashes[i % dashes.length]! },
-        marker: { symbol: symbols[i % symbols.length]!, size: 8 },
+        error_y: { type: "data" as const, array: shares!.sd, color: colour(place) },
+        line: { color: colour(place), dash: dashes[place % dashes.length]! },
+        marker: { symbol: symbols[place % symbols.length]!, size: 8 },
       })),
       ...shown.slice(0, 1).map(({ shares }) => ({
         type: "scatter" as const,
@@ -119,7 +131,7 @@ export const shares: Draw = (body, { state, results, rows }, redraw) => {
         name: "equal weights",
         x: [1, shares!.mean.length],
         y: [100 / shares!.mean.length, 100 / shares!.mean.length],
-        line: { color: colour(5), dash: "dot" as const, width: 1.5 },
+        line: { color: shade("soft"), width: 1.5 },
       })),
     ],
     layout: {
