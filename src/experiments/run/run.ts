@@ -159,7 +159,7 @@ export class Run {
     const planned = Object.values(this.features).some(({ shifted = {} }) => Object.keys(shifted).length > 0);
     // the part also has the trainings by which its rows chose their rates
     const part = planned ? this.standing({ part: "robustness" }).results : [];
-    const found = part.filter(({ shifted }) => shifted);
+    const found = part.filter(({ config }) => config.shifts);
     const earlier = this.preset.alwaysAnew ? [] : recordedRobustness(this.preset, this.published);
     const has = (task: string) => found.some(({ config }) => config.task === task);
     return [...found, ...earlier.filter(({ config }) => !has(config.task))];
