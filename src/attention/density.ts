@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
+import { hasKernel } from "./kernel.js";
 import type { Module } from "./module.js";
 import { constant, type Tensors } from "../parameters.js";
 
@@ -61,9 +62,6 @@ export function densityAttend(x: tf.Tensor3D, meanOffset: tf.Tensor, scaledVaria
   });
   return attend(x, meanOffset, scaledVariance) as tf.Tensor3D;
 }
-
-/** Whether the current backend computes it in one pass: our wasm backend does. */
-const hasKernel = (name: string) => tf.getKernel(name, tf.getBackend()) !== undefined;
 
 function forward(x: tf.Tensor3D, meanOffset: tf.Tensor, scaledVariance: tf.Tensor): tf.Tensor {
   if (hasKernel("DensityAttention")) {

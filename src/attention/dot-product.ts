@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
+import { hasKernel } from "./kernel.js";
 import type { Module } from "./module.js";
 import { constant, torchDefault, trainable, xavierUniform, type Tensors } from "../parameters.js";
 
@@ -46,7 +47,7 @@ function sequenceFirst(x: tf.Tensor3D, over: "layers" | "batch"): tf.Tensor3D {
 }
 
 function attend(x: tf.Tensor3D, p: Tensors, heads: number, over: "layers" | "batch"): tf.Tensor3D {
-  const mixed = tf.getKernel("DotProductAttention", tf.getBackend())
+  const mixed = hasKernel("DotProductAttention")
     ? mixInOneKernel(project(x, p), heads, x.shape[1])
     : mix(x, p, heads);
   const y = linear(mixed, p.outKernel!, p.outBias!).reshape(x.shape) as tf.Tensor3D;

@@ -37,7 +37,7 @@ export async function compare(
   return all;
 }
 
-export const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+export const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Our median, the peer's, and the least, median and greatest ratio. */
 export function cells({ ours, peers, ratios }: Comparison): string[] {

@@ -17,6 +17,7 @@ import { writeSynthetic } from "../synthetic/write.js";
 import { type Case, GPU_CASES, SMALL_GPU_CASES } from "./cases.js";
 import { compare, type Comparison } from "./compare.js";
 import { Side } from "./side.js";
+import { markdown, markdownRow } from "./table.js";
 
 const COLUMNS = ["a training step, or a batch", "WebGPU", "PyTorch, eager", "PyTorch, compiled"];
 
@@ -71,15 +72,13 @@ async function main(): Promise<void> {
   const device = cards.length ? "cuda" : "cpu";
   const peer = await Side.start(python, [script, device]);
   peer?.side.stop();
-  const row = (cells: string[]) => `| ${cells.join(" | ")} |`;
   const head = [
     "# Steps a second on a graphics card",
     "",
     `WebGPU: ${name}${cards[0] ? `, driver ${cards[0].driver}` : ""}. PyTorch: ${peer?.version ?? `none (${python} has no torch)`}.`,
     `Float32 throughout; median of rounds of both in turn (${ROUNDS}). Encoders have random weights.`,
     "",
-    row(COLUMNS),
-    row(COLUMNS.map(() => "---")),
+    ...markdown(COLUMNS, []),
   ];
   console.log(head.join("\n"));
   const rows: string[] = [];
@@ -88,7 +87,7 @@ async function main(): Promise<void> {
       wanted.folder = join(root, model);
       await writeSynthetic(publishedModels[model]!, wanted.folder);
     }
-    rows.push(row(await line(wanted, device)));
+    rows.push(markdownRow(await line(wanted, device)));
     console.log(rows.at(-1));
     if (model) rmSync(join(root, model), { recursive: true, force: true });
   }

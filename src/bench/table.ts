@@ -9,7 +9,7 @@ export function billions(
   amount?: number,
 ): number | undefined {
   if (!times.length || !amount) return undefined;
-  return amount / (of === "memory" ? 1 : 2) / median([...times]) / 1e6;
+  return amount / (of === "memory" ? 1 : 2) / median(times) / 1e6;
 }
 
 /** What a case reaches of the multiply-adds that wasm can on as many threads, in %; they are counted by definition. */
@@ -73,5 +73,7 @@ export function limitLine({ wanted, wasm, peers }: Limit, cores: number): string
   ];
 }
 
-export const markdown = (columns: string[], rows: string[][]): string[] =>
-  [columns, columns.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+export const markdownRow = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+
+export const markdown = (columns: readonly string[], rows: readonly string[][]): string[] =>
+  [columns, columns.map(() => "---"), ...rows].map(markdownRow);

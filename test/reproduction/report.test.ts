@@ -100,6 +100,23 @@ describe("a partial report", () => {
     }
   });
 
+  it("has no test on shifted inputs where some of the trainings are there by which a row chooses its rate", async () => {
+    made.tasks.text = { ...smoke.tasks.text!, robustness: { runs: 1, perClass: 1 } };
+    made.rates = [1e-3, 3e-4];
+    try {
+      const run = await open("made");
+      run.files.text!.shifted = { "word-drop-0.1": "cache/dropped/features.safetensors" };
+      const scope = { tasks: ["text"], methods: ["mha"], part: "rates" } as const;
+      const chosenBy = await run.finish(scope);
+      assert.ok(chosenBy.length > 1 && chosenBy.every(({ config }) => config.holdout));
+      run.discard(run.plan(scope).slice(0, 1));
+      assert.deepEqual(run.robustness, []);
+    } finally {
+      made.tasks.text = smoke.tasks.text!;
+      delete made.rates;
+    }
+  });
+
   it("is made of the published folder alone, where neither the run nor its hidden states are here", async () => {
     const run = await open("made");
     await run.finish({ tasks: ["text"], methods: ["no-attention", "mha"] });

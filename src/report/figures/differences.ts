@@ -1,6 +1,6 @@
 /** Figure of differences between rows against the learning rate. Pure: numbers in, a Plotly figure out. */
 import type { Data, Layout } from "plotly.js";
-import { brief, colours, dashes, type Figure, look, muted, panelTitle, symbols } from "./figure.js";
+import { brief, type Figure, look, muted, panelTitle, styleAt } from "./figure.js";
 
 /** A difference in points, its 95 % interval where there is one, and whether runs in which a row learned nothing are in it. */
 export interface DifferencePoint {
@@ -157,8 +157,7 @@ interface Place {
 /** The rates are joined by a line; what stands at each row's own rate is a point of its own. */
 function lineTraces({ name, points }: DifferenceLine, place: Place): Data[] {
   const { all, own, at, offset, suffix, legend, first } = place;
-  const colour = colours[at % colours.length]!;
-  const symbol = symbols[at % symbols.length]!;
+  const { colour, dash, symbol } = styleAt(at);
   const trace = (some: readonly DifferencePoint[], mode: string, showlegend: boolean): Data[] => {
     const ordered = [...some].sort((a, b) => all.indexOf(a.at) - all.indexOf(b.at));
     const reach = (point: DifferencePoint, end: 0 | 1) =>
@@ -180,7 +179,7 @@ function lineTraces({ name, points }: DifferenceLine, place: Place): Data[] {
               width: 3,
               color: colour,
             },
-            line: { color: colour, dash: dashes[at % dashes.length], width: 1.4 },
+            line: { color: colour, dash, width: 1.4 },
             marker: {
               color: colour,
               symbol: ordered.map(({ collapsed }) => (collapsed ? `${symbol}-open` : symbol)),

@@ -53,6 +53,12 @@ function runsOf({ task, runs }: ResultTable, rows: readonly TableRow[]): string 
     : runsText(task, runs);
 }
 
+/** How a row's series looks. */
+const lookOf = ({ method, results }: TableRow, { classes }: Task) => ({
+  ...(method && { style: styleOf(method.name) }),
+  collapsed: collapsedOf(results, classes.length) > 0,
+});
+
 /** Test accuracy over the epochs, published decoders beside corrected and added ones; rows that saw fewer items are left out. */
 export function learningCurvesOf(table: ResultTable): Figure {
   const rows = table.rows.filter((row) => row.results.length && seesAll(row));
@@ -62,8 +68,7 @@ export function learningCurvesOf(table: ResultTable): Figure {
       .map((row) => ({
         name: marked(row.title, row, table.task),
         ...curve(row),
-        ...(row.method && { style: styleOf(row.method.name) }),
-        collapsed: collapsedOf(row.results, table.task.classes.length) > 0,
+        ...lookOf(row, table.task),
       }));
   const panels = [
     { title: "published decoders", curves: curves("published") },
@@ -83,8 +88,7 @@ export function efficiencyOf(table: ResultTable): Figure {
       .filter((row) => row.results.length)
       .map((row) => ({
         label: marked(seesAll(row) ? row.title : `${row.title} *`, row, table.task),
-        collapsed: collapsedOf(row.results, table.task.classes.length) > 0,
-        ...(row.method && { style: styleOf(row.method.name) }),
+        ...lookOf(row, table.task),
         accuracy: summary(row, "last")!,
         parameters: row.results[0]!.parameters.total,
         seconds: summarise(row.results.map(({ seconds }) => seconds)).mean,
@@ -124,7 +128,7 @@ export function sharesOf(table: ResultTable, method = SHOWN): Figure | undefined
   const row = rowOf(table, method);
   const shares = row && sharesOfLayers(row.results);
   const title = `Share of each layer in the attention: ${row?.title}, ${dataset(table)}`;
-  const shown = row && row.results.length > 1 ? shares : shares && { mean: shares.mean };
+  const shown = shares && (row.results.length > 1 ? shares : { mean: shares.mean });
   return shown && layerShares(title, shown, styleOf(method).colour);
 }
 
@@ -187,7 +191,8 @@ export function ablationOf(title: string, entries: readonly AblationEntry[], tab
   const none = found && several && rates.length === 1 ? rowAt(found, rates[0]!) : found;
   const value = none && summary(firstRuns(none, 1), "last")?.mean;
   const single = entries.every(({ row }) => row.results.length < 2);
-  const noise = single && !foldsOf(table) && none ? rangeOf(none) : undefined;
+  // runs on other folds have other test items: how they differ is not the noise of seeds
+  const noise = single && none && table.task.split === "runs" ? rangeOf(none) : undefined;
   return ablationFigure(
     several ? `${title} at ${rates.map(rateText).join(", ")}` : title,
     (ran.length ? ran : entries).map(({ label, row }) => {
@@ -198,9 +203,6 @@ export function ablationOf(title: string, entries: readonly AblationEntry[], tab
     noise,
   );
 }
-
-/** Runs on other folds have other test items: how they differ is not the noise of seeds. */
-const foldsOf = ({ task }: ResultTable) => task.split === "folds";
 
 /** What seeds alone do to a row, as far as its runs tell. */
 function rangeOf(row: TableRow) {

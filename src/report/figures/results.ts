@@ -178,6 +178,25 @@ export function ablationFigure(
       hovertemplate: "%{y}: %{x} %<extra></extra>",
     } as Data;
   };
+  const line = reference && {
+    shape: upright([reference.value, reference.value], {
+      type: "line",
+      line: { color: ink, dash: "dash", width: 1.2 },
+    }),
+    annotation: {
+      ...panelTitle(`${reference.label}: ${reference.value.toFixed(1)} %`, reference.value, 1.01, "center"),
+      xref: "x",
+      font: { size: 11 },
+    },
+  };
+  const band = noise && {
+    shape: upright(noise.range, { fillcolor: "#e9e9e9", layer: "below", line: { width: 0 } }),
+    annotation: {
+      ...panelTitle(`band: ${noise.label}`, 0, -94 / (34 * points.length)),
+      yanchor: "top",
+      font: { size: 11 },
+    },
+  };
   return {
     data: [
       dots("best epoch", "best", "circle", colours[0]!),
@@ -191,44 +210,8 @@ export function ablationFigure(
       xaxis: { title: { text: "test accuracy, %" } },
       yaxis: { categoryorder: "array", categoryarray: labels, range: [labels.length - 0.4, -0.6] },
       legend: { x: 0, y: -64 / (34 * points.length), yanchor: "top", orientation: "h" },
-      shapes: [
-        ...(noise
-          ? [upright(noise.range, { fillcolor: "#e9e9e9", layer: "below", line: { width: 0 } })]
-          : []),
-        ...(reference
-          ? [
-              upright([reference.value, reference.value], {
-                type: "line",
-                line: { color: ink, dash: "dash", width: 1.2 },
-              }),
-            ]
-          : []),
-      ],
-      annotations: [
-        ...(reference
-          ? [
-              {
-                ...panelTitle(
-                  `${reference.label}: ${reference.value.toFixed(1)} %`,
-                  reference.value,
-                  1.01,
-                  "center",
-                ),
-                xref: "x",
-                font: { size: 11 },
-              },
-            ]
-          : []),
-        ...(noise
-          ? [
-              {
-                ...panelTitle(`band: ${noise.label}`, 0, -94 / (34 * points.length)),
-                yanchor: "top",
-                font: { size: 11 },
-              },
-            ]
-          : []),
-      ],
+      shapes: [band, line].flatMap((mark) => mark?.shape ?? []),
+      annotations: [line, band].flatMap((mark) => mark?.annotation ?? []),
     } as Partial<Layout> & { width: number; height: number }),
   };
 }
