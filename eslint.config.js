@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import ts from "typescript-eslint";
 
 export default ts.config(
-  { ignores: ["dist*/", "assembly/", "node_modules/", "runs/", "results/"] },
+  { ignores: ["dist*/", ".venv/", "assembly/", "node_modules/", "runs/", "results/"] },
   js.configs.recommended,
   ...ts.configs.recommended,
   {
