@@ -10,10 +10,10 @@ export function tableOf(tortured: Tortured): string {
   );
   return `# Torture: ${summaryOf(tortured)}
 
-What \`make torture TABLE=docs/torture.md\` did here: commands were ended by \`kill -9\` (a third of the kills hit one of their workers) at random moments and started
-again until they came to their end, and accidents befell them. A difference is a cell, a file of hidden states, an adapter, a published file or an executed
-notebook whose bytes are not those of an undisturbed command (but for seconds, memory and dates), a cell that was trained twice by a cluster, or a damage or a
-want that was not named as it must be.
+What \`make torture TABLE=docs/torture.md\` did here in one go: it ended commands by \`kill -9\` at random moments (three in ten hit one of their workers, where
+there are any) and started them again until they came to their end, and let accidents befall them. A difference is a cell, a file of hidden states, an
+adapter, a published file or an executed notebook whose bytes are not those of an undisturbed command (but for seconds, memory and dates), a cell that a
+cluster trained twice, or a damage or a want that was not named as it must be.
 
 | what | times | differences |
 |---|---:|---:|
