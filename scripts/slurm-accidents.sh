@@ -1,7 +1,7 @@
 #!/bin/sh
 # `quick`, or a part of it that arguments name (--task speech --method mha,daam-v1), through a Slurm of two nodes on this machine, with four accidents: a
 # node dies with its task, the controller is killed and restarted, a task hangs past its time limit, a task is pre-empted. Prints what happened, as
-# Markdown; 1 where a cell is missing, was finished twice, or differs from the committed one. Needs root, Debian's slurm-wlm and munge, and 20 minutes.
+# Markdown; 1 where a cell is missing, was finished twice, or differs from the committed one. Needs root, and Debian's slurm-wlm and munge; eleven minutes on two free cores.
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
