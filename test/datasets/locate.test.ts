@@ -17,6 +17,7 @@ import { after, before, test } from "node:test";
 import { type Dataset, datasetNamed, fingerprint, locate, prepareData } from "#src/datasets/index.js";
 import { download } from "#src/download.js";
 import { refusal } from "../support/files.js";
+import { beforeCut } from "../support/hub.js";
 
 const root = mkdtempSync(join(tmpdir(), "daam-locate-"));
 const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7) % 251));
@@ -58,7 +59,7 @@ const cutAfter =
   (count: number, silent = false) =>
   (_: IncomingMessage, response: ServerResponse) => {
     response.writeHead(200, { "content-length": bytes.length });
-    response.write(bytes.subarray(0, count), () => setTimeout(() => silent || response.destroy(), 20));
+    response.write(bytes.subarray(0, count), () => setTimeout(() => silent || response.destroy(), beforeCut));
   };
 const ignoringRange = (_: IncomingMessage, response: ServerResponse) =>
   void response.writeHead(200, { "content-length": bytes.length }).end(bytes);

@@ -21,7 +21,16 @@ import { findEncoder, locateEncoder, lookUpEncoder, soundEncoder } from "#src/en
 import { Stopped } from "#src/errors.js";
 import { repositoryName } from "#src/hub/hub.js";
 import { freshFolder, refusal } from "../support/files.js";
-import { answer, type Behaviour, cutAfter, etagOf, FakeHub, folderFiles, useHub } from "../support/hub.js";
+import {
+  answer,
+  beforeCut,
+  type Behaviour,
+  cutAfter,
+  etagOf,
+  FakeHub,
+  folderFiles,
+  useHub,
+} from "../support/hub.js";
 
 const mini = folderFiles("data/encoders/llama-mini");
 const NAME = "lab/llama-mini";
@@ -121,7 +130,9 @@ describe("an encoder of the hub", () => {
       const head = { "content-length": weights.length - from };
       if (from) response.writeHead(206, { ...head, "content-range": `bytes ${from}-/${weights.length}` });
       else response.writeHead(200, head);
-      response.write(weights.subarray(from, from + 50_000), () => setTimeout(() => response.destroy(), 20));
+      response.write(weights.subarray(from, from + 50_000), () =>
+        setTimeout(() => response.destroy(), beforeCut),
+      );
     };
     fake.next("cdn/lab/llama-mini/model.safetensors", some, some, some, some);
     const { folder } = await locateEncoder(NAME, { ...quick, attempts: 2 });

@@ -33,12 +33,15 @@ export const etagOf = (bytes: Buffer) => (bytes.length >= LARGE ? sha("sha256", 
 export const folderFiles = (folder: string): Record<string, Buffer> =>
   Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
 
+/** Milliseconds until a connection is cut: what it brought and nobody has read by then is lost. */
+export const beforeCut = 250;
+
 /** A cut of the connection after so many bytes of the body. */
 export const cutAfter =
   (bytes: Buffer, count: number): Behaviour =>
   (_, response) => {
     response.writeHead(200, { "content-length": bytes.length });
-    response.write(bytes.subarray(0, count), () => setTimeout(() => response.destroy(), 20));
+    response.write(bytes.subarray(0, count), () => setTimeout(() => response.destroy(), beforeCut));
   };
 export const answer =
   (status: number, headers: Record<string, string> = {}): Behaviour =>

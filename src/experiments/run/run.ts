@@ -157,7 +157,9 @@ export class Run {
    */
   get robustness(): CellResult[] {
     const planned = Object.values(this.features).some(({ shifted = {} }) => Object.keys(shifted).length > 0);
-    const found = planned ? this.standing({ part: "robustness" }).results : [];
+    // the part also has the trainings by which its rows chose their rates
+    const part = planned ? this.standing({ part: "robustness" }).results : [];
+    const found = part.filter(({ config }) => config.shifts);
     const earlier = this.preset.alwaysAnew ? [] : recordedRobustness(this.preset, this.published);
     const has = (task: string) => found.some(({ config }) => config.task === task);
     return [...found, ...earlier.filter(({ config }) => !has(config.task))];
