@@ -48,8 +48,8 @@ fuzz: build ## 1,000 damaged files for every parser
 	node dist/fuzz/main.js
 
 .PHONY: torture
-torture: build ## kill and damage everything at random moments: [KILLS=50] [SEED=1] [MINUTES=n]
-	@node dist/torture/main.js $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+torture: build ## kill and damage everything at random moments: [KILLS=50] [SEED=1] [MINUTES=n] [TABLE=file.md]
+	@node dist/torture/main.js $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(TABLE),--table $(TABLE))
 
 .PHONY: package
 package: build ## pack the layers alone, as a tarball in dist-package/

@@ -41,9 +41,10 @@ export async function runApart(
   try {
     const [code, by] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
     if (code !== null && code !== 130) return code;
-    if (signal?.aborted || by !== "SIGKILL") throw stopped;
+    if (signal?.aborted || code === 130 || by === "SIGINT" || by === "SIGTERM" || by === "SIGHUP")
+      throw stopped;
     throw new UserError(
-      `the process that computed was killed, perhaps for want of memory; what is finished is kept: run again with more memory`,
+      `the process that computed was ended (${by}), perhaps for want of memory; what is finished is kept: run again with more memory`,
     );
   } finally {
     signal?.removeEventListener("abort", end);

@@ -73,9 +73,11 @@ function call(program: string, args: string[], input?: string): { stdout: string
   if (error) throw error;
   if (status !== 0) {
     const said = stderr.split("\n").find(Boolean)?.replace(`${program}: `, "").replace("error: ", "");
-    throw new UserError(
-      `${program} refused: ${said ?? `exit ${status}`}; what follows -- goes to sbatch as it is`,
-    );
+    const remedy =
+      program === "sbatch"
+        ? "what follows -- goes to sbatch as it is"
+        : "try again when Slurm answers (scontrol ping)";
+    throw new UserError(`${program} refused: ${said ?? `exit ${status}`}; ${remedy}`);
   }
   return { stdout };
 }

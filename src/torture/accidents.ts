@@ -1,124 +1,13 @@
-/** What else befalls a run: damaged files, full or read-only folders, clocks, a second run, want of memory. */
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+/** What else befalls a run: full or read-only folders, clocks, a second run, want of memory. */
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Random } from "../random.js";
-import { descendants, kill, type Ended, type StartOptions } from "./processes.js";
-import { filesIn, subjects, type Subject } from "./subjects.js";
-
-/** A place for an accident: a home in which everything had ended. */
-export interface Place {
-  home: string;
-  random: Random;
-  /** Milliseconds that the subject took undisturbed. */
-  took: number;
-}
-
-export interface Accident {
-  name: string;
-  /** Whose outcome must be as undisturbed in the end. */
-  subject: Subject;
-  /** Why it cannot happen here. */
-  impossible?: () => string | undefined;
-  /** Lets it happen; returns what was wrong about how it was met. What is left to do is continued by the caller. */
-  happen(place: Place): Promise<string[]>;
-}
-
-/** Runs the subject once more: it must end so, and say what matches. */
-async function met(
-  subject: Subject,
-  { home }: Place,
-  status: 0 | 1,
-  says: RegExp,
-  options?: StartOptions,
-  more?: readonly string[],
-): Promise<string[]> {
-  const ended = await subject.start(home, options, more).ended;
-  return expected(ended, status, says);
-}
-
-function expected(ended: Ended, status: 0 | 1, says: RegExp): string[] {
-  if (ended.status === status && says.test(ended.said)) return [];
-  return [`ended with ${ended.status}, not ${status} and ${says}: ${ended.said.slice(-600)}`];
-}
-
-const pick = <T>(list: readonly T[], random: Random): T => list[random.below(list.length)]!;
-
-/** Flips a bit between two shares of a file's length. */
-function flip(path: string, random: Random, from = 0, to = 1): void {
-  const bytes = readFileSync(path);
-  const at = Math.floor((from + random.uniform() * (to - from)) * (bytes.length - 1));
-  bytes[at]! ^= 1 << random.below(8);
-  writeFileSync(path, bytes);
-}
-
-/** Cuts a file off somewhere. */
-function cutOff(path: string, random: Random): void {
-  const bytes = readFileSync(path);
-  writeFileSync(path, bytes.subarray(0, random.below(bytes.length - 1)));
-}
-
-function someFile(folder: string, names: RegExp, random: Random): string {
-  return join(
-    folder,
-    pick(
-      filesIn(folder).filter((name) => names.test(name)),
-      random,
-    ),
-  );
-}
-
-const quoted = (path: string) => basename(path).replaceAll(".", "\\.");
-
-type Harm = (path: string, random: Random) => void;
-
-function damagedCell(name: string, harm: Harm): Accident {
-  return {
-    name,
-    subject: subjects.run,
-    async happen(place) {
-      const path = someFile(join(place.home, "runs/smoke/cells"), /\.json$/, place.random);
-      harm(path, place.random);
-      return met(
-        subjects.run,
-        place,
-        0,
-        new RegExp(`${quoted(path)} is damaged .*: the cell is trained again`),
-      );
-    },
-  };
-}
-
-function damagedFeatures(name: string, file: RegExp, harm: Harm): Accident {
-  return {
-    name,
-    subject: subjects.extraction,
-    async happen(place) {
-      const path = someFile(join(place.home, "data/cache"), file, place.random);
-      harm(path, place.random);
-      return met(subjects.extraction, place, 0, /features\.safetensors is damaged \(.*made again/);
-    },
-  };
-}
-
-const cells = (home: string) => join(home, "runs/smoke/cells");
-
-/** Ends a run with kill -9, its workers too, as soon as there is a checkpoint; none where it was too quick. */
-async function checkpointOf(home: string): Promise<string | undefined> {
-  const folder = join(home, "runs/smoke/checkpoints");
-  for (let attempt = 0; attempt < 8; attempt++) {
-    rmSync(cells(home), { recursive: true, force: true });
-    const { process: child, ended } = subjects.run.start(home);
-    let over = false;
-    void ended.then(() => (over = true));
-    while (!over && !filesIn(folder).some((name) => name.endsWith(".safetensors"))) await sleep(5);
-    for (const pid of [child.pid!, ...descendants(child.pid!)]) kill(pid);
-    await ended;
-    const [found] = filesIn(folder).filter((name) => name.endsWith(".safetensors"));
-    if (found !== undefined) return join(folder, found);
-  }
-  return undefined;
-}
+import { type Accident, cells, expected, met } from "./accident.js";
+import { damage } from "./damage.js";
+import { descendants, kill } from "./processes.js";
+import { subjects, type Subject } from "./subjects.js";
 
 /** A clock that is set back by an hour after so many milliseconds. */
 const setBack = (after: number) => {
@@ -129,71 +18,59 @@ const setBack = (after: number) => {
   return `--import=data:text/javascript,${encodeURIComponent(shim)}`;
 };
 
+/** A worker, the first to end an epoch, that keeps more than V8's heap holds. @param mark a file that is there afterwards */
+const leaking = (mark: string) => {
+  const shim =
+    `import{openSync}from"node:fs";const send=process.send?.bind(process);` +
+    `if(/worker.js$/.test(process.argv[1]))process.send=(message,...rest)=>{if(message.kind==="epoch"){` +
+    `let first=true;try{openSync(${JSON.stringify(mark)},"wx")}catch{first=false}` +
+    `if(first)for(const all=[];;)all.push(new Array(1e5).fill(all.length))}return send(message,...rest)}`;
+  return `--max-old-space-size=150 --import=data:text/javascript,${encodeURIComponent(shim)}`;
+};
+
 /** Another user, who cannot write what root made. */
 const NOBODY = 65534;
 const notRoot = () => (process.getuid?.() === 0 ? undefined : "only root can run a command as another user");
 
+/** Both of two that are started together end well, and one waits for the other. */
+function twoAtOnce(name: string, subject: Subject, cells: (home: string) => string): Accident {
+  return {
+    name,
+    subject,
+    async happen({ home }) {
+      rmSync(cells(home), { recursive: true });
+      const both = [subject.start(home), subject.start(home)];
+      const ends = await Promise.all(both.map(({ ended }) => ended));
+      const waited = ends.filter(({ said }) => /waiting for it/.test(said)).length;
+      return [
+        ...ends.flatMap((end) => expected(end, 0, /best epoch/)),
+        ...(waited === 1 ? [] : [`${waited} of two waited`]),
+      ];
+    },
+  };
+}
+
+/** @throws Error where it cannot be mounted */
+function mount(...args: string[]): void {
+  const { status, stderr, error } = spawnSync("mount", args, { encoding: "utf8" });
+  if (status !== 0) throw error ?? new Error(stderr);
+}
+
+function noTmpfs(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "daam-mount-"));
+  try {
+    mount("-t", "tmpfs", "tmpfs", folder);
+    spawnSync("umount", [folder]);
+    return undefined;
+  } catch {
+    return "nothing may be mounted here";
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 export const accidents: Accident[] = [
-  damagedCell("a cell with a flipped bit", flip),
-  damagedFeatures("hidden states with a flipped bit", /llama-mini.*features\.safetensors$/, (path, random) =>
-    flip(path, random, 0.1, 0.9),
-  ),
-  damagedCell("a cell that was cut off", cutOff),
-  damagedFeatures("hidden states that were cut off", /llama-mini.*features\.safetensors$/, cutOff),
-  damagedFeatures("a list of items that was cut off", /llama-mini.*items\.jsonl$/, cutOff),
-  {
-    name: "a damaged half-way file",
-    subject: subjects.extraction,
-    async happen(place) {
-      const finished = someFile(
-        join(place.home, "data/cache"),
-        /llama-mini.*features\.safetensors$/,
-        place.random,
-      );
-      rmSync(finished);
-      rmSync(join(finished, "../items.jsonl"));
-      writeFileSync(join(finished, "../halfway.safetensors"), Buffer.alloc(5000, 7));
-      return met(subjects.extraction, place, 0, /halfway\.safetensors .*; its items are begun again/);
-    },
-  },
-  {
-    name: "a damaged checkpoint",
-    subject: subjects.run,
-    async happen(place) {
-      const path = await checkpointOf(place.home);
-      if (!path) return ["no checkpoint was met in eight runs"];
-      flip(path, place.random);
-      return met(subjects.run, place, 0, /checkpoints\/.*: text\/.* is trained from its start/);
-    },
-  },
-  {
-    name: "a damaged published row",
-    subject: subjects.run,
-    async happen(place) {
-      const path = someFile(join(place.home, "results/smoke/cells"), /\.gz$/, place.random);
-      const bytes = readFileSync(path);
-      cutOff(path, place.random);
-      rmSync(cells(place.home), { recursive: true });
-      const wrong = await met(subjects.run, place, 1, /\.jsonl\.gz .*: restore it \(git checkout/);
-      writeFileSync(path, bytes);
-      return wrong;
-    },
-  },
-  {
-    name: "a damaged adapter",
-    subject: subjects.fineTuning,
-    async happen(place) {
-      const folder = join(place.home, "runs/paper");
-      flip(someFile(join(folder, "adapters"), /\.safetensors$/, place.random), place.random);
-      const save = ["--save-adapters", join(place.home, "saved")];
-      const remedy = /the adapter of \S+ is not in \S+, or it is damaged there: delete (\S+) and run again/;
-      const { status, said } = await subjects.fineTuning.start(place.home, {}, save).ended;
-      const [, cell] = remedy.exec(said) ?? [];
-      if (status !== 1 || cell === undefined) return [`is not named: ${said.slice(-600)}`];
-      rmSync(cell);
-      return met(subjects.fineTuning, place, 0, /adapters: /, {}, save);
-    },
-  },
+  ...damage,
   {
     name: "a run folder that is read-only",
     subject: subjects.run,
@@ -230,6 +107,27 @@ export const accidents: Accident[] = [
     },
   },
   {
+    name: "a small file system that is full",
+    subject: subjects.run,
+    impossible: () => notRoot() ?? noTmpfs(),
+    async happen(place) {
+      const folder = join(place.home, "runs/smoke");
+      rmSync(folder, { recursive: true });
+      mkdirSync(folder);
+      // in pages of 4 KB: none for a lock, up to enough for half of the cells
+      mount("-t", "tmpfs", "-o", `size=${4 * (1 + place.random.below(8))}k`, "tmpfs", folder);
+      try {
+        const wrong = await met(subjects.run, place, 1, /daam: cannot write .*; .*\n$/);
+        cpSync(folder, join(place.home, "left"), { recursive: true });
+        return wrong;
+      } finally {
+        spawnSync("umount", [folder]);
+        rmSync(folder, { recursive: true });
+        if (existsSync(join(place.home, "left"))) renameSync(join(place.home, "left"), folder);
+      }
+    },
+  },
+  {
     name: "a clock that is set back",
     subject: subjects.run,
     async happen(place) {
@@ -238,22 +136,10 @@ export const accidents: Accident[] = [
       return met(subjects.run, place, 0, /best epoch/, { env });
     },
   },
+  twoAtOnce("two runs at once", subjects.run, cells),
+  twoAtOnce("two make reproduce at once", subjects.reproduce, (home) => cells(join(home, "reproduced"))),
   {
-    name: "two runs at once",
-    subject: subjects.run,
-    async happen(place) {
-      rmSync(cells(place.home), { recursive: true });
-      const both = [subjects.run.start(place.home), subjects.run.start(place.home)];
-      const ends = await Promise.all(both.map(({ ended }) => ended));
-      const waited = ends.filter(({ said }) => /waiting for it/.test(said)).length;
-      return [
-        ...ends.flatMap((end) => expected(end, 0, /best epoch/)),
-        ...(waited === 1 ? [] : [`${waited} of two waited`]),
-      ];
-    },
-  },
-  {
-    name: "a worker without memory",
+    name: "a worker that the kernel ends for want of memory",
     subject: subjects.run,
     async happen(place) {
       rmSync(cells(place.home), { recursive: true });
@@ -268,9 +154,15 @@ export const accidents: Accident[] = [
       return expected(await ended, 1, /1 cell was given up, the others are finished: text\/\S+ \(.*memory\)/);
     },
   },
+  {
+    name: "a worker whose heap is full",
+    subject: subjects.run,
+    async happen(place) {
+      rmSync(cells(place.home), { recursive: true });
+      const env = { NODE_OPTIONS: leaking(join(place.home, "leaks")) };
+      const says =
+        /1 cell was given up, the others are finished: text\/\S+ \(.*JavaScript heap out of memory"?\);/;
+      return met(subjects.run, place, 1, says, { env });
+    },
+  },
 ];
-
-/** A copy of a home for an accident. */
-export function copyHome(from: string, to: string): void {
-  cpSync(from, to, { recursive: true });
-}

@@ -64,6 +64,7 @@ export async function endAndCompare(
   home: string,
 ): Promise<string[]> {
   const last = await subject.start(home).ended;
+  await subject.settled?.();
   return [
     ...(last.status === 0 ? [] : [`${subject.name}: ${wrong(last)}`]),
     ...differing(outcome, subject.outcome(home)).map((name) => `${subject.name}: ${name} differs`),

@@ -1,5 +1,7 @@
-/** `make torture [KILLS=50] [SEED=1] [MINUTES=n]`: its last line is a count. */
+/** `make torture [KILLS=50] [SEED=1] [MINUTES=n] [TABLE=docs/torture.md]`: its last line is a count. */
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { summaryOf, tableOf } from "./table.js";
 import { torture } from "./torture.js";
 
 const { values } = parseArgs({
@@ -7,11 +9,12 @@ const { values } = parseArgs({
     kills: { type: "string", default: "50" },
     seed: { type: "string", default: "1" },
     minutes: { type: "string" },
+    table: { type: "string" },
     accident: { type: "string", multiple: true },
     subject: { type: "string", multiple: true },
   },
 });
-const { kills, accidents, differences } = await torture({
+const tortured = await torture({
   kills: Number(values.kills),
   seed: Number(values.seed),
   ...(values.minutes !== undefined && { minutes: Number(values.minutes) }),
@@ -19,5 +22,6 @@ const { kills, accidents, differences } = await torture({
   subjects: values.subject,
   say: (line) => console.log(line),
 });
-console.log(`${kills} kills, ${accidents} accidents: ${differences.length} differences`);
-process.exitCode = differences.length ? 1 : 0;
+if (values.table !== undefined) writeFileSync(values.table, tableOf(tortured));
+console.log(summaryOf(tortured));
+process.exitCode = tortured.differences.length ? 1 : 0;

@@ -16,13 +16,18 @@ import { repository } from "../folders.js";
 import { notebookText } from "../notebook/ipynb.js";
 import { readSealed } from "../sealed.js";
 import { start, type Started, type StartOptions } from "./processes.js";
+import { emptyQueue, noSlurm } from "./slurm.js";
 
 export interface Subject {
   name: string;
-  /** Share of the kills. */
+  /** Share of the kills; one with none is there for an accident. */
   weight: number;
   /** Starts it in a home, where it goes on with what it finds. */
   start(home: string, options?: StartOptions, more?: readonly string[]): Started;
+  /** Why it cannot be started here. */
+  impossible?: () => string | undefined;
+  /** Waits for what it left to others. */
+  settled?(): Promise<void>;
   /** Copies what it begins with from a home in which all subjects have ended. */
   begin?(home: string, finished: string): void;
   /** What it must leave, whatever happened: a digest by name. */
@@ -115,6 +120,31 @@ export const subjects = {
     },
     outcome: (home) => filesOf(join(home, "executed"), /^/),
   },
+  reproduce: {
+    name: "reproduce",
+    weight: 0,
+    start: daam(
+      ["run", "--notebooks", "--preset", "smoke", "--task", "text", "--jobs", "2"],
+      {},
+      { DAAM_HOME: "reproduced" },
+    ),
+    outcome: (home) => cellsOf(join(home, "reproduced", "runs", "smoke")),
+  },
+  submit: {
+    name: "submit",
+    weight: 2,
+    impossible: noSlurm,
+    settled: emptyQueue,
+    start: daam(
+      ["submit", "--preset", "smoke", "--task", "text", "--method", "mha,no-attention,no-attention-highest"],
+      {},
+      { DAAM_HOME: "submitted" },
+    ),
+    outcome(home) {
+      const run = join(home, "submitted", "runs", "smoke");
+      return new Map([...cellsOf(run), ...trainingsIn(join(run, "cluster"))]);
+    },
+  },
 } satisfies Record<string, Subject>;
 
 function putCells(home: string, finished: string): void {
@@ -163,6 +193,15 @@ function cellsOf(folder: string): Map<string, string> {
       return [name, digest(JSON.stringify(digits))];
     }),
   );
+}
+
+/** How often tasks of a cluster finished a cell, by their logs. */
+function trainingsIn(folder: string): Map<string, string> {
+  const times = new Map<string, number>();
+  for (const name of filesIn(folder).filter((name) => name.endsWith(".log")))
+    for (const [, cell] of readFileSync(join(folder, name), "utf8").matchAll(/^(\S+) is finished/gm))
+      times.set(cell!, (times.get(cell!) ?? 0) + 1);
+  return new Map([...times].map(([cell, count]) => [`trainings of ${cell}`, String(count)]));
 }
 
 const filesOf = (folder: string, names: RegExp): Map<string, string> =>

@@ -1,10 +1,12 @@
 /** Kills and accidents at random moments; whatever happens, everything must come to what it comes to undisturbed. */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { permutation, randomStream } from "../random.js";
-import { type Accident, accidents, copyHome } from "./accidents.js";
+import type { Accident } from "./accident.js";
+import { accidents } from "./accidents.js";
 import { endAndCompare, killAndGoOn, type Reference, wrong } from "./kills.js";
+import { endSlurm, startSlurm } from "./slurm.js";
 import { subjects, type Subject } from "./subjects.js";
 
 export interface TortureOptions {
@@ -22,6 +24,8 @@ export interface Tortured {
   kills: number;
   accidents: number;
   differences: string[];
+  /** What was done, how often, and how many differences it made; a reason stands where it could not be done. */
+  rows: { what: string; times: number; differences: number; impossible?: string }[];
 }
 
 /** @throws Error where a subject does not even end undisturbed */
@@ -29,9 +33,13 @@ export async function torture(options: TortureOptions): Promise<Tortured> {
   const root = mkdtempSync(join(tmpdir(), "daam-torture-"));
   // for accidents that befall another user
   chmodSync(root, 0o755);
+  const slurm = join(root, "slurm");
+  const submits = !subjects.submit.impossible() && (options.subjects?.includes(subjects.submit.name) ?? true);
   try {
+    if (submits) startSlurm(slurm);
     return await tortureIn(root, options);
   } finally {
+    if (submits) await endSlurm(slurm);
     rmSync(root, { recursive: true, force: true });
   }
 }
@@ -43,27 +51,43 @@ async function tortureIn(
   const start = performance.now();
   const late = () => performance.now() - start > 60_000 * minutes;
   const happening = accidents.filter(({ name }) => only.accidents?.includes(name) ?? true);
-  const chosen = Object.values<Subject>(subjects).filter(({ name }) => only.subjects?.includes(name) ?? true);
+  const wanted = Object.values<Subject>(subjects).filter(
+    ({ name, weight }) => weight && (only.subjects?.includes(name) ?? true),
+  );
+  const chosen = wanted.filter((subject) => !subject.impossible?.());
   const finished = join(root, "finished");
   const references = new Map<Subject, Reference>();
   for (const subject of new Set<Subject>([...chosen, ...happening.map(({ subject }) => subject)]))
     references.set(subject, await undisturbed(subject, finished, say));
 
-  const sum: Tortured = { kills: 0, accidents: 0, differences: [] };
-  const note = (what: string, differences: readonly string[]) => {
-    say(`${what}: ${differences.length} differences`);
+  const sum: Tortured = { kills: 0, accidents: 0, differences: [], rows: [] };
+  const note = (what: string, times: number, differences: readonly string[]) => {
+    const often = times === 1 ? "" : `, ${times} times`;
+    say(`${what}${often}: ${differences.length} differences`);
     for (const line of differences) say(`  ${line}`);
     sum.differences.push(...differences);
+    const row = sum.rows.find((row) => row.what === what);
+    if (!row) return sum.rows.push({ what, times, differences: differences.length });
+    row.times += times;
+    return (row.differences += differences.length);
+  };
+  const leaveOut = (what: string, impossible: string) => {
+    say(`${what}: left out, ${impossible}`);
+    sum.rows.push({ what, times: 0, differences: 0, impossible });
   };
   for (const accident of happening) {
     if (late()) break;
     const why = accident.impossible?.();
     if (why !== undefined) {
-      say(`${accident.name}: left out, ${why}`);
+      leaveOut(accident.name, why);
       continue;
     }
-    note(accident.name, await befall(accident, references.get(accident.subject)!, finished, root, seed));
+    note(accident.name, 1, await befall(accident, references.get(accident.subject)!, finished, root, seed));
     sum.accidents++;
+  }
+  for (const { name, impossible } of wanted) {
+    const why = impossible?.();
+    if (why !== undefined) leaveOut(killed(name), why);
   }
   // in turn, so that one which ends early has killed each
   const turns = chosen.flatMap((subject) => Array<Subject>(subject.weight).fill(subject));
@@ -73,13 +97,20 @@ async function tortureIn(
     const home = mkdtempSync(join(root, "killed-"));
     subject.begin?.(home, finished);
     const random = randomStream(seed, `torture/${subject.name}/${turn}`);
-    const killed = await killAndGoOn(references.get(subject)!, home, kills - sum.kills, random);
-    note(`${subject.name}, killed ${killed.kills} times`, killed.differences);
-    sum.kills += killed.kills;
+    const { kills: times, differences } = await killAndGoOn(
+      references.get(subject)!,
+      home,
+      kills - sum.kills,
+      random,
+    );
+    note(killed(subject.name), times, differences);
+    sum.kills += times;
     rmSync(home, { recursive: true });
   }
   return sum;
 }
+
+const killed = (name: string) => `kill -9 of ${name}`;
 
 /** Runs a subject in the home where all end. */
 async function undisturbed(
@@ -92,6 +123,7 @@ async function undisturbed(
   const ended = await subject.start(finished).ended;
   const took = performance.now() - start;
   if (ended.status !== 0) throw new Error(`${subject.name}, undisturbed, ${wrong(ended)}`);
+  await subject.settled?.();
   const outcome = subject.outcome(finished);
   if (!outcome.size) throw new Error(`${subject.name} left nothing`);
   say(`${subject.name}, undisturbed: ${outcome.size} files in ${(took / 1000).toFixed(1)} s`);
@@ -106,7 +138,7 @@ async function befall(
   seed: number,
 ): Promise<string[]> {
   const home = join(root, "accident");
-  copyHome(finished, home);
+  cpSync(finished, home, { recursive: true });
   const random = randomStream(seed, `torture/${accident.name}`);
   const wrongly = await accident.happen({ home, random, took: reference.took });
   const differences = await endAndCompare(reference, home);

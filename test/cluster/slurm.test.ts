@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { submissionsOf } from "#src/cluster/submissions.js";
 import { Run } from "#src/experiments/run/run.js";
 import type { CellResult } from "#src/experiments/types.js";
+import { emptyQueue, endSlurm, noSlurm, startSlurm } from "#src/torture/slurm.js";
 import { freshFolder } from "../support/files.js";
 
 const methods = "no-attention,daam-v1,no-attention-highest";
@@ -39,63 +40,44 @@ describe("without Slurm", () => {
     });
 });
 
-const installed = (program: string) =>
-  [...process.env.PATH!.split(delimiter), "/usr/sbin"].some(
-    (folder) => spawnSync("test", ["-x", join(folder, program)]).status === 0,
-  );
-const missing =
-  process.getuid?.() === 0
-    ? ["slurmctld", "slurmd", "sbatch", "munged"]
-        .filter((program) => !installed(program))
-        .map((name) => `no ${name}`)
-    : ["not root"];
-const skip = missing.length
-  ? `a Slurm cannot be started here: ${missing.join(", ")} (apt-get install slurm-wlm munge)`
-  : false;
-
-describe("on a Slurm of two nodes", { skip }, () => {
+describe("on a Slurm of two nodes", { skip: noSlurm() ?? false }, () => {
   const folder = freshFolder();
+  const [home, broken] = [freshFolder(), freshFolder()];
+  const failing = ["--preset", "smoke", "--task", "text", "--method", "no-attention"];
+  let said = "";
 
-  before(() => {
-    process.env.SLURM_CONF = join(folder, "slurm.conf");
-    const port = 20_000 + 3 * (process.pid % 10_000);
-    const { status, stderr } = spawnSync("sh", ["test/support/slurm.sh", folder, String(port)], {
-      // its daemons would keep pipes open
-      stdio: ["ignore", "ignore", "inherit"],
-      encoding: "utf8",
-    });
+  // what waits for Slurm most of its time goes on together
+  before(async () => {
+    startSlurm(folder);
+    mkdirSync(join(broken, "runs/smoke/cells"), { recursive: true });
+    writeFileSync(join(broken, "runs/smoke/cells/text"), "a file where a folder must be");
+    daam(broken, ["submit", ...failing, "--", "--time=7"]);
+    said = daam(home, ["submit", ...scope]).stdout;
+  });
+
+  after(() => endSlurm(folder));
+
+  /** Ends the task that was submitted as soon as it runs. */
+  async function end(said: string): Promise<void> {
+    const task = `${/^job (\d+)/.exec(said)![1]}_0`;
+    const running = () =>
+      spawnSync("squeue", ["--noheader", "--states=R", "--format=%i"], { encoding: "utf8" }).stdout;
+    for (let i = 0; i < 100 && !running().split("\n").includes(task); i++) await sleep(100);
+    const { status, stderr } = spawnSync("scancel", ["--full", "--signal=TERM", task], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
-  });
-
-  after(async () => {
-    spawnSync("scancel", ["--user=root"]);
-    const daemons = readdirSync(folder).filter((name) => name.endsWith(".pid"));
-    const pids = daemons.map((name) => readFileSync(join(folder, name), "utf8").trim());
-    spawnSync("scontrol", ["shutdown"]);
-    // the controller writes its state at its end
-    for (let i = 0; i < 200 && pids.some((pid) => existsSync(`/proc/${pid}`)); i++) await sleep(100);
-    delete process.env.SLURM_CONF;
-  });
-
-  /** Waits until nothing is queued or running. */
-  async function quiet(): Promise<void> {
-    for (let i = 0; i < 600; i++) {
-      if (spawnSync("squeue", ["--noheader"], { encoding: "utf8" }).stdout === "") return;
-      await sleep(250);
-    }
-    assert.fail("jobs are queued after minutes");
   }
 
-  test("the cells, also those that wait for others, are those of a local run", async () => {
-    const [home, local] = [freshFolder(), freshFolder()];
-    const first = daam(home, ["submit", ...scope]);
-    assert.match(first.stdout, /^job \d+: 2 cells in 1 tasks of at most \d+h 5m\n1 cells wait for others/);
+  test("the cells, also those that wait for others, are those of a local run, though a task is ended", async () => {
+    const local = freshFolder();
+    assert.match(said, /^job \d+: 2 cells in 1 tasks of at most \d+h 5m\n1 cells wait for others/);
     const again = daam(home, ["submit", ...scope]);
     assert.doesNotMatch(again.stdout, /^job/m, "what is queued is not submitted again");
+    await end(said);
     daam(local, ["run", "--jobs", "1", ...scope]);
-    await quiet();
+    await emptyQueue();
     const { stdout } = daam(home, ["submit", "--status", "--preset", "smoke"]);
     assert.match(stdout, /^cells: .*3 finished/m, stdout);
+    assert.match(stdout, /^job \d+: cells, .*, second attempt: 1 finished$/m, stdout);
     assert.match(daam(home, ["submit", ...scope]).stdout, /^nothing is missing: npx daam report/);
     const figures = async (at: string) => {
       process.env.DAAM_HOME = at;
@@ -109,29 +91,15 @@ describe("on a Slurm of two nodes", { skip }, () => {
   });
 
   test("a task that fails is submitted once more with twice the time, then named", async () => {
-    const home = freshFolder();
-    mkdirSync(join(home, "runs/smoke/cells"), { recursive: true });
-    writeFileSync(join(home, "runs/smoke/cells/text"), "a file where a folder must be");
-    daam(home, [
-      "submit",
-      "--preset",
-      "smoke",
-      "--task",
-      "text",
-      "--method",
-      "no-attention",
-      "--",
-      "--time=7",
-    ]);
-    await quiet();
-    process.env.DAAM_HOME = home;
+    await emptyQueue();
+    process.env.DAAM_HOME = broken;
     const tried = submissionsOf("smoke").filter(({ kind }) => kind === "cells");
     delete process.env.DAAM_HOME;
     assert.deepEqual(
       tried.map(({ attempt, minutes, tasks }) => [attempt, minutes, tasks]),
       [1, 2].map((attempt) => [attempt, 7 * attempt, [["text/no-attention/run-1"]]]),
     );
-    const { stdout } = daam(home, ["submit", "--status", "--preset", "smoke"]);
+    const { stdout } = daam(broken, ["submit", "--status", "--preset", "smoke"]);
     assert.match(
       stdout,
       /^failed: job \d+_0, cannot write .*a part of the path is a file.*: text\/no-attention\/run-1; log: /m,

@@ -1,6 +1,6 @@
 /**
  * Stands in for training in tests of the pool: takes FAKE_MS per epoch, notes each trained cell in FAKE_LOG, dies on FAKE_DEATH, wants
- * memory on FAKE_MEMORY, has no backend where FAKE_MISSING says so.
+ * memory on FAKE_MEMORY, fills V8's heap on FAKE_HEAP, has no backend where FAKE_MISSING says so.
  */
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,7 +14,7 @@ export const prepare: Trainer["prepare"] = async (threads) => {
 };
 
 export const trainCell: Trainer["trainCell"] = async (config, data, onEpoch): Promise<Trained> => {
-  const { FAKE_MS, FAKE_LOG, FAKE_DEATH, FAKE_MEMORY } = process.env;
+  const { FAKE_MS, FAKE_LOG, FAKE_DEATH, FAKE_MEMORY, FAKE_HEAP } = process.env;
   const name = `${config.task}/${config.method}/run-${config.run}`;
   const accuracy = (config.seed % 1000) / 1000;
   const curve: EpochRecord[] = [];
@@ -22,6 +22,7 @@ export const trainCell: Trainer["trainCell"] = async (config, data, onEpoch): Pr
     await sleep(Number(FAKE_MS ?? 0));
     if (FAKE_DEATH === name) process.kill(process.pid, "SIGKILL");
     if (FAKE_MEMORY === name) throw new RangeError("Array buffer allocation failed");
+    if (FAKE_HEAP === name) for (const all: number[][] = []; ;) all.push(new Array<number>(1e5).fill(epoch));
     const rest = { learningRate: 1, trainLoss: 1, testLoss: 1, macroF1: 0, unweightedRecall: 0 };
     curve.push({ epoch, accuracy, ...rest });
     onEpoch(curve.at(-1)!);

@@ -113,9 +113,11 @@ describe("a run", () => {
       /the worker training text\/daam-v1\/run-1 ended \(SIGKILL\), perhaps for want of memory/,
     ],
     ["FAKE_MEMORY", 2, /Array buffer allocation failed/],
+    ["FAKE_HEAP", 2, /ended \(SIGABRT\) saying "FATAL ERROR: [^"]*JavaScript heap out of memory"/],
   ] as const)
     it(`names the cell of ${accident}, trains the others, and goes on`, async () => {
       process.env[accident] = "text/daam-v1/run-1";
+      process.env.NODE_OPTIONS = "--max-old-space-size=100";
       const run = () => reproduce("smoke", { ...quiet, jobs, scope: text });
       await assert.rejects(run, (error: Error) => {
         assert.ok(error instanceof UserError);
@@ -129,6 +131,7 @@ describe("a run", () => {
       assert.equal(before.length, 20);
       assert.equal(workersAlive(), 0);
       delete process.env[accident];
+      delete process.env.NODE_OPTIONS;
       await run();
       assert.equal(trained().length, 25);
       assert.equal(new Set(trained()).size, 25);

@@ -7,6 +7,7 @@ import { describe, it } from "node:test";
 import { killAndGoOn } from "#src/torture/kills.js";
 import { descendants } from "#src/torture/processes.js";
 import type { Subject } from "#src/torture/subjects.js";
+import { tableOf } from "#src/torture/table.js";
 import { torture } from "#src/torture/torture.js";
 import { randomStream } from "#src/random.js";
 import { freshFolder } from "../support/files.js";
@@ -58,14 +59,16 @@ describe("torture", { skip: !existsSync("/proc") && "it looks for workers in /pr
 
   it("of a run that is killed, damaged and finds the disk full changes no cell", async () => {
     const lines: string[] = [];
-    const { kills, accidents, differences } = await torture({
+    const tortured = await torture({
       kills: 2,
       seed: 1,
       subjects: ["run"],
       accidents: ["a cell with a flipped bit", "a disk that is full"],
       say: (line) => lines.push(line),
     });
-    assert.deepEqual(differences, [], lines.join("\n"));
-    assert.deepEqual([kills, accidents], [2, 2]);
+    assert.deepEqual(tortured.differences, [], lines.join("\n"));
+    const table = tableOf(tortured);
+    assert.match(table, /^# Torture: 2 kills, 2 accidents: 0 differences\n/);
+    assert.match(table, /^\| a disk that is full \| 1 \| 0 \|\n\| kill -9 of run \| 2 \| 0 \|$/m);
   });
 });

@@ -134,7 +134,7 @@ export async function runPool(
         workers.add(worker);
         worker.process.stderr!.on(
           "data",
-          (chunk) => (worker.complaint = (worker.complaint + chunk).slice(-2000)),
+          (chunk) => (worker.complaint = (worker.complaint + chunk).slice(-20_000)),
         );
         worker.process.on("message", (message: FromWorker) => {
           try {
@@ -252,7 +252,9 @@ function failure(name: string, { user, message, stack }: Extract<FromWorker, { k
 function obituary({ order, complaint }: Worker, code: number | null, signal: string | null): string {
   const what = order ? `the worker training ${order.name}` : "an idle worker";
   const memory = signal === "SIGKILL" ? ", perhaps for want of memory" : "";
-  const words = complaint.split("\n").find((line) => /Error/.test(line));
+  const lines = complaint.split("\n");
+  // V8's last words, which a stack of its own functions follows
+  const words = lines.find((line) => /FATAL ERROR/.test(line)) ?? lines.find((line) => /Error/.test(line));
   const said = words ? ` saying "${words.trim()}"` : "";
   return `${what} ended (${signal ?? `exit ${code}`})${memory}${said}`;
 }

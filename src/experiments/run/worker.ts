@@ -35,6 +35,8 @@ const send = (message: FromWorker) => {
 };
 
 endWithParent();
+// at once where it can: another may take the cell over as soon as the parent is gone
+process.once("disconnect", () => process.exit(STOPPED));
 // What is trained stops at the next batch, when its checkpoint is written.
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {

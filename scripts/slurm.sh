@@ -1,8 +1,21 @@
 #!/bin/sh
 # A Slurm of one controller and two nodes on this machine, in the new folder $1, on ports from $2 on. Needs root and Debian's slurm-wlm and munge.
-# End it with SLURM_CONF=$1/slurm.conf scontrol shutdown.
+# Where the kernel lets them, the nodes have host names of their own, n1 and n2: a process of one cannot see whether one of the other lives.
+# With a third argument, starts that node again. End it with SLURM_CONF=$1/slurm.conf scontrol shutdown.
 set -eu
 dir=$1 port=$2 host=$(hostname -s)
+if unshare --uts true 2>/dev/null; then
+  name() { echo "$1"; }
+  node() { unshare --uts sh -c 'hostname "$2" && exec slurmd -f "$1" -N "$2"' - "$SLURM_CONF" "$1"; }
+else
+  name() { echo "$host"; }
+  node() { slurmd -f "$SLURM_CONF" -N "$1"; }
+fi
+if [ "${3:-}" ]; then
+  export SLURM_CONF="$dir/slurm.conf"
+  node "$3"
+  exit
+fi
 mkdir -p "$dir/state" "$dir/spool"
 [ -s /etc/munge/munge.key ] || mungekey -c
 install -d -o munge -g munge -m 755 /run/munge
@@ -14,6 +27,7 @@ SlurmctldPort=$port
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+AuthInfo=cred_expire=5
 StateSaveLocation=$dir/state
 SlurmdSpoolDir=$dir/spool/%n
 SlurmctldPidFile=$dir/slurmctld.pid
@@ -31,14 +45,14 @@ KillWait=5
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MpiDefault=none
-NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=1 RealMemory=1000
-NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=1 RealMemory=1000
+NodeName=n1 NodeHostname=$(name n1) NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=1 RealMemory=1000
+NodeName=n2 NodeHostname=$(name n2) NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=1 RealMemory=1000
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
 END
 export SLURM_CONF="$dir/slurm.conf"
 slurmctld -f "$SLURM_CONF"
-slurmd -f "$SLURM_CONF" -N n1
-slurmd -f "$SLURM_CONF" -N n2
+node n1
+node n2
 END_OF_START=$(($(date +%s) + 30))
 until [ "$(sinfo -h -N -t idle | wc -l)" = 2 ]; do
   [ "$(date +%s)" -lt "$END_OF_START" ] || { echo "the nodes did not come up" >&2; exit 1; }
