@@ -66,10 +66,10 @@ async function tortureIn(
     say(`${what}${often}: ${differences.length} differences`);
     for (const line of differences) say(`  ${line}`);
     sum.differences.push(...differences);
-    const row = sum.rows.find((row) => row.what === what);
-    if (!row) return sum.rows.push({ what, times, differences: differences.length });
+    let row = sum.rows.find((row) => row.what === what);
+    if (!row) sum.rows.push((row = { what, times: 0, differences: 0 }));
     row.times += times;
-    return (row.differences += differences.length);
+    row.differences += differences.length;
   };
   const leaveOut = (what: string, impossible: string) => {
     say(`${what}: left out, ${impossible}`);
