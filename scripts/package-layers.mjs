@@ -21,7 +21,10 @@ const { version, license, engines, dependencies } = JSON.parse(
 const layers = "./dist/attention/layers";
 const staging = mkdtempSync(join(tmpdir(), "layers-"));
 try {
-  for (const part of ["attention", "parameters.js", "parameters.d.ts", "errors.js", "errors.d.ts"]) {
+  for (const part of [
+    "attention",
+    ...["parameters", "errors", "kernel"].flatMap((name) => [`${name}.js`, `${name}.d.ts`]),
+  ]) {
     const skipMaps = (path) => !path.endsWith(".map");
     cpSync(join(root, "dist", part), join(staging, "dist", part), { recursive: true, filter: skipMaps });
   }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
-import { hasKernel } from "./kernel.js";
+import { hasKernel } from "../kernel.js";
 import type { Module } from "./module.js";
 import { constant, torchDefault, trainable, xavierUniform, type Tensors } from "../parameters.js";
 

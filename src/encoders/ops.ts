@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { UserError } from "../errors.js";
+import { hasKernel } from "../kernel.js";
 
 type Gradient = (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor;
 
@@ -18,11 +19,11 @@ function withGradient<T extends tf.Tensor>(
 
 /** Whether a kernel of the current backend that has no gradient may take the place of plain operations: now, without a tape. */
 export function inOneKernel(name: string): boolean {
-  return tf.engine().state.gradientDepth === 0 && tf.getKernel(name, tf.getBackend()) !== undefined;
+  return tf.engine().state.gradientDepth === 0 && hasKernel(name);
 }
 
 /** Without them tfjs's wasm backend adds the bias to wrong products where a matrix is transposed. */
-const ownKernels = () => tf.getBackend() !== "wasm" || tf.getKernel("LayerNorm", "wasm") !== undefined;
+const ownKernels = () => tf.getBackend() !== "wasm" || hasKernel("LayerNorm");
 
 /** x Wᵀ + b: [rows, in] → [rows, out]; differentiable in all three. */
 export function plainLinear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor2D {

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { linear } from "../attention/dot-product.js";
+import { hasKernel } from "../kernel.js";
 import { torchDefault, trainable, xavierUniform, type ParameterSpec, type Tensors } from "../parameters.js";
 import type { Size } from "./stages.js";
 
@@ -125,8 +126,7 @@ const inputGradient = (dy: tf.Tensor, filter: tf.Tensor4D, x: tf.Tensor4D): tf.T
  * @param over whether dy, which nobody reads any more, may be written over
  */
 function rectifierGradient(dy: tf.Tensor, y: tf.Tensor4D, over = false): [tf.Tensor, tf.Tensor] {
-  if (tf.getKernel("ReluBiasGrad", tf.getBackend()))
-    return tf.engine().runKernel("ReluBiasGrad", { dy, y }, { over });
+  if (hasKernel("ReluBiasGrad")) return tf.engine().runKernel("ReluBiasGrad", { dy, y }, { over });
   const dSum = dy.mul(tf.step(y));
   return [dSum, dSum.sum([0, 1, 2])];
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { hasKernel } from "../kernel.js";
 
 export interface AdamWOptions {
   weightDecay: number;
@@ -37,7 +38,7 @@ export class AdamW {
   step(gradients: readonly tf.Tensor[], learningRate: number): void {
     const { weightDecay, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, clipNorm = Infinity } = this.options;
     this.steps++;
-    if (tf.getKernel("AdamWStep", tf.getBackend())) return this.stepInOneKernel(gradients, learningRate);
+    if (hasKernel("AdamWStep")) return this.stepInOneKernel(gradients, learningRate);
     const correction1 = 1 - beta1 ** this.steps;
     const correction2 = Math.sqrt(1 - beta2 ** this.steps);
     tf.tidy(() => {

@@ -3,7 +3,7 @@ import { address, float, override, type Native } from "./native.js";
 
 /**
  * Kernels under names of our own, for what encoders do in many small operations; without gradients. Digits are those of the plain
- * operations. Callers ask `tf.getKernel(name, backend)` and have plain operations where there is none:
+ * operations. Callers ask `hasKernel(name)` and have plain operations where there is none:
  *
  * - Gelu {x} → x Φ(x)
  * - LayerNorm {x [..., features], weight, bias [features]}, {epsilon} → y

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { address, float, override, replacing, type Native } from "./native.js";
 
 /**
- * Kernels under names of our own, for what training does in many small operations. Callers ask `tf.getKernel(name, backend)`
+ * Kernels under names of our own, for what training does in many small operations. Callers ask `hasKernel(name)`
  * and have plain operations where there is none:
  *
  * - DensityAttention {x [batch, layers, features], meanOffset, scaledVariance [heads, features]} → y
