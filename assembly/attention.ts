@@ -1,4 +1,5 @@
 /** Scaled dot-product attention that holds the scores of a few queries at a time. */
+import { expNegative } from "./exp";
 import { loadLanes, storeLanes } from "./layout";
 import { copyEdge, multiply, packRows, packTransposed, PRODUCT_SCRATCH, ROWS } from "./product";
 import { packed4x8 } from "./tiles";
@@ -160,35 +161,17 @@ function softmax(row: usize, count: i32): void {
   let sums = f32x4.splat(0);
   i = 0;
   for (; i + 4 <= count; i += 4) {
-    const e = exp(f32x4.sub(v128.load(row + 4 * i), largest));
+    const e = expNegative(f32x4.sub(v128.load(row + 4 * i), largest));
     v128.store(row + 4 * i, e);
     sums = f32x4.add(sums, e);
   }
   let sum = f32x4.extract_lane(sums, 0) + f32x4.extract_lane(sums, 2) + (f32x4.extract_lane(sums, 1) + f32x4.extract_lane(sums, 3));
   for (; i < count; i++) {
-    const e = f32x4.extract_lane(exp(f32x4.splat(load<f32>(row + 4 * i) - most)), 0);
+    const e = f32x4.extract_lane(expNegative(f32x4.splat(load<f32>(row + 4 * i) - most)), 0);
     store<f32>(row + 4 * i, e);
     sum += e;
   }
   const scale: f32 = 1 / sum, scales = f32x4.splat(scale);
   for (i = 0; i + 4 <= count; i += 4) v128.store(row + 4 * i, f32x4.mul(v128.load(row + 4 * i), scales));
   for (; i < count; i++) store<f32>(row + 4 * i, load<f32>(row + 4 * i) * scale);
-}
-
-/** exp of x ≤ 0 as XNNPACK computes it for its softmax (rr2_p5); 0 below −87.34. */
-// @ts-ignore: decorator
-@inline
-function exp(x: v128): v128 {
-  const magic = f32x4.splat(12583039);
-  let n = f32x4.add(f32x4.mul(x, f32x4.splat(1.442695)), magic);
-  const power = i32x4.shl(n, 23);
-  n = f32x4.sub(n, magic);
-  let t = f32x4.add(f32x4.mul(n, f32x4.splat(-0.69314575)), x);
-  t = f32x4.add(f32x4.mul(n, f32x4.splat(-0.0000014286068)), t);
-  let p = f32x4.add(f32x4.mul(f32x4.splat(0.008289291), t), f32x4.splat(0.041897822));
-  p = f32x4.add(f32x4.mul(p, t), f32x4.splat(0.16667652));
-  p = f32x4.add(f32x4.mul(p, t), f32x4.splat(0.4999915));
-  p = f32x4.add(f32x4.mul(p, t), f32x4.splat(0.9999997));
-  t = f32x4.mul(t, power);
-  return v128.andnot(f32x4.add(f32x4.mul(t, p), power), f32x4.lt(x, f32x4.splat(-87.33654)));
 }

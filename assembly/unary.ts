@@ -1,11 +1,11 @@
 /** Elementary functions, which tfjs's wasm backend computes one number at a time. */
-import { exp } from "./exp";
+import { exp, expNegative } from "./exp";
 import { loadLanes, storeLanes } from "./layout";
 
 /** Floats of one task. */
 export const SPAN: i32 = 8192;
 
-/** y = f(x). Arguments: x, y, count, function: 0 exp, 1 tanh, 2 erf, 3 x Φ(x). */
+/** y = f(x). Arguments: x, y, count, function: 0 exp, 1 tanh, 2 erf, 3 x Φ(x), 4 x σ(x). */
 export function unary(args: usize, task: i32, _scratch: usize): void {
   const first = task * SPAN, count = min(SPAN, load<i32>(args, 8) - first);
   const x = load<usize>(args) + 4 * <usize>first, y = load<usize>(args, 4) + 4 * <usize>first;
@@ -16,8 +16,10 @@ export function unary(args: usize, task: i32, _scratch: usize): void {
       return each(1, x, y, count);
     case 2:
       return each(2, x, y, count);
-    default:
+    case 3:
       return each(3, x, y, count);
+    default:
+      return each(4, x, y, count);
   }
 }
 
@@ -35,8 +37,17 @@ function apply(which: i32, x: v128): v128 {
   if (which == 0) return exp(x);
   if (which == 1) return tanh(x);
   if (which == 2) return erf(x);
+  if (which == 4) return f32x4.mul(x, sigmoid(x));
   const phi = f32x4.mul(f32x4.add(erf(f32x4.mul(x, f32x4.splat(0.7071067811865476))), f32x4.splat(1)), f32x4.splat(0.5));
   return f32x4.mul(x, phi);
+}
+
+/** With the digits of XNNPACK's: by exp of −|x|. */
+// @ts-ignore: decorator
+@inline
+function sigmoid(x: v128): v128 {
+  const one = f32x4.splat(1), e = expNegative(f32x4.neg(f32x4.abs(x))), below = f32x4.div(e, f32x4.add(e, one));
+  return v128.bitselect(below, f32x4.sub(one, below), i32x4.shr_s(x, 31));
 }
 
 /** Cephes' tanhf: a polynomial near 0, by exp elsewhere. */

@@ -108,6 +108,7 @@ export function gelu<T extends tf.Tensor>(x: T): T {
 
 /** x σ(x). */
 export function silu<T extends tf.Tensor>(x: T): T {
+  if (inOneKernel("Silu")) return tf.engine().runKernel("Silu", { x });
   return x.mul(x.sigmoid());
 }
 

@@ -1,11 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { address, float, override, type Native } from "./native.js";
+import { registerActivations } from "./unary.js";
 
 /**
  * Kernels under names of our own, for what encoders do in many small operations; without gradients. Digits are those of the plain
  * operations. Callers ask `hasKernel(name)` and have plain operations where there is none:
  *
  * - Gelu {x} → x Φ(x)
+ * - Silu {x} → x σ(x)
  * - LayerNorm {x [..., features], weight, bias [features]}, {epsilon} → y
  * - RmsNorm {x [..., features], weight [features]}, {epsilon} → y
  * - TimeNorm {x [batch, time, channels], weight, bias [channels]}, {epsilon} → each channel by its mean and variance over time;
@@ -15,19 +17,7 @@ import { address, float, override, type Native } from "./native.js";
  *   → [batch, tokens, heads · d], as `attention` in src/encoders/attention.ts
  */
 export function registerEncoderKernels(native: Native): void {
-  override("Gelu", () => ({ inputs, backend }) => {
-    const { x } = inputs as { x: tf.TensorInfo };
-    const y = backend.makeOutput(x.shape, "float32");
-    const count = tf.util.sizeFromShape(x.shape);
-    const GELU = 3; // in assembly/unary.ts
-    native.run("unary", Math.ceil(count / native.exports.SPAN.value), 0, [
-      address(backend, x),
-      address(backend, y),
-      count,
-      GELU,
-    ]);
-    return y;
-  });
+  registerActivations(native);
 
   for (const name of ["LayerNorm", "RmsNorm"])
     override(name, () => ({ inputs, attrs, backend }) => {

@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { chooseBackend } from "#src/backend/choose.js";
 import { attention, keyMask, type ScoreBias } from "#src/encoders/attention.js";
-import { gelu, layerNorm, rmsNorm } from "#src/encoders/ops.js";
+import { gelu, layerNorm, rmsNorm, silu } from "#src/encoders/ops.js";
 import { values } from "./compare.js";
 
 before(async () => {
   await chooseBackend("wasm", { threads: 2 });
 });
 
-const names = ["Gelu", "LayerNorm", "RmsNorm", "TimeNorm", "Rotary", "ScaledDotProduct"];
+const names = ["Gelu", "Silu", "LayerNorm", "RmsNorm", "TimeNorm", "Rotary", "ScaledDotProduct"];
 
 test("every encoder kernel is registered for wasm, and for wasm alone", () => {
   for (const name of names) {
@@ -42,14 +42,21 @@ for (const shape of [
   [3, 21, 768],
 ]) {
   const features = shape.at(-1)!;
-  test(`norms and GELU of [${shape}] have the digits of plain operations`, () => {
+  test(`norms and activations of [${shape}] have the digits of plain operations`, () => {
     const [weight, bias] = [tensor([features]), tensor([features])];
     sameDigits(() => layerNorm(tensor(shape, 3), weight, bias, 1e-5));
     sameDigits(() => rmsNorm(tensor(shape, 3), weight, 1e-6));
     sameDigits(() => gelu(tensor(shape, 5)));
+    sameDigits(() => silu(tensor(shape, 5)));
     tf.dispose([weight, bias]);
   });
 }
+
+test("SiLU has the digits of plain operations from where it is 0 to where it is x", () => {
+  const x = tf.linspace(-120, 120, 200_003);
+  sameDigits(() => silu(x));
+  x.dispose();
+});
 
 for (const [batch, tokens, heads, d] of [
   [2, 9, 3, 32],
