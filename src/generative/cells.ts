@@ -16,14 +16,18 @@ export interface VqVaeCell {
   config: VqVaeConfig;
 }
 
-export interface VqVaeResult extends Omit<VqVaeOutcome, "reconstructions"> {
+/** What a training came to: the same wherever it ran. */
+export interface VqVaeFigures extends Omit<VqVaeOutcome, "reconstructions"> {
   name: string;
   config: VqVaeConfig;
+}
+
+export interface VqVaeResult extends VqVaeFigures {
   seconds: number;
   backend: string;
   versions: Record<string, string>;
-  /** Of the first test images, base64 of bytes [n, side, side, 3]; published results leave it out. */
-  reconstructions?: { count: number; side: number; pixels: string };
+  /** Of the first test images, base64 of bytes [n, side, side, 3]. */
+  reconstructions: { count: number; side: number; pixels: string };
 }
 
 /** Seed by seed, so that a run which ends early has whole pairs. */
@@ -38,7 +42,7 @@ export function planVqVaes(settings: VqVaeSettings): VqVaeCell[] {
 }
 
 /** Results of the seeds that have every variant. */
-export function wholePairs(results: readonly VqVaeResult[]): VqVaeResult[] {
+export function wholePairs<T extends VqVaeFigures>(results: readonly T[]): T[] {
   const seedsOf = ({ attention }: Variant) =>
     new Set(results.filter(({ config }) => config.attention === attention).map(({ config }) => config.seed));
   const sets = variants.map(seedsOf);
@@ -59,7 +63,7 @@ export function finishedCell(folder: string, { name, config }: VqVaeCell): VqVae
 }
 
 /** Keeps a result as `<folder>/cells/<name>.json`. */
-export function keepCell(folder: string, result: VqVaeResult): void {
+export function keepCell(folder: string, result: VqVaeFigures): void {
   writeWhole(pathOf(folder, result.name), sealed(result));
 }
 
@@ -88,8 +92,6 @@ export async function trainVqVaeCell(
 }
 
 /** Images that a result carries. */
-export function reconstructionsOf({ name, reconstructions }: VqVaeResult): Images {
-  if (!reconstructions) throw new Error(`${name} carries no images`);
-  const { count, side, pixels } = reconstructions;
+export function reconstructionsOf({ reconstructions: { count, side, pixels } }: VqVaeResult): Images {
   return { count, side, pixels: Buffer.from(pixels, "base64") };
 }

@@ -5,7 +5,7 @@ import { pairedDifference, type RunDifference } from "../statistics/paired.js";
 import { plusMinus } from "../report/tables/words.js";
 import { summarise } from "../statistics/summary.js";
 import type { TextTable } from "../report/tables/tables.js";
-import type { VqVaeResult } from "./cells.js";
+import type { VqVaeFigures } from "./cells.js";
 import { variants } from "./settings.js";
 import type { VqVaeEpoch } from "./train.js";
 
@@ -24,7 +24,7 @@ const columns: readonly Column[] = [
 ];
 
 /** Sizes of a run beside those that the authors give. */
-export function vqVaeSizes(results: readonly VqVaeResult[]): TextTable {
+export function vqVaeSizes(results: readonly VqVaeFigures[]): TextTable {
   const { trainImages, testImages, epochs, hidden, latent, codes, heads, gaussians } = results[0]!.config;
   const grid = 32 / 2 ** hidden.length;
   return {
@@ -41,7 +41,7 @@ export function vqVaeSizes(results: readonly VqVaeResult[]): TextTable {
 }
 
 /** Results by variant, in the order of `variants`; seeds in order. */
-const byVariant = (results: readonly VqVaeResult[]) =>
+export const byVariant = <T extends VqVaeFigures>(results: readonly T[]) =>
   variants.map((variant) => ({
     variant,
     results: results
@@ -49,33 +49,27 @@ const byVariant = (results: readonly VqVaeResult[]) =>
       .sort((a, b) => a.config.seed - b.config.seed),
   }));
 
-/**
- * Mean ± population sd over seeds at the last epoch, and the paired difference (with − without) with its 95 % interval.
- * @param minutes false where a table must not depend on the machine
- */
-export function vqVaeTable(results: readonly VqVaeResult[], { minutes = true } = {}): TextTable {
+/** Mean ± population sd over seeds at the last epoch, and the paired difference (with − without) with its 95 % interval. */
+export function vqVaeTable(results: readonly VqVaeFigures[]): TextTable {
   const groups = byVariant(results);
   const values = ({ of }: Column, group: number) => groups[group]!.results.map(({ last }) => of(last));
-  const seconds = (group: number) => groups[group]!.results.reduce((sum, { seconds }) => sum + seconds, 0);
-  const time = (text: string) => (minutes ? [text] : []);
   const rows = groups.map(({ variant, results }, group) => [
     variant.title,
     ...columns.map((column) => spread(values(column, group), column.digits)),
     results[0]!.parameters.toLocaleString("en"),
-    ...time((seconds(group) / 60).toFixed(1)),
   ]);
   const differences = columns.map((column) =>
     interval(pairedDifference(values(column, 1), values(column, 0)), column.digits),
   );
   const n = groups[0]!.results.length;
   return {
-    columns: ["", ...columns.map(({ title }) => title), "parameters", ...time("minutes")],
-    rows: [...rows, [`with − without${n > 1 ? " (95 %)" : ""}`, ...differences, "", ...time("")]],
+    columns: ["", ...columns.map(({ title }) => title), "parameters"],
+    rows: [...rows, [`with − without${n > 1 ? " (95 %)" : ""}`, ...differences, ""]],
   };
 }
 
 /** PSNR of every seed: a row a seed. */
-export function seedTable(results: readonly VqVaeResult[]): TextTable {
+export function seedTable(results: readonly VqVaeFigures[]): TextTable {
   const [without, withAttention] = byVariant(results);
   return {
     columns: ["seed", ...variants.map(({ title }) => `PSNR ${title}, dB`), "difference"],
@@ -87,7 +81,7 @@ export function seedTable(results: readonly VqVaeResult[]): TextTable {
 }
 
 /** One sentence on whether attention changes the reconstructions, and how sure that is. */
-export function vqVaeSentence(results: readonly VqVaeResult[]): string {
+export function vqVaeSentence(results: readonly VqVaeFigures[]): string {
   const [without, withAttention] = byVariant(results).map(({ results }) =>
     results.map(({ last }) => last.psnr),
   );
@@ -105,7 +99,7 @@ export function vqVaeSentence(results: readonly VqVaeResult[]): string {
 }
 
 /** PSNR after every epoch: mean and sd over seeds. */
-export function vqVaeCurves(results: readonly VqVaeResult[]): Figure {
+export function vqVaeCurves(results: readonly VqVaeFigures[]): Figure {
   const curves = (of: (epoch: VqVaeEpoch) => number): Curve[] =>
     byVariant(results).map(({ variant, results }) => {
       const epochs = results[0]!.curve.map((_, i) => summarise(results.map(({ curve }) => of(curve[i]!))));

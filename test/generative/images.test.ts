@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import sharp from "sharp";
-import { finishedCell, keepCell, planVqVaes, type VqVaeResult } from "#src/generative/cells.js";
+import { finishedCell, keepCell, planVqVaes, type VqVaeFigures } from "#src/generative/cells.js";
 import { cifarImages, textures } from "#src/generative/images.js";
 import { meanSquaredError, peakSignalToNoise } from "#src/generative/metrics.js";
 import { pictureOf } from "#src/generative/picture.js";
@@ -75,7 +75,7 @@ test("tables pair the variants by seed, whatever the order of the results", () =
   assert.match(vqVaeSentence(results), /no difference between the two can be told/);
 });
 
-function result(attention: boolean, seed: number, psnr: number): VqVaeResult {
+function result(attention: boolean, seed: number, psnr: number): VqVaeFigures {
   const last = {
     epoch: 1,
     reconstructionLoss: 0.1,
@@ -92,8 +92,5 @@ function result(attention: boolean, seed: number, psnr: number): VqVaeResult {
     curve: [last],
     last,
     parameters: 10,
-    seconds: 1,
-    backend: "cpu",
-    versions: {},
   };
 }

@@ -84,6 +84,10 @@ test("a run that is stopped keeps its finished cells, goes on with the others, a
   assert.equal(statSync(path("without/seed-1")).mtimeMs, mtimeMs);
   const readme = readFileSync(join(folder, "results", "README.md"), "utf8");
   assert.match(readme, /npx daam vq-vae --images 8/);
+  const varies = /minutes|seconds|cores|Linux/i;
+  const published = readFileSync(join(folder, "results", "cells", "with", "seed-1.json"), "utf8");
+  for (const text of [readme, published]) assert.doesNotMatch(text, varies);
+  assert.match(readFileSync(join(folder, "results", "costs.md"), "utf8"), varies);
   for (const name of ["reconstructions.png", "learning-curves.png"])
     assert.equal(
       readFileSync(join(folder, "results", name))
