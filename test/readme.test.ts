@@ -33,15 +33,37 @@ describe("README.md", () => {
 
   const answer = section("The answer");
 
+  const verdicts = papa.parse<string[]>(read("results", "small", "verdict.csv").trim()).data;
+  // at which rates which verdict holds stands there
+  const short = verdicts.map((line) =>
+    line.map((text) => text.replace(/: .*?(?=$| \((incomplete|one run|rates))/, "")),
+  );
+
   it("has the verdicts of results/small, and of nothing else", () => {
     const table = answer.split("\n").filter((line) => /^\| [^-]/.test(line));
     const cells = table.map((line) => line.slice(2, -2).split(" | "));
-    const verdicts = papa.parse<string[]>(read("results", "small", "verdict.csv").trim()).data;
-    // at which rates which verdict holds stands there
-    const short = verdicts.map((line) =>
-      line.map((text) => text.replace(/: .*?(?=$| \((incomplete|one run|rates))/, "")),
-    );
     assert.deepEqual(cells, short);
+  });
+
+  it("says that density attention gives no advantage over none as long as no task shows one", () => {
+    const [claim, ...tasks] = verdicts.find(([claim]) => claim === "Density attention beats no attention")!;
+    assert.equal(
+      /\*\*Density attention itself\*\* gives no advantage/.test(answer),
+      !/better/.test(tasks.join()),
+      claim,
+    );
+  });
+
+  it("has the verdicts of now in what results/small says of those before", () => {
+    const lines = read("results", "small", "changes.md").match(/^\| (?!claim|-).*/gm)!;
+    const now = lines
+      .map((line) => line.slice(2, -2).split(" | "))
+      .map(([claim, task, , verdict]) => [claim, task, verdict]);
+    const [[, ...tasks], ...claims] = short as [string[], ...string[][]];
+    assert.deepEqual(
+      now,
+      claims.flatMap(([claim, ...of]) => tasks.map((task, i) => [claim, task, of[i]])),
+    );
   });
 
   it("says that results/small is not complete as long as it is not", () => {
