@@ -88,6 +88,25 @@ describe("README.md", () => {
     assert.match(answer, /ahead\s+at every rate/);
   });
 
+  it("says of published MHA on images at its chosen rate what results/small has", () => {
+    const lines = papa.parse<Record<string, string>>(read("results", "small", "claims.csv").trim(), {
+      header: true,
+    }).data;
+    const chosen = lines.find(
+      ({ claim, task, rates }) =>
+        claim === "Density attention beats dot-product attention as published" &&
+        task === "vision" &&
+        /chosen/.test(rates!),
+    );
+    assert.equal(chosen?.verdict, "better");
+    assert.doesNotMatch(chosen!["here, last epoch"]!, /collapsed/);
+    assert.match(small, /vision 5 runs, 4 epochs/);
+    assert.match(
+      answer,
+      /four epochs at the highest rate; trained like the paper's, at the rate that it chose, it leaves chance and\s+stays behind/,
+    );
+  });
+
   it("names files that are there", () => {
     for (const path of ["README.md", ...documents])
       for (const [, target] of read(path).matchAll(/\]\(([^)#:]+)\)/g))
