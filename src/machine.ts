@@ -9,6 +9,10 @@ export interface Machine {
   node: string;
 }
 
+/** A machine in words, as pages on costs name it. */
+export const machineText = ({ cpu, cores, memoryGB, system }: Machine): string =>
+  `${cpu}, ${cores} cores, ${memoryGB} GB, ${system}`;
+
 export function thisMachine(): Machine {
   return {
     cpu: cpus()[0]?.model.trim() || "unknown processor",

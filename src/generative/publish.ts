@@ -1,11 +1,10 @@
 /** Publishes the VQ-VAE's cells: a README with the table, what they came to, a picture, learning curves, and apart from these what they took. */
 import { readdirSync, readFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { writeWhole } from "../files.js";
 import { repository } from "../folders.js";
-import { thisMachine } from "../machine.js";
+import { machineText, thisMachine } from "../machine.js";
 import { toPng, toSvg } from "../report/figures/static.js";
 import { toMarkdown } from "../report/tables/tables.js";
 import { keepCell, reconstructionsOf, type VqVaeFigures, type VqVaeResult } from "./cells.js";
@@ -46,7 +45,6 @@ export async function publishVqVae(
 
 /** What another machine makes otherwise. */
 function costs(results: readonly VqVaeResult[]): string {
-  const { cpu, memoryGB, system } = thisMachine();
   const backends = [...new Set(results.map(({ backend }) => backend))].join("; ");
   const versions = Object.entries(results[0]!.versions).map(([name, version]) => `${name} ${version}`);
   const rows = byVariant(results).map(({ variant, results }) => {
@@ -56,7 +54,7 @@ function costs(results: readonly VqVaeResult[]): string {
   return `# What the VQ-VAEs took
 
 ${toMarkdown({ columns: ["", "minutes, all seeds"], rows })}
-${cpu}, ${cpus().length} cores, ${memoryGB} GB, ${system}; backend ${backends}; ${versions.join(", ")}.
+${machineText(thisMachine())}; backend ${backends}; ${versions.join(", ")}.
 `;
 }
 

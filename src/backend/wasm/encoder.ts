@@ -1,13 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { address, float, override, type Native } from "./native.js";
-import { registerActivations } from "./unary.js";
 
 /**
  * Kernels under names of our own, for what encoders do in many small operations; without gradients. Digits are those of the plain
  * operations. Callers ask `hasKernel(name)` and have plain operations where there is none:
  *
- * - Gelu {x} → x Φ(x)
- * - Silu {x} → x σ(x)
+ * - Gelu {x} → x Φ(x), Silu {x} → x σ(x): both in `registerUnary`
  * - LayerNorm {x [..., features], weight, bias [features]}, {epsilon} → y
  * - RmsNorm {x [..., features], weight [features]}, {epsilon} → y
  * - TimeNorm {x [batch, time, channels], weight, bias [channels]}, {epsilon} → each channel by its mean and variance over time;
@@ -17,8 +15,6 @@ import { registerActivations } from "./unary.js";
  *   → [batch, tokens, heads · d], as `attention` in src/encoders/attention.ts
  */
 export function registerEncoderKernels(native: Native): void {
-  registerActivations(native);
-
   for (const name of ["LayerNorm", "RmsNorm"])
     override(name, () => ({ inputs, attrs, backend }) => {
       const { x, weight, bias } = inputs as Record<string, tf.TensorInfo>;

@@ -1,5 +1,6 @@
 /** The page of what cells took: the only one that differs between runs with equal digits. */
 import type { CellResult } from "../../experiments/types.js";
+import { machineText } from "../../machine.js";
 import { summarise } from "../../statistics/summary.js";
 import { type TextTable, toMarkdown, withoutRepeats } from "../tables/tables.js";
 
@@ -44,13 +45,7 @@ function places(results: readonly CellResult[]): string[] {
   const found = new Map<string, { cells: number; dates: string[] }>();
   for (const { machine, backend, versions, date } of results) {
     const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-    const place = [
-      ...(machine
-        ? [`${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, ${machine.system}`]
-        : []),
-      `backend ${backend}`,
-      ...software,
-    ].join(", ");
+    const place = [...(machine ? [machineText(machine)] : []), `backend ${backend}`, ...software].join(", ");
     const { cells, dates } = found.get(place) ?? { cells: 0, dates: [] };
     found.set(place, { cells: cells + 1, dates: [...dates, ...(date ? [date] : [])] });
   }
