@@ -11,6 +11,7 @@ import {
   type Robustness,
   sets,
   summaryOf,
+  recordedText,
   titleOf,
 } from "../tables/robustness-cells.js";
 import { majority } from "../../statistics/summary.js";
@@ -115,7 +116,7 @@ export function robustnessDifferences(of: Robustness): TextTable {
     [title, ...at.map((found, i) => (found || i ? differenceText(found) : notRun))],
     [`${title}, change from clean`, ...change.map(differenceText)],
   ]);
-  return { columns: ["difference", ...columns(of)], rows };
+  return { columns: [`difference${recordedText(of)}`, ...columns(of)], rows };
 }
 
 /** Points above {@link floorOf} within which a row has learned next to nothing that is left. */
@@ -152,12 +153,12 @@ export function robustnessVerdicts(parts: readonly Robustness[]): TextTable {
     contrasts(of).map(({ pair, title, change }) => {
       const changes = change.slice(1);
       if (changes.includes(undefined))
-        return [of.task.name, title, String(changes.length), notRun, "", "", "", "", ""];
+        return [of.task.name + recordedText(of), title, String(changes.length), notRun, "", "", "", "", ""];
       const fallen = atFloor(of, pair);
       const told = changes.filter((_, i) => !fallen[i]);
       const count = (verdict: string) => String(told.filter((found) => found!.verdict === verdict).length);
       return [
-        of.task.name,
+        of.task.name + recordedText(of),
         title,
         String(changes.length),
         count("better"),

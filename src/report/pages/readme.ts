@@ -24,6 +24,7 @@ import {
   toMarkdown,
   withoutRepeats,
 } from "../tables/tables.js";
+import { rateRecordedNote } from "../tables/words.js";
 import {
   claimParagraphs,
   claimsNote,
@@ -122,6 +123,7 @@ function taskBlocks(part: Section, image: Image): string[] {
   return [
     `## ${title}${table.complete ? "" : ` (incomplete: ${done} of ${all} cells)`}`,
     toMarkdown(readableTable(table)).trimEnd(),
+    table.rows.some((row) => row.rateRecorded) ? rateRecordedNote : "",
     ...titled(`### ${title} at every rate`, ratesNote, ratesTable(table)),
     table.task.caveat ?? "",
     chanceSentence(table),

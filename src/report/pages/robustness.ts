@@ -11,6 +11,7 @@ import {
   cellsOf,
   columns,
   rateOf,
+  recordedText,
   type Robustness,
   sets,
   shiftsOf,
@@ -42,7 +43,7 @@ export function robustnessTable(of: Robustness): TextTable {
     });
     return [titleOf(method), rateOf(of, method), ...texts];
   });
-  return { columns: ["method", "rate", ...columns(of)], rows };
+  return { columns: [`method${recordedText(of)}`, "rate", ...columns(of)], rows };
 }
 
 /** Accuracy against the strength of the shift, a line a row and a panel a kind of shift; undefined before any cell is finished. */
@@ -77,7 +78,7 @@ export function robustnessFigure(of: Robustness): Figure | undefined {
   });
   const noun = task.split === "folds" ? "folds" : "runs";
   const complete = robustnessMethods.every((method) => cellsOf(of, method).length >= runs);
-  const title = `${task.title} on shifted inputs: ${task.here.data}, mean ± sd of ${runs} ${noun}${complete ? "" : " (incomplete)"}`;
+  const title = `${task.title} on shifted inputs: ${task.here.data}, mean ± sd of ${runs} ${noun}${complete ? "" : " (incomplete)"}${recordedText(of)}`;
   return learningCurves(title, panels);
 }
 
@@ -139,12 +140,16 @@ export function robustnessBlocks(
   const command = `\`npx daam run --preset ${preset.name} --part robustness\``;
   return [
     "## Robustness on shifted inputs",
-    `${robustnessNote} ${robustnessDifferencesNote} ${command} trains these cells again.`,
+    `${robustnessNote} ${robustnessDifferencesNote} ${
+      parts.some(({ earlier }) => earlier !== undefined)
+        ? `Recorded: cells of an earlier setting of this preset, not run at the one of now; ${command} trains them at that.`
+        : `${command} trains these cells again.`
+    }`,
     ...parts.flatMap((of) => {
       const all = of.runs * robustnessMethods.length;
       const done = of.results.length;
       return [
-        `### ${of.task.title} on shifted inputs${done < all ? ` (incomplete: ${done} of ${all} cells)` : ""}`,
+        `### ${of.task.title} on shifted inputs${done < all ? ` (incomplete: ${done} of ${all} cells)` : ""}${recordedText(of)}`,
         toMarkdown(robustnessTable(of)).trimEnd(),
         toMarkdown(robustnessDifferences(of)).trimEnd(),
         ...image(`${of.task.name}-robustness`, `${of.task.title} on shifted inputs`),

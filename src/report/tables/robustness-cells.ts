@@ -12,6 +12,8 @@ export interface Robustness {
   /** Runs or folds that every row has when complete. */
   runs: number;
   results: readonly CellResult[];
+  /** What the cells were trained with, where the preset would now train them otherwise. */
+  earlier?: string;
 }
 
 /** The tasks of a preset that are tested on shifted inputs. */
@@ -21,11 +23,18 @@ export function robustnessOf(
   results: readonly CellResult[],
 ): Robustness[] {
   return tasks.flatMap((task) => {
-    const runs = preset.tasks[task.name]?.robustness?.runs;
+    const { epochs, robustness } = preset.tasks[task.name] ?? {};
+    if (!robustness) return [];
     const own = results.filter(({ config }) => config.task === task.name);
-    return runs ? [{ task, runs, results: own }] : [];
+    const other = own.find(({ config }) => config.epochs !== epochs || config.hidden !== preset.hidden);
+    const earlier = other && `${other.config.epochs} epochs, ${other.config.hidden} channels`;
+    return [{ task, runs: robustness.runs, results: own, ...(earlier !== undefined && { earlier }) }];
   });
 }
+
+/** Behind the title of a table or figure. */
+export const recordedText = ({ earlier }: Robustness) =>
+  earlier === undefined ? "" : ` (recorded: ${earlier})`;
 
 /** The set of test items as they are. */
 export const CLEAN = "clean";

@@ -31,6 +31,8 @@ export interface TableRow {
   runs?: number;
   /** The preset whose published cells are shown. */
   recorded?: string;
+  /** Whether its cells have a rate that stands from earlier: the trainings are missing by which the row chooses now. */
+  rateRecorded?: boolean;
 }
 
 export interface ResultTable {
@@ -71,6 +73,7 @@ export function resultTable(
       ...(row && { paper: row }),
       ...(method.runs && { runs: method.runs(task.name) }),
       ...(recorded && { recorded }),
+      ...(!recorded && hasRecordedRate(task, method, results, heldOut) && { rateRecorded: true }),
     };
   });
   const recorded = paper
@@ -123,6 +126,18 @@ function ratesOfRow(
     rates: [...new Set([...found, ...rates])].sort((a, b) => a - b),
     ...(chosen !== undefined && { chosen }),
   };
+}
+
+/** Of rows that are trained at the chosen rate alone. */
+function hasRecordedRate(
+  task: Task,
+  method: Method,
+  results: readonly CellResult[],
+  heldOut: readonly CellResult[],
+): boolean {
+  const grid = method.everyRate ? undefined : method.rates?.(task.name);
+  if (!grid || !cellsOf(results, task, method).length) return false;
+  return choiceOf(heldOut, task.name, method, grid).chosen === undefined;
 }
 
 function cellsOf(results: readonly CellResult[], task: Task, method: Method): CellResult[] {

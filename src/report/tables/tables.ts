@@ -14,7 +14,7 @@ import {
   summary,
 } from "./rows.js";
 import type { Summary } from "../../statistics/summary.js";
-import { notChosen, notRun, plusMinus, rateText } from "./words.js";
+import { notChosen, notRun, plusMinus, rateRecorded, rateText } from "./words.js";
 
 /** Columns of strings: the form that Markdown, CSV and data frames are made from. */
 export interface TextTable {
@@ -66,7 +66,7 @@ export function readableTable(table: ResultTable): TextTable {
         accuracyText(row, runs, summary(row, "best")) || (hasCells(row) ? notChosen : notRun),
         shown("accuracy"),
         ...(speech ? [shown("macroF1"), shown("unweightedRecall")] : []),
-        ratesOf(row).map(rateText).join(", "),
+        ratesOf(row).map(rateText).join(", ") + (row.rateRecorded ? ` (${rateRecorded})` : ""),
         row.results[0]?.parameters.total.toLocaleString("en") ?? "",
       ];
     }),

@@ -7,6 +7,11 @@ export const notRun = "not run yet";
 /** What stands where a row has run at several rates and the trainings are missing by which it chooses. */
 export const notChosen = "rate not chosen yet";
 
+/** Behind a rate, and how to read it. */
+export const rateRecorded = "recorded";
+export const rateRecordedNote =
+  "Recorded: a rate that was chosen in an earlier protocol; the trainings by which these rows choose now are not run.";
+
 /** "67.8 ± 1.5"; "67.8" of a single run, which has no spread. */
 export function plusMinus({ mean, sd, n }: Summary, digits = 1): string {
   return n === 1 ? mean.toFixed(digits) : `${mean.toFixed(digits)} ± ${sd.toFixed(digits)}`;

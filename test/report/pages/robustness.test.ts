@@ -199,6 +199,20 @@ test("unfinished rows say how many runs they have", () => {
   assert.equal(column(robustnessTable(part!), "DAAMv1", "clean"), "80.0 ± 0.0 (2 of 3)");
 });
 
+test("cells of another setting than the preset's say so in every table and figure", () => {
+  const parts = robustnessOf({ ...shifting, hidden: 32 }, [text], cells);
+  const mark = /\(recorded: 3 epochs, 64 channels\)/;
+  const [part] = parts;
+  assert.match(robustnessTable(part!).columns[0]!, mark);
+  assert.match(robustnessDifferences(part!).columns[0]!, mark);
+  assert.ok(robustnessVerdicts(parts).rows.every(([task]) => mark.test(task!)));
+  assert.match(JSON.stringify(robustnessFigure(part!)!.layout.title), mark);
+  const blocks = robustnessBlocks(shifting, parts, () => []).join("\n");
+  assert.match(blocks, /### News topic on shifted inputs \(recorded: 3 epochs, 64 channels\)/);
+  assert.match(blocks, /not run at the one of now/);
+  assert.doesNotMatch(robustnessBlocks(shifting, [texts!], () => []).join("\n"), /recorded/i);
+});
+
 test("a published folder has them apart from the tables", async () => {
   const folder = join(freshFolder(), "small");
   const publication = {

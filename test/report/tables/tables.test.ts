@@ -68,6 +68,28 @@ test("the rate of a row stands in its table", () => {
   assert.deepEqual([...new Set(rates)].sort(), ["", "1e-3"]);
 });
 
+test("a rate that stands while the trainings are missing by which the row chooses is marked", () => {
+  const choosing = methods.map((method) => ({ ...method, rates: () => [1e-3, 3e-3] }));
+  // the higher rate does best: at the lowest, the next lower ones would be tried
+  const heldOut = results
+    .filter(({ config }) => config.method === "mha")
+    .flatMap((cell) =>
+      [1e-3, 3e-3].map((learningRate) => ({
+        ...cell,
+        config: { ...cell.config, learningRate },
+        last: { ...cell.last, accuracy: learningRate },
+      })),
+    );
+  const rateOf = (title: string, rows = choosing) => {
+    const { columns, rows: lines } = readableTable(resultTable(speech, rows, results, 5, heldOut));
+    return lines.find(([name]) => name === title)![columns.indexOf("rate")];
+  };
+  assert.equal(rateOf("MHA"), "1e-3");
+  assert.equal(rateOf("DAAMv1"), "1e-3 (recorded)");
+  const everyRate = choosing.map((method) => ({ ...method, everyRate: true }));
+  assert.equal(rateOf("DAAMv1", everyRate), "");
+});
+
 test("speech alone has macro F1 and unweighted recall", () => {
   assert.ok(readableTable(table).columns.includes("macro F1"));
   assert.ok(!readableTable(resultTable(text, methods, results, 3)).columns.includes("macro F1"));
