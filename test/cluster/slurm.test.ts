@@ -46,9 +46,18 @@ describe("on a Slurm of two nodes", { skip: noSlurm() ?? false }, () => {
   const failing = ["--preset", "smoke", "--task", "text", "--method", "no-attention"];
   let said = "";
 
+  /** Only where it is UP does a queued task start. */
+  function partition(state: "UP" | "DOWN"): void {
+    const { status, stderr } = spawnSync("scontrol", ["update", "PartitionName=main", `State=${state}`], {
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, stderr);
+  }
+
   // what waits for Slurm most of its time goes on together
   before(async () => {
     startSlurm(folder);
+    partition("DOWN");
     mkdirSync(join(broken, "runs/smoke/cells"), { recursive: true });
     writeFileSync(join(broken, "runs/smoke/cells/text"), "a file where a folder must be");
     daam(broken, ["submit", ...failing, "--", "--time=7"]);
@@ -57,12 +66,16 @@ describe("on a Slurm of two nodes", { skip: noSlurm() ?? false }, () => {
 
   after(() => endSlurm(folder));
 
-  /** Ends the task that was submitted as soon as it runs. */
+  /** Lets what is queued start, and ends the task that was submitted before it can have trained a cell. */
   async function end(said: string): Promise<void> {
     const task = `${/^job (\d+)/.exec(said)![1]}_0`;
     const running = () =>
-      spawnSync("squeue", ["--noheader", "--states=R", "--format=%i"], { encoding: "utf8" }).stdout;
-    for (let i = 0; i < 100 && !running().split("\n").includes(task); i++) await sleep(100);
+      spawnSync("squeue", ["--noheader", "--states=R", "--format=%i"], { encoding: "utf8" })
+        .stdout.split("\n")
+        .includes(task);
+    partition("UP");
+    for (let i = 0; i < 1200 && !running(); i++) await sleep(50);
+    assert.ok(running(), `${task} runs`);
     const { status, stderr } = spawnSync("scancel", ["--full", "--signal=TERM", task], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
   }
