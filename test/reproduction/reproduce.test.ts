@@ -238,7 +238,7 @@ describe("runs that are killed or meet", () => {
     "goes on after kill -9, without training a finished cell again",
     { skip: !existsSync("/proc") },
     async () => {
-      process.env.FAKE_MS = "60";
+      process.env.FAKE_MS = "200";
       const killed = child("smoke", "text");
       await until(() => trained().length >= 4);
       killed.kill("SIGKILL");
@@ -256,7 +256,7 @@ describe("runs that are killed or meet", () => {
   );
 
   it("two at once train every cell once", async () => {
-    process.env.FAKE_MS = "300";
+    process.env.FAKE_MS = "100";
     const both = [child("smoke", "text"), child("smoke", "text")];
     const codes = await Promise.all(both.map(async (one) => (await once(one, "exit"))[0]));
     assert.deepEqual(codes, [0, 0]);
