@@ -6,7 +6,7 @@ import type { Measures } from "../models/measures.js";
 import type { Stage } from "../models/stages.js";
 import type { Shift } from "../shifts/shift.js";
 import type { LossSpec } from "../training/losses.js";
-import type { EpochRecord } from "../training/epochs.js";
+import type { EpochRecord } from "../training/learner.js";
 
 export type { EpochRecord, Stage };
 

@@ -6,7 +6,7 @@ import { writeWhole } from "../files.js";
 import { repository } from "../folders.js";
 import { machineText, thisMachine } from "../machine.js";
 import { toPng, toSvg } from "../report/figures/static.js";
-import { toMarkdown } from "../report/tables/tables.js";
+import { toMarkdown } from "../report/tables/text-table.js";
 import { keepCell, reconstructionsOf, type VqVaeFigures, type VqVaeResult } from "./cells.js";
 import type { Images } from "./images.js";
 import { pictureOf } from "./picture.js";

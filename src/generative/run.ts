@@ -4,7 +4,7 @@ import { chooseBackend } from "../backend/choose.js";
 import { downloadProgress } from "../datasets/index.js";
 import { Lock } from "../lock.js";
 import { resultsFolder, runFolder } from "../folders.js";
-import { toMarkdown } from "../report/tables/tables.js";
+import { toMarkdown } from "../report/tables/text-table.js";
 import { itemCounter } from "../terminal.js";
 import { finishedCell, keepCell, planVqVaes, trainVqVaeCell, wholePairs, type VqVaeResult } from "./cells.js";
 import { cifarImages } from "./images.js";

@@ -4,7 +4,7 @@ import { learningCurves } from "../report/figures/training.js";
 import { pairedDifference, type RunDifference } from "../statistics/paired.js";
 import { plusMinus } from "../report/tables/words.js";
 import { summarise } from "../statistics/summary.js";
-import type { TextTable } from "../report/tables/tables.js";
+import type { TextTable } from "../report/tables/text-table.js";
 import type { VqVaeFigures } from "./cells.js";
 import { variants } from "./settings.js";
 import type { VqVaeEpoch } from "./train.js";

@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import { Stopped, UserError } from "../errors.js";
 import { guard, writeWhole } from "../files.js";
 import { readSafetensors, safetensorsParts, type HostTensor } from "../formats/safetensors.js";
-import type { Learner, Stand } from "./epochs.js";
+import type { Learner, Stand } from "./learner.js";
 
 /** Milliseconds of training that an end of the process may cost; of the paper's decoder a checkpoint is 15 to 32 MB and takes half a second. */
 const EVERY = 120_000;

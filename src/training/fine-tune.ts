@@ -9,14 +9,8 @@ import type { Adapt, Encoder, State } from "../encoders/encoder.js";
 import { randomStream } from "../random.js";
 import { AdamW } from "./adamw.js";
 import type { Checkpoint } from "./checkpoint.js";
-import {
-  runEpochs,
-  type CourseOptions,
-  type EpochRecord,
-  type Learned,
-  type Left,
-  type Learner,
-} from "./epochs.js";
+import { runEpochs, type CourseOptions, type Learned } from "./epochs.js";
+import type { EpochRecord, Left, Learner } from "./learner.js";
 import { lossOf } from "./losses.js";
 
 /** Raw items with a label each. */

@@ -9,12 +9,10 @@ import {
   runEpochs,
   testOrder,
   type CourseOptions,
-  type EpochRecord,
   type Keeper,
   type Learned,
-  type Learner,
-  type Left,
 } from "./epochs.js";
+import type { EpochRecord, Learner, Left } from "./learner.js";
 import { lossOf } from "./losses.js";
 import { planPart } from "./memory.js";
 

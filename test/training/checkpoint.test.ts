@@ -9,7 +9,7 @@ import { rowsInMemory } from "#src/features/rows.js";
 import type { Stage } from "#src/models/stages.js";
 import { randomStream } from "#src/random.js";
 import { Checkpoint, millisecondsBetween, type CheckpointOptions } from "#src/training/checkpoint.js";
-import type { Learner, Stand } from "#src/training/epochs.js";
+import type { Learner, Stand } from "#src/training/learner.js";
 import { fineTune, type FineTuneOptions, type RawDataset } from "#src/training/fine-tune.js";
 import { train, type LabelledStates, type TrainOptions } from "#src/training/train.js";
 import { onEveryBackend } from "../support/backends.js";

@@ -10,7 +10,7 @@ import { loadAdapter, saveAdapter, type Adapter } from "#src/adapters/peft.js";
 import { openEncoder, type Encoder, type EncoderInput } from "#src/encoders/encoder.js";
 import { padIds } from "#src/encoders/text-input.js";
 import { fineTune, FineTuner, type FineTuneOptions, type RawDataset } from "#src/training/fine-tune.js";
-import type { Left } from "#src/training/epochs.js";
+import type { Left } from "#src/training/learner.js";
 import { onEveryBackend } from "../support/backends.js";
 import { assertClose, normal } from "../support/close.js";
 

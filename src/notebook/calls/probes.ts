@@ -7,10 +7,8 @@ export {
   controlNote,
   controlVerdict,
 } from "../../report/pages/control.js";
+export { mixingFigure, mixingNote, mixingTable } from "../../report/pages/mixing.js";
 export {
-  mixingFigure,
-  mixingNote,
-  mixingTable,
   scaleDifferences,
   scaleFigure,
   scaleFindings,

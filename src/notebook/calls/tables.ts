@@ -10,5 +10,5 @@ export {
   ratesTable,
   readableTable,
   runsText,
-  withoutRepeats,
 } from "../../report/tables/tables.js";
+export { withoutRepeats } from "../../report/tables/text-table.js";

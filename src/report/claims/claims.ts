@@ -16,7 +16,7 @@ import {
   summary,
   type TableRow,
 } from "../tables/rows.js";
-import type { TextTable } from "../tables/tables.js";
+import type { TextTable } from "../tables/text-table.js";
 import { plusMinus, points, rateText } from "../tables/words.js";
 import { judgeFamily } from "./judge.js";
 import { type ItemsOf, less, steadied, type Term, withoutCollapsed } from "./paired.js";

@@ -1,7 +1,7 @@
 /** What cells say of the paper's claims beyond the comparisons of rows: a table a topic. */
 import type { Robustness } from "../tables/robustness-cells.js";
 import { type ResultTable, rowOf } from "../tables/rows.js";
-import type { TextTable } from "../tables/tables.js";
+import type { TextTable } from "../tables/text-table.js";
 import { gainTable, orderTable, spreadTable, stabilityTable } from "./claims.js";
 import { type LayerEntries, layersTable, untrainedSentence } from "./layer-claims.js";
 import type { ItemsOf } from "./paired.js";

@@ -1,6 +1,6 @@
 /** The paper's claims on parameters, a line each, counted from the shapes of its own models. */
 import { paperParameters } from "../../experiments/paper.js";
-import type { TextTable } from "../tables/tables.js";
+import type { TextTable } from "../tables/text-table.js";
 
 /** Sizes of hidden states in the paper: speech and vision, and text. */
 const sizes = ["24x1024", "40x5120"] as const;

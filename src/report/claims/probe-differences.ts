@@ -1,7 +1,7 @@
 /** Differences between rows on changed hidden states, at the same condition and rate. */
 import type { Condition } from "../../experiments/plan/probes.js";
 import { type ProbeResults, titleIn } from "../tables/probe-cells.js";
-import type { TextTable } from "../tables/tables.js";
+import type { TextTable } from "../tables/text-table.js";
 import { intervalText, points, rateText } from "../tables/words.js";
 import { judgeFamily, type Judged, verdicts } from "./judge.js";
 import { difference, type Difference, type ItemsOf, less } from "./paired.js";

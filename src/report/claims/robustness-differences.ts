@@ -16,7 +16,7 @@ import {
 } from "../tables/robustness-cells.js";
 import { majority } from "../../statistics/summary.js";
 import { notRun } from "../tables/words.js";
-import type { TextTable } from "../tables/tables.js";
+import type { TextTable } from "../tables/text-table.js";
 import { EQUIVALENT, judgeFamily, type Judged } from "./judge.js";
 import { differenceText as textOf, smallestText } from "./verdict.js";
 

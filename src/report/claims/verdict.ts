@@ -1,5 +1,5 @@
 /** What the tables say about the paper's claims, as tables and text: the verdicts first, the figures behind them after. */
-import { type TextTable } from "../tables/tables.js";
+import type { TextTable } from "../tables/text-table.js";
 import { intervalText, notRun, points, pText, rateText, withInterval } from "../tables/words.js";
 import { type AcrossRates, acrossRates, byRateText, DEPENDS, ratesText } from "./across-rates.js";
 import { type Judgement, verdicts } from "./judge.js";

@@ -14,7 +14,7 @@ import type { Figure } from "../figures/figure.js";
 import { type GridRow, panelGrid } from "../figures/grid.js";
 import { accuracyCurves } from "../figures/probe-curves.js";
 import { type ProbeResults, probeTable } from "../tables/probe-cells.js";
-import { toMarkdown } from "../tables/tables.js";
+import { toMarkdown } from "../tables/text-table.js";
 import { rateText, withInterval } from "../tables/words.js";
 
 export const controlNote =

@@ -2,7 +2,7 @@
 import type { CellResult } from "../../experiments/types.js";
 import { machineText } from "../../machine.js";
 import { summarise } from "../../statistics/summary.js";
-import { type TextTable, toMarkdown, withoutRepeats } from "../tables/tables.js";
+import { type TextTable, toMarkdown, withoutRepeats } from "../tables/text-table.js";
 
 /** Mean seconds of a row's cells and the highest memory, a line a task and row. */
 function costsTable(results: readonly CellResult[]): TextTable {

@@ -2,10 +2,11 @@
 import type { ProbePart } from "../../experiments/types.js";
 import type { Figure } from "../figures/figure.js";
 import { budgetText, cellsOfAll, type ProbeResults, probeCsv, probeResults } from "../tables/probe-cells.js";
-import type { TextTable } from "../tables/tables.js";
+import type { TextTable } from "../tables/text-table.js";
 import { controlBlocks, controlFigure } from "./control.js";
+import { mixingFigure } from "./mixing.js";
 import type { Publication } from "./publication.js";
-import { mixingFigure, scaleBlocks, scaleFigure } from "./scale.js";
+import { scaleBlocks, scaleFigure } from "./scale.js";
 
 type Image = (name: string, alt: string) => string[];
 

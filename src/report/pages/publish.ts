@@ -31,7 +31,8 @@ import { saveFigure } from "../figures/save.js";
 import { choiceTable } from "../tables/choice.js";
 import { itemsTable } from "../tables/items.js";
 import { seesAll } from "../tables/rows.js";
-import { ablationRuns, ablationTable, csvTable, toCsv } from "../tables/tables.js";
+import { ablationRuns, ablationTable, csvTable } from "../tables/tables.js";
+import { toCsv } from "../tables/text-table.js";
 import { claimsTable, verdictTable } from "../claims/verdict.js";
 
 /** Markdown on what changed since an earlier publication; part of the README where it is there. */

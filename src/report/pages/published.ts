@@ -3,7 +3,7 @@ import { join } from "node:path";
 import Papa from "papaparse";
 import { UserError } from "../../errors.js";
 import { repository } from "../../folders.js";
-import type { TextTable } from "../tables/tables.js";
+import type { TextTable } from "../tables/text-table.js";
 
 /**
  * A committed table: results/<preset>/<name>.csv of this repository.

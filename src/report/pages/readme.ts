@@ -20,10 +20,8 @@ import {
   ratesTable,
   readableTable,
   runsText,
-  type TextTable,
-  toMarkdown,
-  withoutRepeats,
 } from "../tables/tables.js";
+import { type TextTable, toMarkdown, withoutRepeats } from "../tables/text-table.js";
 import { rateRecordedNote } from "../tables/words.js";
 import {
   claimParagraphs,

@@ -24,7 +24,7 @@ import {
   robustnessDifferencesNote,
 } from "../claims/robustness-differences.js";
 import { notRun, plusMinus } from "../tables/words.js";
-import { type TextTable, toMarkdown } from "../tables/tables.js";
+import { type TextTable, toMarkdown } from "../tables/text-table.js";
 
 export const robustnessNote =
   "Each decoder is trained on inputs as they are and tested after its last epoch: on inputs as they are (clean) and on the same items after a " +

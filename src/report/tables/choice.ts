@@ -1,6 +1,6 @@
 import { mean } from "simple-statistics";
 import { type ResultTable, seesAll, summary } from "./rows.js";
-import type { TextTable } from "./tables.js";
+import type { TextTable } from "./text-table.js";
 import { points } from "./words.js";
 
 /** What choosing the epoch on the test data is worth: mean of best less last epoch in points, a line a decoder, a column a task. */

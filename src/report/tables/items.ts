@@ -1,7 +1,7 @@
 /** The test items of a task's cells: what their predictions are read against. */
 import { itemColumns, itemSet } from "../../experiments/outcome/published-features.js";
 import type { CellResult, Task, TestItems } from "../../experiments/types.js";
-import type { TextTable } from "./tables.js";
+import type { TextTable } from "./text-table.js";
 
 /**
  * A line a test item: its position in the feature file, label and group (the actor on speech, the position elsewhere), and which cells

@@ -6,7 +6,7 @@ import { interval } from "../../statistics/inference.js";
 import { type Summary, summarise } from "../../statistics/summary.js";
 import { overBlocks } from "../../statistics/variance-components.js";
 import { plusMinus, rateText } from "./words.js";
-import type { TextTable } from "./tables.js";
+import type { TextTable } from "./text-table.js";
 
 /** A task's cells of a part. */
 export interface ProbeResults {

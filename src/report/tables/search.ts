@@ -3,7 +3,7 @@ import { mean } from "simple-statistics";
 import { heldOutRuns, rowOfVariant } from "../../experiments/plan/budget.js";
 import { choose, type Choice } from "../../experiments/plan/rates.js";
 import type { CellResult, Method } from "../../experiments/types.js";
-import type { TextTable } from "./tables.js";
+import type { TextTable } from "./text-table.js";
 import { rateText } from "./words.js";
 
 /** The learning rates of cells, ascending. */

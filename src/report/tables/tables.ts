@@ -1,4 +1,4 @@
-/** Tables as text: what notebooks show, what README.md and CSV files hold. */
+/** Result tables as text: what notebooks show, what README.md and CSV files hold. */
 import Papa from "papaparse";
 import { findTask } from "../../experiments/plan/tasks.js";
 import type { Preset, Task } from "../../experiments/types.js";
@@ -14,19 +14,8 @@ import {
   summary,
 } from "./rows.js";
 import type { Summary } from "../../statistics/summary.js";
+import type { TextTable } from "./text-table.js";
 import { notChosen, notRun, plusMinus, rateRecorded, rateText } from "./words.js";
-
-/** Columns of strings: the form that Markdown, CSV and data frames are made from. */
-export interface TextTable {
-  columns: string[];
-  rows: string[][];
-}
-
-/** A table to be read: first cells that repeat the line above are left blank. */
-export const withoutRepeats = ({ columns, rows }: TextTable): TextTable => ({
-  columns,
-  rows: rows.map(([first, ...rest], i) => [rows[i - 1]?.[0] === first ? "" : first!, ...rest]),
-});
 
 export const levelsNote =
   "Levels are not comparable with the paper's (other data, a far smaller encoder): compare differences between rows here, and those with " +
@@ -201,18 +190,6 @@ export function budgetNote({ name, tasks }: Preset): string {
     ];
   });
   return budgets.length ? `Rows of LoRA and at LoRA's budget, preset ${name}: ${budgets.join("; ")}.` : "";
-}
-
-/** A Markdown table; the first column is aligned left, the others right. */
-export function toMarkdown({ columns, rows }: TextTable): string {
-  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  const rule = columns.map((_, i) => (i ? "---:" : "---"));
-  return [line(columns), line(rule), ...rows.map(line)].join("\n") + "\n";
-}
-
-/** CSV of a text table. */
-export function toCsv({ columns, rows }: TextTable): string {
-  return Papa.unparse({ fields: columns, data: rows }, { newline: "\n" }) + "\n";
 }
 
 /** An ablation as a table: a line a variant. */

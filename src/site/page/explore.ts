@@ -7,7 +7,7 @@ import { items } from "./explore/items.js";
 import { costs, curves } from "./explore/lines.js";
 import { confusion, importance, shares } from "./explore/maps.js";
 import { type Draw, setting, type State, type View, views } from "./explore/shared.js";
-import type { Page } from "./main.js";
+import type { Page } from "./page.js";
 
 const draw: Record<View, Draw> = { curves, costs, confusion, importance, shares, items };
 

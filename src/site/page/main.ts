@@ -4,11 +4,9 @@ import { load } from "./data.js";
 import { h } from "./dom.js";
 import { explore } from "./explore.js";
 import { mechanism } from "./mechanism.js";
+import type { Page } from "./page.js";
 import { trainHere } from "./train.js";
 import { verdict } from "./verdict.js";
-
-/** Fills `root` for a query; returns what is to be ended when another page is shown. */
-export type Page = (root: HTMLElement, query: URLSearchParams, index: SiteIndex) => void | (() => void);
 
 const pages: Record<string, { title: string; show: Page }> = {
   verdict: { title: "Verdict", show: verdict },

@@ -5,7 +5,7 @@ import { remember } from "./address.js";
 import { load } from "./data.js";
 import { choice, controls, fixed, h, slider } from "./dom.js";
 import { colour, Figure, shade, symbols, layerMap } from "./figure.js";
-import type { Page } from "./main.js";
+import type { Page } from "./page.js";
 
 interface State {
   task: string;

@@ -14,7 +14,7 @@ import { remember } from "./address.js";
 import { load } from "./data.js";
 import { choice, controls, fixed, h, signed, slider } from "./dom.js";
 import { colour, Figure } from "./figure.js";
-import type { Page } from "./main.js";
+import type { Page } from "./page.js";
 import {
   BACKENDS,
   type DensityParameter,

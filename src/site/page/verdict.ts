@@ -4,7 +4,7 @@ import { link } from "./address.js";
 import { load } from "./data.js";
 import { choice, controls, fixed, h, signed, table } from "./dom.js";
 import { colour, Figure, shade, symbols } from "./figure.js";
-import type { Page } from "./main.js";
+import type { Page } from "./page.js";
 
 export const verdict: Page = (root, query, index) => {
   const preset = index.presets.find(({ name }) => name === query.get("preset")) ?? index.presets[0]!;

@@ -7,7 +7,7 @@ import { findTask } from "#src/experiments/plan/tasks.js";
 import type { CellConfig, CellResult, TestItems } from "#src/experiments/types.js";
 import { writeWhole } from "#src/files.js";
 import { itemsTable } from "#src/report/tables/items.js";
-import { toCsv } from "#src/report/tables/tables.js";
+import { toCsv } from "#src/report/tables/text-table.js";
 import { freshFolder, refusal } from "../../support/files.js";
 
 const config = (task: string, run: number, more: Partial<CellConfig> = {}) =>

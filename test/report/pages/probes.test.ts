@@ -15,14 +15,8 @@ import {
   controlVerdict,
 } from "#src/report/pages/control.js";
 import { publish } from "#src/report/pages/publish.js";
-import {
-  mixingFigure,
-  mixingTable,
-  scaleDifferences,
-  scaleFigure,
-  scaleFindings,
-  scaleOfPaper,
-} from "#src/report/pages/scale.js";
+import { mixingFigure, mixingTable } from "#src/report/pages/mixing.js";
+import { scaleDifferences, scaleFigure, scaleFindings, scaleOfPaper } from "#src/report/pages/scale.js";
 import { toSvg } from "#src/report/figures/static.js";
 import { bounded, probeResults, probeTable } from "#src/report/tables/probe-cells.js";
 import { cell, methods, predicting, preset, results } from "../fixtures.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { publishedFigure, publishedTable } from "#src/report/pages/published.js";
-import { toCsv } from "#src/report/tables/tables.js";
+import { toCsv } from "#src/report/tables/text-table.js";
 import { refusal, temporaryFolder } from "../../support/files.js";
 
 const { root, file } = temporaryFolder();

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import Papa from "papaparse";
 import { paperRows, resultTable, rowOf, summary } from "#src/report/tables/rows.js";
-import { csvTable, paperText, readableTable, toMarkdown, withoutRepeats } from "#src/report/tables/tables.js";
+import { csvTable, paperText, readableTable } from "#src/report/tables/tables.js";
+import { toMarkdown, withoutRepeats } from "#src/report/tables/text-table.js";
 import { methods, results, speech, text } from "../fixtures.js";
 
 const table = resultTable(speech, methods, results, 5);
