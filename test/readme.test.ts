@@ -81,11 +81,19 @@ describe("README.md", () => {
         `keeps ${least} % of\\s+DAAMv1's\\s+accuracy[^.]*, ${most} %[^.]*paper's keeps\\s+${paper} %`,
       ),
     );
-    assert.match(
-      small,
-      /DAAMv1 is better than no attention in (\d+) of \1 .*; MHA over the layers is better than no attention in \1 of \1 /,
-    );
-    assert.match(answer, /ahead\s+at every rate/);
+    assert.match(small, /DAAMv1 is better than no attention in (\d+) of \1 pairs of task and rate/);
+    assert.match(answer, /ahead\s+at every rate, on speech and\s+on images/);
+    const decoys = [
+      ...small.matchAll(/^- (.*), decoys, .*: MHA over the layers − No attention ([+−]\d+)\..*\), (\w+); /gm),
+    ];
+    const of = (task: string) =>
+      decoys.filter(([, name]) => name === task).map(([, , by, found]) => [by, found]);
+    assert.deepEqual(new Set(of("Image class").map(([, found]) => found)), new Set(["better"]));
+    assert.deepEqual(of("Speech emotion"), [
+      ["+10", "undecided"],
+      ["+10", "undecided"],
+    ]);
+    assert.match(answer, /ahead on images; on speech, by about ten points, that is not decided/);
   });
 
   it("says of published MHA on images at its chosen rate what results/small has", () => {

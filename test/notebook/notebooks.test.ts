@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import Papa from "papaparse";
+import { findPreset } from "#src/experiments/plan/presets.js";
+import { findTask } from "#src/experiments/plan/tasks.js";
 import { joined, type Notebook, notebookText } from "#src/notebook/ipynb.js";
 
 // This file is compiled to dist-test/notebook/.
@@ -40,3 +43,38 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith(".ipynb"))
     assert.ok(!/\/(home|root|Users|work|tmp)\//.test(outputs));
   });
 }
+
+for (const [name, task] of [
+  ["01-iemocap", "speech"],
+  ["02-ag-news", "text"],
+  ["03-cifar-100", "vision"],
+] as const)
+  test(`${name} tells the seeds that its presets have`, () => {
+    const words = ["no", "One", "two", "three", "four", "five"];
+    const { cells } = JSON.parse(readFileSync(new URL(`${name}.ipynb`, folder), "utf8")) as Notebook;
+    const text = cells.map(({ source }) => joined(source)).join("\n");
+    const [, quick, small] = /(\w+) seeds?(?: a fold)? in `quick`, (\w+) in `small`/.exec(text)!;
+    const { split, paperRuns } = findTask(task);
+    const seeds = (preset: string) =>
+      words[findPreset(preset).tasks[task]!.runs / (split === "folds" ? paperRuns.length : 1)]!.toLowerCase();
+    assert.deepEqual([quick!.toLowerCase(), small], [seeds("quick"), seeds("small")]);
+  });
+
+test("04-ablations tells what results/small has of high and low layers", () => {
+  const { cells } = JSON.parse(readFileSync(new URL("04-ablations.ipynb", folder), "utf8")) as Notebook;
+  const text = cells.map(({ source }) => joined(source)).join("\n");
+  const layers = new URL("../../results/small/layers.csv", import.meta.url);
+  const { data } = Papa.parse<Record<string, string>>(readFileSync(layers, "utf8"), { header: true });
+  const verdicts = (task: string, start = "") =>
+    data
+      .filter((row) => row.task === task && row.difference!.startsWith(start))
+      .map(({ here, runs, verdict }) => `${here!.slice(0, 1)}, ${runs}: ${verdict}`);
+  assert.ok(text.includes("On text the layers of highest attention are better than those of lowest."));
+  assert.deepEqual(verdicts("text", "DAAMv2, high"), ["+, 3 runs: better"]);
+  assert.ok(
+    text.includes("They are ahead **without attention too**, though with three runs that is not decided"),
+  );
+  assert.deepEqual(verdicts("text", "no attention, high"), ["+, 3 runs: undecided"]);
+  assert.ok(text.includes("On speech nothing is decided."));
+  assert.ok(verdicts("speech").every((found) => found.endsWith(": undecided")));
+});
