@@ -96,6 +96,18 @@ describe("README.md", () => {
     assert.match(answer, /ahead on images; on speech, by about ten points, that is not decided/);
   });
 
+  it("says what depends on the rate among comparisons without dot products", () => {
+    assert.match(answer, /without dot products \*depends on the rate\*.*\n?.*better at none\./);
+    const { data } = papa.parse<string[]>(read("results", "small", "verdict.csv").trim());
+    const others = data.slice(1).filter(([claim]) => !/dot-product|LoRA/.test(claim!));
+    const found = others.flatMap(([, ...verdicts]) => verdicts).filter((verdict) => /^depends/.test(verdict));
+    assert.ok(found.length > 0);
+    for (const verdict of found) {
+      assert.match(verdict, /equivalent within 1 point at .*undecided at /);
+      assert.doesNotMatch(verdict, /better|worse/);
+    }
+  });
+
   it("says of published MHA on images at its chosen rate what results/small has", () => {
     const lines = papa.parse<Record<string, string>>(read("results", "small", "claims.csv").trim(), {
       header: true,
