@@ -44,25 +44,28 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith(".ipynb"))
   });
 }
 
+/** Prose and code of a notebook. */
+function sourceOf(name: string): string {
+  const { cells } = JSON.parse(readFileSync(new URL(`${name}.ipynb`, folder), "utf8")) as Notebook;
+  return cells.map(({ source }) => joined(source)).join("\n");
+}
+
 for (const [name, task] of [
   ["01-iemocap", "speech"],
   ["02-ag-news", "text"],
   ["03-cifar-100", "vision"],
 ] as const)
   test(`${name} tells the seeds that its presets have`, () => {
-    const words = ["no", "One", "two", "three", "four", "five"];
-    const { cells } = JSON.parse(readFileSync(new URL(`${name}.ipynb`, folder), "utf8")) as Notebook;
-    const text = cells.map(({ source }) => joined(source)).join("\n");
-    const [, quick, small] = /(\w+) seeds?(?: a fold)? in `quick`, (\w+) in `small`/.exec(text)!;
+    const words = ["no", "one", "two", "three", "four", "five"];
+    const [, quick, small] = /(\w+) seeds?(?: a fold)? in `quick`, (\w+) in `small`/.exec(sourceOf(name))!;
     const { split, paperRuns } = findTask(task);
     const seeds = (preset: string) =>
-      words[findPreset(preset).tasks[task]!.runs / (split === "folds" ? paperRuns.length : 1)]!.toLowerCase();
+      words[findPreset(preset).tasks[task]!.runs / (split === "folds" ? paperRuns.length : 1)];
     assert.deepEqual([quick!.toLowerCase(), small], [seeds("quick"), seeds("small")]);
   });
 
 test("04-ablations tells what results/small has of high and low layers", () => {
-  const { cells } = JSON.parse(readFileSync(new URL("04-ablations.ipynb", folder), "utf8")) as Notebook;
-  const text = cells.map(({ source }) => joined(source)).join("\n");
+  const text = sourceOf("04-ablations");
   const layers = new URL("../../results/small/layers.csv", import.meta.url);
   const { data } = Papa.parse<Record<string, string>>(readFileSync(layers, "utf8"), { header: true });
   const verdicts = (task: string, start = "") =>
